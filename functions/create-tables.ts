@@ -1,0 +1,98 @@
+import { randomBytes } from 'node:crypto';
+import { zstdCompressSync } from 'node:zlib';
+import { z } from 'zod';
+import { destinationOf, environmentOf } from '../shared/aws/environment.ts';
+import { Stage } from '../shared/aws/stage.ts';
+import { Store } from '../shared/aws/store.ts';
+import { Warehouse } from '../shared/aws/warehouse.ts';
+import { MAX_STATEMENTS } from '../shared/core/pack.ts';
+import type { Column } from '../shared/model/column.ts';
+import type { Destination } from '../shared/model/destination.ts';
+import { errors } from '../shared/model/errors.ts';
+import type { Table } from '../shared/model/table.ts';
+import { addColumn, columnsIn, copyInto, createTable, guardCounts } from '../shared/sql/redshift.ts';
+import { handle } from './edge.ts';
+
+export const CreateTablesEvent = z.object({ jobId: z.string(), runId: z.string() });
+export type CreateTablesEvent = z.infer<typeof CreateTablesEvent>;
+
+export interface CreateTablesPorts {
+  store: Store;
+  stage: Stage;
+  open(destinationName: string): { destination: Destination; warehouse: Warehouse };
+  copyRoleArn: string;
+}
+
+/**
+ * Creates in the warehouse what the config table has and it lacks: tables, and columns of known tables. First proves
+ * that a file can go from S3 into Redshift at all, since that is where a new installation's rights are wrong.
+ *
+ * @throws LoaderError WarehouseRefused with the warehouse's own words and what to grant
+ */
+export async function createTables(
+  event: CreateTablesEvent,
+  { store, stage, open, copyRoleArn }: CreateTablesPorts,
+): Promise<{ created: number }> {
+  const { job, tables } = await store.readJob(event.jobId);
+  const { destination, warehouse } = open(job.destination);
+  const execute = async (sqls: string[], name: string, advice: string): Promise<void> => {
+    const token = randomBytes(16).toString('hex');
+    let statement = await warehouse.submit(sqls, `setup/${event.runId}/${name}/`, token);
+    while (statement.status === 'running') statement = await warehouse.follow(statement.id);
+    if (statement.status !== 'finished')
+      throw errors.warehouseRefused(`${await warehouse.explain(statement)} – ${advice}`);
+  };
+  const todo = tables.filter((table) => !table.created);
+  if (todo.length === 0) return { created: 0 };
+
+  await proveCopy(event, stage, copyRoleArn, execute);
+  const existing = new Map<string, Set<string>>();
+  for await (const [table = '', column = ''] of warehouse.query(columnsIn(destination.schema)))
+    existing.set(table ?? '', (existing.get(table ?? '') ?? new Set()).add(column ?? ''));
+  const statements = todo.flatMap((table) => ddlOf(destination.schema, table, existing.get(table.destinationName)));
+  const grant = `see the deployment's outputs for the GRANTs that schema ${destination.schema} needs`;
+  for (let start = 0; start < statements.length; start += MAX_STATEMENTS)
+    await execute(statements.slice(start, start + MAX_STATEMENTS), `ddl-${start}`, grant);
+  for (const table of todo) await store.updateTable(event.jobId, table.sourceName, { created: true });
+  return { created: todo.length };
+}
+
+/** What brings the warehouse's table to the agreed columns: everything, or the columns that are missing. */
+export function ddlOf(schema: string, table: Table, existing: Set<string> | undefined): string[] {
+  if (!existing) return [createTable(schema, table)];
+  return table.columns.filter((column) => !existing.has(column.name)).map((column) => addColumn(schema, table, column));
+}
+
+/** One row goes the way that all rows will go. */
+async function proveCopy(
+  event: CreateTablesEvent,
+  stage: Stage,
+  roleArn: string,
+  execute: (sqls: string[], name: string, advice: string) => Promise<void>,
+): Promise<void> {
+  const key = `stage/${event.jobId}/${event.runId}/proof.csv.zst`;
+  await stage.put(key, zstdCompressSync(Buffer.from('1\n')));
+  const column: Pick<Column, 'name'> = { name: 'n' };
+  const copy = copyInto('proof', [column], { url: stage.url(key), manifest: false, roleArn, nullMarker: '~' });
+  const sqls = ['CREATE TEMP TABLE proof (n INTEGER)', copy, guardCounts([{ stage: 'proof', rows: 1 }])];
+  await execute(
+    sqls,
+    'proof',
+    `Redshift could not COPY from ${stage.url(key)}: attach ${roleArn} to the warehouse (the deployment's outputs have the command)`,
+  );
+  await stage.remove([key]);
+}
+
+export const handler = handle(CreateTablesEvent, (event) => {
+  const { TABLE_NAME, BUCKET_NAME, DESTINATIONS, COPY_ROLE_ARN } = environmentOf('create-tables');
+  const open = (name: string) => {
+    const destination = destinationOf(DESTINATIONS, name);
+    return { destination, warehouse: new Warehouse(destination) };
+  };
+  return createTables(event, {
+    store: new Store(TABLE_NAME),
+    stage: new Stage(BUCKET_NAME),
+    open,
+    copyRoleArn: COPY_ROLE_ARN,
+  });
+});

@@ -1,0 +1,85 @@
+import type pg from 'pg';
+import { z } from 'zod';
+import { environmentOf } from '../shared/aws/environment.ts';
+import { readSecret } from '../shared/aws/secrets.ts';
+import { objectKey, Stage } from '../shared/aws/stage.ts';
+import { Store } from '../shared/aws/store.ts';
+import { checkTable } from '../shared/core/check-table.ts';
+import { errors } from '../shared/model/errors.ts';
+import type { StagedObject } from '../shared/model/state.ts';
+import { connectSource } from '../shared/source/connect.ts';
+import { copyCompressed } from '../shared/source/read.ts';
+import { readingOf } from '../shared/source/reading.ts';
+import { openSnapshot } from '../shared/source/session.ts';
+import { tableError } from '../shared/source/snapshot.ts';
+import { copyOut, type Range, rowsOf } from '../shared/sql/postgres.ts';
+import { handle } from './edge.ts';
+
+const Key = z.array(z.string().nullable()).nullable();
+const RangeSchema: z.ZodType<Range> = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('all') }),
+  z.object({ kind: z.literal('keys'), after: Key, upTo: Key }),
+  z.object({ kind: z.literal('gaps') }),
+  z.object({ kind: z.literal('unstamped') }),
+]);
+
+export const ExtractEvent = z.object({
+  jobId: z.string(),
+  runId: z.string(),
+  table: z.string(),
+  owner: z.string(),
+  extract: z.object({ index: z.int(), ranges: z.array(RangeSchema).min(1) }),
+});
+export type ExtractEvent = z.infer<typeof ExtractEvent>;
+
+export interface ExtractPorts {
+  store: Store;
+  stage: Stage;
+  connect(secretArn: string): Promise<pg.Client>;
+}
+
+/**
+ * Streams chunks from Postgres to S3, each to its own object; several ranges of one call share one snapshot.
+ * Run again it writes the same keys again: the objects are replaced.
+ *
+ * @returns one object a range
+ * @throws LoaderError SourceUnavailable, TableUnreadable, LeaseLost
+ */
+export async function extract(event: ExtractEvent, { store, stage, connect }: ExtractPorts): Promise<StagedObject[]> {
+  const { job, tables, states } = await store.readJob(event.jobId);
+  const table = tables.find((one) => one.sourceName === event.table);
+  const state = states.get(event.table)?.value;
+  if (!table || state?.lease?.owner !== event.owner || !state.pass || !state.batch)
+    throw errors.leaseLost(`${event.table} is somebody else's now: the next run goes on with it`);
+  const { pass, batch } = state;
+
+  const client = await connect(job.secretArn);
+  try {
+    const open = await openSnapshot(client, job, [event.table]);
+    const failure = open.failures.get(event.table);
+    if (failure) throw failure;
+    const found = open.tables.get(event.table);
+    if (!found) throw errors.tableUnreadable(`${event.table} is no table: correct its sourceName, or disable it`);
+    checkTable(table, found);
+    const { source, scope } = readingOf(job, table, found, state, pass, open.snapshot);
+    const objects: StagedObject[] = [];
+    for (const [i, range] of event.extract.ranges.entries()) {
+      const part = `${pass.batches}-${event.extract.index}-${i}`;
+      const key = objectKey(event.jobId, event.runId, event.table, part);
+      const sql = copyOut(table.columns, [rowsOf(source, range, scope)], batch.nullMarker);
+      const { result: rows, bytes } = await stage.write(key, (sink) => copyCompressed(client, sql, sink));
+      objects.push({ key, rows, bytes });
+    }
+    return objects;
+  } catch (error) {
+    throw tableError(error, { schema: job.sourceSchema, name: event.table });
+  } finally {
+    await client.end();
+  }
+}
+
+export const handler = handle(ExtractEvent, (event) => {
+  const { TABLE_NAME, BUCKET_NAME } = environmentOf('extract');
+  const connect = async (secretArn: string) => connectSource(await readSecret(secretArn));
+  return extract(event, { store: new Store(TABLE_NAME), stage: new Stage(BUCKET_NAME), connect });
+});

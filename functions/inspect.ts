@@ -1,0 +1,124 @@
+import type pg from 'pg';
+import { z } from 'zod';
+import { environmentOf } from '../shared/aws/environment.ts';
+import { readSecret } from '../shared/aws/secrets.ts';
+import { Store } from '../shared/aws/store.ts';
+import { guess } from '../shared/core/guess.ts';
+import { foldColumnNames, foldNames } from '../shared/core/names.ts';
+import type { SourceCatalog, SourceTable } from '../shared/model/catalog.ts';
+import type { Column } from '../shared/model/column.ts';
+import type { Table } from '../shared/model/table.ts';
+import { readCatalog } from '../shared/source/catalog.ts';
+import { connectSource } from '../shared/source/connect.ts';
+import { readFence } from '../shared/source/fence.ts';
+import { mapType } from '../shared/sql/types.ts';
+import { handle } from './edge.ts';
+
+export const InspectEvent = z.object({ jobId: z.string() });
+
+export interface InspectPorts {
+  store: Store;
+  connect(secretArn: string): Promise<pg.Client>;
+}
+
+export interface Inspected {
+  tables: number;
+  added: number;
+  /** What a person should check about the source as a whole. */
+  checks: string[];
+}
+
+/**
+ * Reads the source's schema and puts an item in the config table for each table that is new, with its guessed keys and
+ * copy mode. An item that is there keeps whatever a person decided; only columns that are new are added to it.
+ *
+ * @throws LoaderError SourceUnavailable, SourceRefused, BadConfiguration
+ */
+export async function inspect(
+  event: z.infer<typeof InspectEvent>,
+  { store, connect }: InspectPorts,
+): Promise<Inspected> {
+  const { job, tables } = await store.readJob(event.jobId);
+  const client = await connect(job.secretArn);
+  const { blind, catalog } = await (async () => {
+    try {
+      const fence = await readFence(client);
+      return {
+        blind: fence.blind,
+        catalog: await readCatalog(client, { schema: job.sourceSchema, exclude: job.exclude }),
+      };
+    } finally {
+      await client.end();
+    }
+  })();
+  const known = new Map(tables.map((table) => [table.sourceName, table]));
+  let added = 0;
+  for (const table of newTables(catalog, tables)) if (await store.addTable(event.jobId, table)) added += 1;
+  for (const found of catalog.tables) {
+    const table = known.get(found.name);
+    const columns = table && withNewColumns(table.columns, found);
+    if (columns) await store.updateTable(event.jobId, found.name, { columns, created: false });
+  }
+  return { tables: catalog.tables.length, added, checks: blind ? [blind] : [] };
+}
+
+/** The columns of a table as the warehouse will have them. */
+export function columnsOf(found: SourceTable): Column[] {
+  const names = foldColumnNames(found.columns.map((column) => column.name));
+  return found.columns.map((column, i) => ({
+    source: column.name,
+    name: names[i]?.name ?? column.name,
+    sourceType: column.type,
+    type: mapType(column.type).type,
+  }));
+}
+
+/** The agreed columns with those that the source has now besides; null where there is none. */
+function withNewColumns(agreed: Column[], found: SourceTable): Column[] | null {
+  const known = new Set(agreed.map((column) => column.source));
+  const taken = agreed.map((column) => column.name);
+  const fresh = columnsOf(found).filter((column) => !known.has(column.source));
+  const names = foldNames(
+    fresh.map((column) => column.source),
+    taken,
+  );
+  return fresh.length === 0
+    ? null
+    : [...agreed, ...fresh.map((column, i) => ({ ...column, name: names[i]?.name ?? column.name }))];
+}
+
+function newTables(catalog: SourceCatalog, tables: Table[]): Table[] {
+  const known = new Set(tables.map((table) => table.sourceName));
+  const fresh = catalog.tables.filter((found) => !known.has(found.name) && found.columns.length > 0);
+  const names = foldNames(
+    fresh.map((found) => found.name),
+    tables.map((table) => table.destinationName),
+  );
+  return fresh.map((found, i) => {
+    const { primaryKey, updatedKey, copyMode, why, checks } = guess(found);
+    const columns = columnsOf(found);
+    const notes = columns.flatMap(({ source, sourceType }) => {
+      const { note } = mapType(sourceType);
+      return note ? [`${source}: ${note}`] : [];
+    });
+    const grant = found.readable ? [] : [`GRANT SELECT ON "${found.schema}"."${found.name}" TO ${catalog.user};`];
+    return {
+      sourceName: found.name,
+      destinationName: names[i]?.name ?? found.name,
+      primaryKey,
+      updatedKey,
+      copyMode,
+      disabled: false,
+      timezone: 'UTC',
+      columns,
+      created: false,
+      why,
+      checks: [...checks, ...(checks.some((check) => check.includes('GRANT SELECT')) ? [] : grant), ...notes],
+    };
+  });
+}
+
+export const handler = handle(InspectEvent, (event) => {
+  const connect = async (secretArn: string) => connectSource(await readSecret(secretArn));
+  return inspect(event, { store: new Store(environmentOf('inspect').TABLE_NAME), connect });
+});

@@ -1,0 +1,251 @@
+import { createHash } from 'node:crypto';
+import { MetricUnit } from '@aws-lambda-powertools/metrics';
+import { z } from 'zod';
+import { destinationOf, environmentOf } from '../shared/aws/environment.ts';
+import { Stage } from '../shared/aws/stage.ts';
+import { type Revised, Store } from '../shared/aws/store.ts';
+import { type Statement, Warehouse } from '../shared/aws/warehouse.ts';
+import { type Cargo, loadStatements } from '../shared/core/load-statements.ts';
+import { afterCommit, afterFailure, leaseFor } from '../shared/core/pass.ts';
+import type { Destination } from '../shared/model/destination.ts';
+import { describeError, errors } from '../shared/model/errors.ts';
+import type { StagedObject, TableState } from '../shared/model/state.ts';
+import type { Table } from '../shared/model/table.ts';
+import { type Edge, handle } from './edge.ts';
+
+/** Time kept back to hand an unfinished statement to the next call: one long-poll and the writes after it. */
+const RESERVE_MS = 45_000;
+/** Redshift's own transient failures are tried again this often, each under a token of its own. */
+const MAX_ATTEMPTS = 4;
+/** A lease is renewed when less than this remains of it. */
+const RENEW_BELOW_SECONDS = 10 * 60;
+
+const StagedObjectSchema: z.ZodType<StagedObject> = z.object({ key: z.string(), rows: z.int(), bytes: z.int() });
+
+export const LoadEvent = z.object({
+  jobId: z.string(),
+  runId: z.string(),
+  owner: z.string(),
+  loadId: z.string(),
+  /** What is loaded in one transaction. */
+  tables: z.array(z.string()).min(1),
+  /** A large table's objects, as extract returned them; a small delta's stand on its state. */
+  objects: z.array(StagedObjectSchema).optional(),
+  /** After a load failed its tables are tried singly: those that are still to do. */
+  singly: z.boolean().default(false),
+  attempt: z.int().default(0),
+  statementId: z.string().optional(),
+  failed: z.array(z.string()).default([]),
+});
+export type LoadEvent = z.infer<typeof LoadEvent>;
+
+export type Loaded =
+  /** `more`: the pass of the (one) table goes on with another batch. */
+  | { done: true; more: boolean; failed: string[] }
+  /** The statement still runs: call again with this. */
+  | { done: false; next: z.input<typeof LoadEvent> };
+
+export interface LoadPorts {
+  store: Store;
+  stage: Stage;
+  /** The job's destination, and what runs statements there. */
+  open(destinationName: string): { destination: Destination; warehouse: Warehouse };
+  copyRoleArn: string;
+}
+
+/** A table of the load, as read when the call began. */
+interface Loading {
+  table: Table;
+  state: Revised<TableState>;
+}
+
+/**
+ * Loads staged batches into the warehouse, in one transaction, and moves cursors and watermarks when it is committed.
+ * A call near its end returns the statement's id, to be called again. Loads are idempotent by key: whatever dies, the
+ * batch may be done again.
+ */
+export async function load(event: LoadEvent, ports: LoadPorts, edge: Edge): Promise<Loaded> {
+  const { job, tables, states } = await ports.store.readJob(event.jobId);
+  const { destination, warehouse } = ports.open(job.destination);
+  const mine = event.tables.flatMap((name): Loading[] => {
+    const table = tables.find((one) => one.sourceName === name);
+    const state = states.get(name);
+    return table && state?.value.lease?.owner === event.owner && state.value.batch ? [{ table, state }] : [];
+  });
+  const loader = new Loader(event, ports, edge, destination, warehouse);
+  if (event.objects) for (const one of mine) await loader.adopt(one, event.objects);
+  const loaded = await loader.run(mine);
+  if (!loaded.done) return loaded;
+  // Asked of what is stored: this call may come after one that committed and was cut off before it could answer.
+  const [only = ''] = event.tables;
+  const after = event.tables.length === 1 ? (await ports.store.readState(event.jobId, only)).value : null;
+  return { ...loaded, more: after?.pass !== undefined && after.lease?.owner === event.owner };
+}
+
+class Loader {
+  readonly #event: LoadEvent;
+  readonly #ports: LoadPorts;
+  readonly #edge: Edge;
+  readonly #destination: Destination;
+  readonly #warehouse: Warehouse;
+
+  constructor(event: LoadEvent, ports: LoadPorts, edge: Edge, destination: Destination, warehouse: Warehouse) {
+    this.#event = event;
+    this.#ports = ports;
+    this.#edge = edge;
+    this.#destination = destination;
+    this.#warehouse = warehouse;
+  }
+
+  /** Puts a large table's objects and the load's name on its state: whoever takes over finds the statement by it. */
+  async adopt(loading: Loading, objects: StagedObject[]): Promise<void> {
+    const { value } = loading.state;
+    if (!value.batch || value.lease?.load === this.#event.loadId) return;
+    const sorted = objects.toSorted((a, b) => (a.key < b.key ? -1 : 1));
+    const lease = leaseFor(this.#event.owner, this.#edge.now(), this.#event.loadId);
+    await this.#save(loading, { ...value, lease, batch: { ...value.batch, objects: sorted } });
+  }
+
+  async run(all: Loading[]): Promise<Loaded> {
+    const failed = [...this.#event.failed];
+    const groups = this.#event.singly ? all.map((one) => [one]) : [all];
+    let { statementId, attempt } = this.#event;
+    for (const [i, group] of groups.entries()) {
+      if (group.length === 0) continue;
+      for (const one of group) await this.#prepare(one);
+      const outcome = await this.#execute(group, attempt, statementId);
+      const rest = groups.slice(i).flat();
+      if (outcome.status === 'running')
+        return this.#later(rest, { failed, attempt: outcome.attempt, statementId: outcome.id });
+      if (outcome.status === 'finished') await this.#commit(group);
+      else if (group.length > 1) return this.#later(group, { failed, singly: true, attempt: 0 });
+      else failed.push(...(await this.#fail(group, outcome.error)));
+      [statementId, attempt] = [undefined, 0];
+    }
+    return { done: true, more: false, failed };
+  }
+
+  #later(rest: Loading[], change: Partial<LoadEvent>): Loaded {
+    const { objects: _adopted, statementId: _old, ...event } = this.#event;
+    return { done: false, next: { ...event, ...change, tables: rest.map(({ table }) => table.sourceName) } };
+  }
+
+  /** Settles what a dead owner left running, and keeps the lease from running out under a long statement. */
+  async #prepare(loading: Loading): Promise<void> {
+    const { value } = loading.state;
+    if (value.orphan) {
+      await this.#warehouse.settle(value.orphan);
+      const { orphan: _settled, ...rest } = value;
+      await this.#save(loading, rest);
+    } else if ((value.lease?.until ?? 0) - this.#edge.now().getTime() / 1000 < RENEW_BELOW_SECONDS)
+      await this.#save(loading, { ...value, lease: leaseFor(this.#event.owner, this.#edge.now(), value.lease?.load) });
+  }
+
+  /** Submits and follows until the statement ends or this call's time does; transient failures get a new token. */
+  async #execute(group: Loading[], attempt: number, id: string | undefined): Promise<Statement & { attempt: number }> {
+    const name =
+      group.length === 1 && this.#event.singly
+        ? `${this.#event.loadId}${group[0]?.table.sourceName}/`
+        : this.#event.loadId;
+    let statement = id ? await this.#warehouse.follow(id) : await this.#submit(group, name, attempt);
+    for (;;) {
+      while (statement.status === 'running' && this.#edge.remaining() > RESERVE_MS)
+        statement = await this.#warehouse.follow(statement.id);
+      const again = statement.status === 'failed' && isTransient(statement.error) && attempt + 1 < MAX_ATTEMPTS;
+      if (!again) return { ...statement, attempt };
+      this.#edge.logger.warn('the warehouse asks to try again', { error: statement.error, attempt });
+      attempt += 1;
+      statement = await this.#submit(group, name, attempt);
+    }
+  }
+
+  async #submit(group: Loading[], name: string, attempt: number): Promise<Statement> {
+    const cargos = await Promise.all(group.map((one) => this.#cargo(one)));
+    const context = { schema: this.#destination.schema, copyRoleArn: this.#ports.copyRoleArn };
+    // The token names the very objects: a batch that was extracted anew is another statement.
+    const objects = cargos.flatMap(({ batch }) => [batch.nullMarker, ...batch.objects.map((object) => object.key)]);
+    const token = createHash('sha256')
+      .update(JSON.stringify([name, attempt, objects]))
+      .digest('hex')
+      .slice(0, 64);
+    return this.#warehouse.submit(loadStatements(cargos, context), statementName(name), token);
+  }
+
+  async #cargo({ table, state }: Loading): Promise<Cargo> {
+    const { pass, batch } = state.value;
+    if (!pass || !batch) throw errors.leaseLost(`${table.sourceName} has no batch: the next run goes on with it`);
+    const stageName = `loader_${createHash('sha256').update(`${this.#event.jobId}/${table.sourceName}/${pass.next.fence}`).digest('hex').slice(0, 16)}`;
+    return { table, pass, batch, stageName, copyUrl: await this.#copyUrl(batch.objects) };
+  }
+
+  /** A single object needs no manifest: a PUT costs. */
+  async #copyUrl(objects: StagedObject[]): Promise<string | null> {
+    const [first] = objects;
+    if (!first) return null;
+    const { stage } = this.#ports;
+    if (objects.length === 1) return stage.url(first.key);
+    const key = manifestKey(first.key);
+    const entries = objects.map((object) => ({ url: stage.url(object.key), mandatory: true }));
+    await stage.put(key, JSON.stringify({ entries }));
+    return stage.url(key);
+  }
+
+  async #commit(group: Loading[]): Promise<void> {
+    const keys = group.flatMap(({ state }) => objectKeys(state.value));
+    await Promise.all(
+      group.map(async (loading) => {
+        const rows = loading.state.value.batch?.objects.reduce((sum, object) => sum + object.rows, 0) ?? 0;
+        await this.#save(loading, afterCommit(loading.state.value, this.#edge.now()));
+        this.#edge.logger.info('loaded', { table: loading.table.sourceName, rows });
+        this.#edge.metrics.addMetric('RowsLoaded', MetricUnit.Count, rows);
+      }),
+    );
+    await this.#ports.stage.remove(keys);
+  }
+
+  async #fail([loading]: Loading[], error: string): Promise<string[]> {
+    if (!loading) return [];
+    const name = loading.table.sourceName;
+    const reason = describeError(errors.warehouseRefused(`${name}: ${error}`));
+    this.#edge.logger.error('table failed', { table: name, reason });
+    this.#edge.metrics.addMetric('TablesFailed', MetricUnit.Count, 1);
+    const keys = objectKeys(loading.state.value);
+    await this.#save(loading, afterFailure(loading.state.value, reason, this.#edge.now()));
+    await this.#ports.stage.remove(keys);
+    return [name];
+  }
+
+  /** @throws LoaderError LeaseLost where somebody else wrote the state in between */
+  async #save(loading: Loading, state: TableState): Promise<void> {
+    const revision = await this.#ports.store.saveState(this.#event.jobId, state, loading.state.revision);
+    if (revision === null)
+      throw errors.leaseLost(`${loading.table.sourceName} was taken over: the next run goes on with it`);
+    loading.state = { value: state, revision };
+  }
+}
+
+const manifestKey = (firstKey: string): string => `${firstKey}.manifest`;
+
+function objectKeys(state: TableState): string[] {
+  const keys = state.batch?.objects.map((object) => object.key) ?? [];
+  return keys.length > 1 && keys[0] ? [...keys, manifestKey(keys[0])] : keys;
+}
+
+/** StatementName takes at most 500 characters. */
+const statementName = (name: string): string => name.slice(0, 500);
+
+/** 1023: serializable isolation violation; the others are connections and resources of the moment. */
+const isTransient = (error: string): boolean =>
+  /\b1023\b|serializable isolation|could not serialize|connection .*(reset|closed)|try again|system is shutting down|deadlock/i.test(
+    error,
+  );
+
+export const handler = handle(LoadEvent, (event, edge) => {
+  const { TABLE_NAME, BUCKET_NAME, DESTINATIONS, COPY_ROLE_ARN } = environmentOf('load');
+  const open = (name: string) => {
+    const destination = destinationOf(DESTINATIONS, name);
+    return { destination, warehouse: new Warehouse(destination) };
+  };
+  const ports = { store: new Store(TABLE_NAME), stage: new Stage(BUCKET_NAME), open, copyRoleArn: COPY_ROLE_ARN };
+  return load(event, ports, edge);
+});

@@ -1,0 +1,41 @@
+import { z } from 'zod';
+import { environmentOf } from '../shared/aws/environment.ts';
+import { Store } from '../shared/aws/store.ts';
+import { afterFailure } from '../shared/core/pass.ts';
+import { type Edge, handle } from './edge.ts';
+
+const Input = z.object({ jobId: z.string(), owner: z.string().optional() });
+
+/** EventBridge's `Step Functions Execution Status Change`. */
+export const StatusChange = z.object({
+  detail: z.object({
+    name: z.string(),
+    status: z.enum(['FAILED', 'ABORTED', 'TIMED_OUT']),
+    input: z.string(),
+    error: z.string().nullish(),
+    cause: z.string().nullish(),
+  }),
+});
+export type StatusChange = z.infer<typeof StatusChange>;
+
+/**
+ * Gives back at once what an execution held that failed, was stopped or timed out: others need not wait for its leases
+ * to expire. The statement that it may have left running is remembered on the table, and settled before the next load.
+ *
+ * @returns the tables that were released
+ */
+export async function release({ detail }: StatusChange, store: Store, edge: Edge): Promise<string[]> {
+  const { jobId, owner = detail.name } = Input.parse(JSON.parse(detail.input));
+  const { states } = await store.readJob(jobId);
+  const held = [...states.values()].filter(({ value }) => value.lease?.owner === owner);
+  const why = `ExecutionEnded: ${detail.name} ended as ${detail.status}${detail.cause ? `: ${detail.cause}` : ''} – the next run goes on`;
+  const released = held.map(async ({ value, revision }) => {
+    const saved = await store.saveState(jobId, afterFailure(value, why, edge.now()), revision);
+    return saved === null ? [] : [value.sourceName];
+  });
+  return (await Promise.all(released)).flat();
+}
+
+export const handler = handle(StatusChange, (event, edge) =>
+  release(event, new Store(environmentOf('release').TABLE_NAME), edge),
+);

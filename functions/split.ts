@@ -1,0 +1,179 @@
+import { randomBytes } from 'node:crypto';
+import type pg from 'pg';
+import { z } from 'zod';
+import { environmentOf } from '../shared/aws/environment.ts';
+import { readSecret } from '../shared/aws/secrets.ts';
+import { type Revised, Store } from '../shared/aws/store.ts';
+import { checkTable } from '../shared/core/check-table.ts';
+import type { FenceReading } from '../shared/core/fence.ts';
+import { watchGaps } from '../shared/core/gaps.ts';
+import { limitsOf } from '../shared/core/limits.ts';
+import { afterCommit, beginPass, isFree, leaseFor, resumable, takeLease } from '../shared/core/pass.ts';
+import { errors } from '../shared/model/errors.ts';
+import type { Pass, TableState } from '../shared/model/state.ts';
+import type { Table } from '../shared/model/table.ts';
+import { connectSource } from '../shared/source/connect.ts';
+import { readFence } from '../shared/source/fence.ts';
+import { accountedRanges, type Reading, readingOf } from '../shared/source/reading.ts';
+import { openSnapshot } from '../shared/source/session.ts';
+import { tableError } from '../shared/source/snapshot.ts';
+import { chunkBounds, type Key, missingIds, type Range } from '../shared/sql/postgres.ts';
+import { type Edge, handle } from './edge.ts';
+
+/** Chunks of one batch: their ranges travel through the state machine, whose payload has 256 KiB. */
+const MAX_CHUNKS = 100;
+
+export const SplitEvent = z.object({ jobId: z.string(), runId: z.string(), table: z.string(), owner: z.string() });
+export type SplitEvent = z.infer<typeof SplitEvent>;
+
+export interface SplitPorts {
+  store: Store;
+  connect(secretArn: string): Promise<pg.Client>;
+}
+
+export interface Split {
+  /** What remains: `load` a batch, or nothing because the pass is `done` or somebody else is at it (`busy`). */
+  next: 'load' | 'done' | 'busy';
+  /** One call of extract each; several ranges in one call share one snapshot. */
+  extracts: { index: number; ranges: Range[] }[];
+  /** How many of them may run at once. */
+  concurrency: number;
+}
+
+const NOTHING = { extracts: [], concurrency: 1 };
+
+/**
+ * Cuts the next batch of a large table into chunks, by keys: a range of row addresses would miss or double rows that
+ * move. Begins the pass where none is under way, and takes or renews the lease.
+ *
+ * @throws LoaderError SourceUnavailable, TableUnreadable, BadConfiguration, ColumnsDiffer
+ */
+export async function split(event: SplitEvent, ports: SplitPorts, edge: Edge): Promise<Split> {
+  const { store } = ports;
+  const { job, tables, states, seenRuns } = await store.readJob(event.jobId);
+  const table = tables.find((one) => one.sourceName === event.table);
+  if (!table) throw errors.badConfiguration(`job ${event.jobId} has no table ${JSON.stringify(event.table)}`);
+  const seen: Revised<TableState> = states.get(event.table) ?? { value: { sourceName: event.table }, revision: 0 };
+  if (!isFree(seen.value, event.owner, edge.now())) return { next: 'busy', ...NOTHING };
+
+  const client = await ports.connect(job.secretArn);
+  try {
+    const reading = await readFence(client);
+    const open = await openSnapshot(client, job, [event.table]);
+    const failure = open.failures.get(event.table);
+    if (failure) throw failure;
+    const found = open.tables.get(event.table);
+    if (!found) throw errors.tableUnreadable(`${event.table} is no table: correct its sourceName, or disable it`);
+    checkTable(table, found);
+    const observed = { reading, snapshot: open.snapshot, seenRuns, oid: found.oid };
+    const pass = resumable(table, seen.value, found.oid) ?? beginPass(table, seen.value, observed);
+    const rows = readingOf(job, table, found, seen.value, pass, open.snapshot);
+    const limits = limitsOf(job, table);
+    const batch = await cut(client, table, pass, rows, limits).catch((error) => {
+      throw tableError(error, { schema: job.sourceSchema, name: event.table });
+    });
+    const next = await accountFor(client, table, { ...pass, walk: batch.walk }, rows, batch.cursor, reading, edge);
+    return await begin(event, store, seen, { ...next, walk: batch.walk }, batch, job.maxSourceConnections, edge);
+  } finally {
+    await client.end();
+  }
+}
+
+interface Cut {
+  walk: Pass['walk'];
+  extracts: Split['extracts'];
+  cursor: Key | null;
+  last: boolean;
+}
+
+/** The ranges of the next batch. A full sync that fits one batch is read by one call, in one snapshot. */
+async function cut(
+  client: pg.Client,
+  table: Table,
+  pass: Pass,
+  { source, scope, ranges }: Reading,
+  limits: { rowLimit: number; chunkSize: number },
+): Promise<Cut> {
+  if (source.keys.length === 0)
+    return { walk: 'whole', extracts: [{ index: 0, ranges: [{ kind: 'all' }] }], cursor: null, last: true };
+  const rowLimit = Math.min(limits.rowLimit, limits.chunkSize * MAX_CHUNKS);
+  const after = pass.cursor ?? (pass.walk === 'key' && pass.from !== null ? [pass.from] : null);
+  const bounds = (await client.query(chunkBounds(source, after, scope, { ...limits, rowLimit }))).rows as Record<
+    string,
+    string | null
+  >[];
+  const keys: Key[] = bounds.map((bound) => source.keys.map((_, i) => bound[`k${i}`] ?? null));
+  const last = Number(bounds.at(-1)?.n ?? 0) < rowLimit;
+  const chunks = keys.map((upTo, i): Range => ({ kind: 'keys', after: keys[i - 1] ?? after, upTo }));
+  // What no walk by the key meets comes with the first batch.
+  const others =
+    pass.batches === 0 ? ranges.filter((range) => range.kind === 'gaps' || range.kind === 'unstamped') : [];
+  const cursor = keys.at(-1) ?? pass.cursor;
+  const all = [...chunks, ...others];
+  const together = table.copyMode === 'FULL_DATA_SYNC';
+  const extracts =
+    together && all.length > 0 ? [{ index: 0, ranges: all }] : all.map((range, index) => ({ index, ranges: [range] }));
+  return { walk: pass.walk, extracts, cursor, last };
+}
+
+/** For INSERT_ONLY: the ids that this snapshot, which comes before the chunks', does not show. */
+async function accountFor(
+  client: pg.Client,
+  table: Table,
+  pass: Pass,
+  { source, scope }: Reading,
+  cursor: Key | null,
+  reading: FenceReading,
+  edge: Edge,
+): Promise<Pass> {
+  if (table.copyMode !== 'INSERT_ONLY') return pass;
+  const highest = cursor?.[0] ?? pass.from;
+  const ranges = accountedRanges(pass, scope.gaps, pass.cursor?.[0] ?? pass.from, highest, reading.clock);
+  const missing = ranges.length > 0 ? (await client.query(missingIds(source, ranges))).rows : [];
+  const known = pass.batches === 0 ? [] : (pass.next.gaps ?? []);
+  const found = (missing as { seen: string; low: string; high: string }[]).map(({ low, high, seen }) => ({
+    from: low,
+    to: high,
+    seen,
+  }));
+  const { gaps, dropped } = watchGaps([...known, ...found]);
+  if (dropped > 0) edge.logger.warn(`${table.sourceName}: ${dropped} of the oldest gaps are no longer watched`);
+  return { ...pass, next: { ...pass.next, key: highest, gaps } };
+}
+
+/** Writes the batch on the table's state, under the lease; a pass with nothing left is complete. */
+async function begin(
+  event: SplitEvent,
+  store: Store,
+  seen: Revised<TableState>,
+  pass: Pass,
+  batch: Cut,
+  concurrency: number,
+  edge: Edge,
+): Promise<Split> {
+  const now = edge.now();
+  const run =
+    seen.value.run?.runId === event.runId
+      ? seen.value.run
+      : { runId: event.runId, rows: 0, bytes: 0, startedAt: now.toISOString() };
+  const state: TableState = {
+    ...takeLease(
+      seen.value,
+      leaseFor(event.owner, now, seen.value.lease?.owner === event.owner ? seen.value.lease.load : undefined),
+    ),
+    pass,
+    batch: { nullMarker: `~${randomBytes(8).toString('hex')}~`, objects: [], cursor: batch.cursor, last: batch.last },
+    run,
+    behindSince: seen.value.behindSince ?? now.toISOString(),
+  };
+  // A full sync of no rows still has to empty the warehouse's table.
+  const done = batch.extracts.length === 0 && pass.next.mode !== 'FULL_DATA_SYNC';
+  const saved = await store.saveState(event.jobId, done ? afterCommit(state, now) : state, seen.revision);
+  if (saved === null) return { next: 'busy', ...NOTHING };
+  return done ? { next: 'done', ...NOTHING } : { next: 'load', extracts: batch.extracts, concurrency };
+}
+
+export const handler = handle(SplitEvent, (event, edge) => {
+  const connect = async (secretArn: string) => connectSource(await readSecret(secretArn));
+  return split(event, { store: new Store(environmentOf('split').TABLE_NAME), connect }, edge);
+});

@@ -1,0 +1,92 @@
+import { Duration } from 'aws-cdk-lib';
+import {
+  Alarm,
+  ComparisonOperator,
+  type IMetric,
+  MathExpression,
+  Metric,
+  TreatMissingData,
+} from 'aws-cdk-lib/aws-cloudwatch';
+import { SnsAction } from 'aws-cdk-lib/aws-cloudwatch-actions';
+import type { IFunction } from 'aws-cdk-lib/aws-lambda';
+import { Topic } from 'aws-cdk-lib/aws-sns';
+import { EmailSubscription } from 'aws-cdk-lib/aws-sns-subscriptions';
+import type { StateMachine } from 'aws-cdk-lib/aws-stepfunctions';
+import { Construct } from 'constructs';
+import { NAMES } from './names.ts';
+
+const PERIOD = Duration.minutes(5);
+
+/** Our own metrics, installation-wide: a custom metric costs $0.30 a month, so none is kept by table. */
+const own = (metricName: string, statistic: string): Metric =>
+  new Metric({
+    namespace: 'RedshiftLoader',
+    metricName,
+    dimensionsMap: { service: 'plan' },
+    statistic,
+    period: PERIOD,
+  });
+
+const sum = (metrics: IMetric[], label: string): MathExpression =>
+  new MathExpression({
+    expression: metrics.map((_, i) => `m${i}`).join(' + '),
+    usingMetrics: Object.fromEntries(metrics.map((metric, i) => [`m${i}`, metric])),
+    label,
+    period: PERIOD,
+  });
+
+interface Watched {
+  machines: StateMachine[];
+  functions: IFunction[];
+}
+
+/** The topic that people subscribe to, and what it tells them. */
+export class Alarms extends Construct {
+  readonly topic: Topic;
+
+  constructor(scope: Construct, id: string, { machines, functions }: Watched, email: string | undefined) {
+    super(scope, id);
+    this.topic = new Topic(this, 'Topic', { displayName: 'Redshift Loader', enforceSSL: true });
+    if (email) this.topic.addSubscription(new EmailSubscription(email));
+
+    const failed = machines.flatMap((machine) => [
+      machine.metricFailed({ period: PERIOD }),
+      machine.metricTimedOut({ period: PERIOD }),
+    ]);
+    this.#alarm(
+      'ExecutionsFailed',
+      sum(failed, 'Executions failed or timed out'),
+      `A run failed. Its execution in Step Functions (machines ${NAMES.loadJob}, ${NAMES.loadTable}, ${NAMES.setupJob}) names the tables and what to do.`,
+    );
+    this.#alarm(
+      'TablesFailed',
+      own('TablesFailed', 'Maximum'),
+      "A table could not be read or loaded; the others go on. Its item's lastError says why and what to do.",
+    );
+    this.#alarm(
+      'TablesBehind',
+      own('TablesBehind', 'Maximum'),
+      "Rows have waited for longer than their job's maxLagSeconds. Look for a load that runs long, or a table that fails again and again.",
+    );
+    this.#alarm(
+      'FunctionErrors',
+      sum(
+        functions.map((one) => one.metricErrors({ period: PERIOD })),
+        'Function errors',
+      ),
+      'A function ended in an error that the state machines may have retried; its log group has the message.',
+    );
+  }
+
+  #alarm(id: string, metric: IMetric, alarmDescription: string): void {
+    new Alarm(this, id, {
+      metric,
+      alarmDescription,
+      threshold: 1,
+      evaluationPeriods: 1,
+      comparisonOperator: ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
+      // No figures means that nothing ran, which is no failure of what did not run.
+      treatMissingData: TreatMissingData.NOT_BREACHING,
+    }).addAlarmAction(new SnsAction(this.topic));
+  }
+}

@@ -1,0 +1,243 @@
+import { fileURLToPath } from 'node:url';
+import { ArnFormat, Duration, RemovalPolicy, Stack } from 'aws-cdk-lib';
+import {
+  GatewayVpcEndpoint,
+  GatewayVpcEndpointAwsService,
+  InterfaceVpcEndpoint,
+  InterfaceVpcEndpointAwsService,
+  type ISecurityGroup,
+  type IVpc,
+  SecurityGroup,
+  Subnet,
+  type SubnetSelection,
+  Vpc,
+} from 'aws-cdk-lib/aws-ec2';
+import { ManagedPolicy, PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
+import { Architecture, Runtime, Tracing } from 'aws-cdk-lib/aws-lambda';
+import { NodejsFunction, OutputFormat } from 'aws-cdk-lib/aws-lambda-nodejs';
+import { LogGroup, type RetentionDays } from 'aws-cdk-lib/aws-logs';
+import { Construct } from 'constructs';
+import { type Environment, type FunctionName, NEEDS } from '../shared/aws/environment.ts';
+import { isServerless } from '../shared/model/destination.ts';
+import { accept, LAMBDA_LOGS, LAMBDA_NETWORK, stagedObjects, TAGGED_SECRETS, XRAY } from './nag.ts';
+import { NAMES } from './names.ts';
+import type { Settings } from './settings.ts';
+import type { Storage } from './storage.ts';
+
+/** Lambda gives a whole virtual CPU from here on; compression and TLS use it. */
+const ONE_CPU_MB = 1769;
+
+interface Sizing {
+  timeout: Duration;
+  memorySize: number;
+}
+
+const SIZES: Record<FunctionName, Sizing> = {
+  inspect: { timeout: Duration.minutes(2), memorySize: 512 },
+  'create-tables': { timeout: Duration.minutes(15), memorySize: 256 },
+  plan: { timeout: Duration.minutes(5), memorySize: ONE_CPU_MB },
+  split: { timeout: Duration.minutes(15), memorySize: 512 },
+  extract: { timeout: Duration.minutes(15), memorySize: ONE_CPU_MB },
+  load: { timeout: Duration.minutes(15), memorySize: 256 },
+  finish: { timeout: Duration.minutes(1), memorySize: 256 },
+  release: { timeout: Duration.minutes(1), memorySize: 256 },
+};
+
+/** All functions, each with no more rights than its side of the work needs. */
+export class Functions extends Construct {
+  readonly all: Record<FunctionName, NodejsFunction>;
+  /** The role that Redshift's COPY uses. */
+  readonly copyRole: Role;
+  readonly #settings: Settings;
+
+  constructor(scope: Construct, id: string, settings: Settings, storage: Storage) {
+    super(scope, id);
+    this.#settings = settings;
+    this.copyRole = new Role(this, 'CopyRole', {
+      assumedBy: new ServicePrincipal('redshift.amazonaws.com'),
+      description: 'Lets COPY read what Redshift Loader staged',
+    });
+    this.copyRole.assumeRolePolicy?.addStatements(
+      new PolicyStatement({
+        actions: ['sts:AssumeRole'],
+        principals: [new ServicePrincipal('redshift-serverless.amazonaws.com')],
+      }),
+    );
+    storage.grantCopying(this.copyRole);
+
+    const environment: Environment = {
+      TABLE_NAME: storage.table.tableName,
+      BUCKET_NAME: storage.bucket.bucketName,
+      DESTINATIONS: JSON.stringify(settings.destinations),
+      COPY_ROLE_ARN: this.copyRole.roleArn,
+    };
+    const network = settings.source && this.#network(settings.source);
+    const warehouseRole = this.#warehouseRole();
+    const source = (name: FunctionName) => this.#function(name, environment, { network });
+    const warehouse = (name: FunctionName) => this.#function(name, environment, { role: warehouseRole });
+    const control = (name: FunctionName) => this.#function(name, environment, {});
+    this.all = {
+      inspect: source('inspect'),
+      plan: source('plan'),
+      split: source('split'),
+      extract: source('extract'),
+      'create-tables': warehouse('create-tables'),
+      load: warehouse('load'),
+      finish: control('finish'),
+      release: control('release'),
+    };
+    for (const name of ['inspect', 'plan', 'split', 'extract', 'finish', 'release'] as const)
+      storage.grantProgress(this.all[name]);
+    storage.grantProgress(warehouseRole);
+    for (const name of ['plan', 'extract'] as const) storage.grantStaging(this.all[name]);
+    for (const grantee of [this.all.plan, this.all.extract, warehouseRole, this.copyRole])
+      accept(grantee, stagedObjects(storage.bucket));
+    storage.grantStaging(warehouseRole);
+    for (const name of ['inspect', 'plan', 'split', 'extract'] as const) this.#grantSecrets(this.all[name]);
+  }
+
+  #function(
+    name: FunctionName,
+    environment: Environment,
+    { network, role }: { network?: Network | undefined; role?: Role },
+  ): NodejsFunction {
+    const own: readonly (keyof Environment)[] = NEEDS[name];
+    const made = new NodejsFunction(this, name, {
+      entry: fileURLToPath(new URL(`../functions/${name}.ts`, import.meta.url)),
+      runtime: Runtime.NODEJS_24_X,
+      architecture: Architecture.ARM_64,
+      ...SIZES[name],
+      ...(role ? { role } : {}),
+      ...network,
+      tracing: Tracing.ACTIVE,
+      environment: {
+        ...Object.fromEntries(own.map((key) => [key, environment[key]])),
+        POWERTOOLS_SERVICE_NAME: name,
+        POWERTOOLS_METRICS_NAMESPACE: 'RedshiftLoader',
+      },
+      logGroup: new LogGroup(this, `${name}-logs`, {
+        retention: this.#settings.logRetentionDays as RetentionDays,
+        removalPolicy: RemovalPolicy.DESTROY,
+      }),
+      bundling: {
+        format: OutputFormat.CJS,
+        target: 'node24',
+        minify: true,
+        keepNames: true,
+        // The runtime's own copy of the SDK may lack newer parameters.
+        bundleAwsSDK: true,
+        externalModules: ['pg-native'],
+      },
+    });
+    accept(made, { ...LAMBDA_LOGS, ...(network ? LAMBDA_NETWORK : {}), ...XRAY });
+    return made;
+  }
+
+  /** The one role that calls the Data API: every role is its own database user, and owns what it creates. */
+  #warehouseRole(): Role {
+    const role = new Role(this, 'WarehouseRole', {
+      roleName: NAMES.warehouseRole,
+      assumedBy: new ServicePrincipal('lambda.amazonaws.com'),
+      managedPolicies: [ManagedPolicy.fromAwsManagedPolicyName('service-role/AWSLambdaBasicExecutionRole')],
+      description: `The database user IAMR:${NAMES.warehouseRole} of Redshift Loader`,
+    });
+    const { destinations } = this.#settings;
+    if (destinations.length > 0)
+      role.addToPolicy(
+        new PolicyStatement({
+          actions: ['redshift-data:BatchExecuteStatement', 'redshift-data:ExecuteStatement'],
+          resources: destinations.map((one) => one.arn),
+        }),
+      );
+    role.addToPolicy(
+      new PolicyStatement({
+        // These know no resource: a statement is described by its submitter alone.
+        actions: [
+          'redshift-data:DescribeStatement',
+          'redshift-data:GetStatementResult',
+          'redshift-data:CancelStatement',
+          'redshift-data:ListStatements',
+        ],
+        resources: ['*'],
+      }),
+    );
+    for (const one of destinations) {
+      if (one.secretArn)
+        role.addToPolicy(
+          new PolicyStatement({ actions: ['secretsmanager:GetSecretValue'], resources: [one.secretArn] }),
+        );
+      else if (isServerless(one))
+        role.addToPolicy(
+          new PolicyStatement({ actions: ['redshift-serverless:GetCredentials'], resources: [one.arn] }),
+        );
+      else
+        role.addToPolicy(
+          new PolicyStatement({
+            actions: ['redshift:GetClusterCredentialsWithIAM'],
+            resources: [one.arn.replace(/:(cluster|namespace):/, ':dbname:').concat(`/${one.database}`)],
+          }),
+        );
+    }
+    accept(role, {
+      ...LAMBDA_LOGS,
+      'IAM5[Resource::*]': 'The Data API narrows statements to their submitter; X-Ray knows no resources.',
+    });
+    return role;
+  }
+
+  /** Any secret that an administrator marked as meant for this. */
+  #grantSecrets(grantee: NodejsFunction): void {
+    grantee.addToRolePolicy(
+      new PolicyStatement({
+        actions: ['secretsmanager:GetSecretValue'],
+        resources: [
+          Stack.of(this).formatArn({
+            service: 'secretsmanager',
+            resource: 'secret',
+            resourceName: '*',
+            arnFormat: ArnFormat.COLON_RESOURCE_NAME,
+          }),
+        ],
+        conditions: { StringLike: { 'secretsmanager:ResourceTag/redshift-loader': '*' } },
+      }),
+    );
+    accept(grantee, TAGGED_SECRETS);
+  }
+
+  #network(source: NonNullable<Settings['source']>): Network {
+    const vpc = Vpc.fromVpcAttributes(this, 'SourceVpc', {
+      vpcId: source.vpcId,
+      availabilityZones: source.availabilityZones,
+    });
+    const subnets = source.subnetIds.map((id, i) => Subnet.fromSubnetId(this, `SourceSubnet${i}`, id));
+    const group = SecurityGroup.fromSecurityGroupId(this, 'SourceSecurityGroup', source.securityGroupId);
+    if (source.routeTableIds.length > 0) this.#gateways(vpc, source.routeTableIds);
+    if (source.secretsManagerEndpoint)
+      new InterfaceVpcEndpoint(this, 'SecretsManager', {
+        vpc,
+        service: InterfaceVpcEndpointAwsService.SECRETS_MANAGER,
+        subnets: { subnets },
+        securityGroups: [group],
+      });
+    return { vpc, vpcSubnets: { subnets }, securityGroups: [group], allowPublicSubnet: true };
+  }
+
+  /** Free, and what makes a NAT gateway unnecessary. */
+  #gateways(vpc: IVpc, routeTableIds: string[]): void {
+    const subnets = routeTableIds.map((routeTableId, i) =>
+      Subnet.fromSubnetAttributes(this, `Route${i}`, { subnetId: `via-${routeTableId}`, routeTableId }),
+    );
+    for (const [name, service] of [
+      ['S3', GatewayVpcEndpointAwsService.S3],
+      ['DynamoDB', GatewayVpcEndpointAwsService.DYNAMODB],
+    ] as const)
+      new GatewayVpcEndpoint(this, name, { vpc, service, subnets: [{ subnets }] });
+  }
+}
+
+interface Network {
+  vpc: IVpc;
+  vpcSubnets: SubnetSelection;
+  securityGroups: ISecurityGroup[];
+  allowPublicSubnet: boolean;
+}

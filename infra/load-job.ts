@@ -1,0 +1,129 @@
+import {
+  Choice,
+  Condition,
+  DefinitionBody,
+  Map as EachOf,
+  Fail,
+  type IStateMachine,
+  ProvideItems,
+  QueryLanguage,
+  StateMachine,
+  Succeed,
+  TaskInput,
+} from 'aws-cdk-lib/aws-stepfunctions';
+import { StepFunctionsStartExecution } from 'aws-cdk-lib/aws-stepfunctions-tasks';
+import { Construct } from 'constructs';
+import type { Functions } from './functions.ts';
+import { loadUntilDone } from './load-step.ts';
+import { machineLogs } from './machine-logs.ts';
+import { accept, versionsOf, XRAY } from './nag.ts';
+import { NAMES } from './names.ts';
+import { call, jsonata } from './task.ts';
+
+/** Loads of one run at once: each is a transaction that Redshift queues behind its others. */
+const LOADS_AT_ONCE = 4;
+
+/**
+ * One tick of a job: plan → nothing to do? → start each large table's own execution, load the packs of small deltas →
+ * finish. Input: {jobId, trigger?, scheduledTime?}.
+ */
+export class LoadJob extends Construct {
+  readonly machine: StateMachine;
+
+  constructor(scope: Construct, id: string, { all }: Functions, loadTable: IStateMachine) {
+    super(scope, id);
+    const run = { jobId: jsonata('$jobId'), runId: jsonata('$runId'), owner: jsonata('$runId') };
+
+    const plan = call(
+      this,
+      'Plan',
+      all.plan,
+      {
+        jobId: jsonata('$states.input.jobId'),
+        runId: jsonata('$states.context.Execution.Name'),
+        startedAt: jsonata('$states.context.Execution.StartTime'),
+        trigger: jsonata("$exists($states.input.trigger) ? $states.input.trigger : 'hand'"),
+        scheduledTime: jsonata(
+          '$exists($states.input.scheduledTime) ? $states.input.scheduledTime : $states.context.Execution.StartTime',
+        ),
+      },
+      {
+        assign: {
+          jobId: jsonata('$states.input.jobId'),
+          runId: jsonata('$states.context.Execution.Name'),
+          startedAt: jsonata('$states.context.Execution.StartTime'),
+          plan: jsonata('$states.result.Payload'),
+          error: jsonata('null'),
+        },
+      },
+    );
+    const finish = call(this, 'Finish', all.finish, {
+      ...run,
+      startedAt: jsonata('$startedAt'),
+      part: 'job',
+      error: jsonata('$error'),
+    });
+    plan.addCatch(finish, {
+      assign: {
+        jobId: jsonata('$states.context.Execution.Input.jobId'),
+        runId: jsonata('$states.context.Execution.Name'),
+        startedAt: jsonata('$states.context.Execution.StartTime'),
+        error: jsonata('$states.errorOutput'),
+      },
+    });
+
+    const eachLarge = EachOf.jsonata(this, 'Each large table', {
+      items: ProvideItems.jsonata(jsonata('$plan.large')),
+      maxConcurrency: 10,
+    }).itemProcessor(
+      StepFunctionsStartExecution.jsonata(this, 'Start load-table', {
+        stateMachine: loadTable,
+        associateWithParent: false,
+        name: jsonata("$runId & '-' & $string($states.context.Map.Item.Index)"),
+        input: TaskInput.fromObject({
+          jobId: jsonata('$jobId'),
+          runId: jsonata('$runId'),
+          startedAt: jsonata('$startedAt'),
+          table: jsonata('$states.input'),
+          owner: jsonata("$runId & '/' & $states.input"),
+        }),
+      }),
+    );
+
+    const eachLoad = EachOf.jsonata(this, 'Each load', {
+      items: ProvideItems.jsonata(jsonata('$plan.loads')),
+      itemSelector: {
+        ...run,
+        loadId: jsonata('$states.context.Map.Item.Value.loadId'),
+        tables: jsonata('$states.context.Map.Item.Value.tables'),
+      },
+      maxConcurrency: LOADS_AT_ONCE,
+      // A load that ends without a result leaves its tables to Finish; the others go on.
+      assign: { error: jsonata('$exists($states.result.error) ? [$states.result.error][0] : null') },
+    }).itemProcessor(loadUntilDone(this, all.load, jsonata('$states.input'), Succeed.jsonata(this, 'Loaded')));
+
+    const ended = Choice.jsonata(this, 'All well?')
+      .when(Condition.jsonata(jsonata("$states.input.status = 'succeeded'")), Succeed.jsonata(this, 'Done'))
+      .otherwise(
+        Fail.jsonata(this, 'Failed', {
+          error: 'TablesFailed',
+          cause: jsonata('$substring($states.input.reason, 0, 30000)'),
+        }),
+      );
+    finish.next(ended);
+
+    const definition = plan.next(
+      Choice.jsonata(this, 'Anything to do?')
+        .when(Condition.jsonata(jsonata('$plan.idle')), Succeed.jsonata(this, 'Nothing to do'))
+        .otherwise(eachLarge.next(eachLoad).next(finish)),
+    );
+    this.machine = new StateMachine(this, 'Machine', {
+      stateMachineName: NAMES.loadJob,
+      queryLanguage: QueryLanguage.JSONATA,
+      definitionBody: DefinitionBody.fromChainable(definition),
+      tracingEnabled: true,
+      logs: machineLogs(this),
+    });
+    accept(this.machine, { ...XRAY, ...versionsOf([all.plan, all.load, all.finish]) });
+  }
+}

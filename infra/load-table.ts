@@ -1,0 +1,140 @@
+import {
+  Choice,
+  Condition,
+  DefinitionBody,
+  Map as EachOf,
+  Fail,
+  Pass,
+  ProvideItems,
+  QueryLanguage,
+  StateMachine,
+  Succeed,
+  TaskInput,
+} from 'aws-cdk-lib/aws-stepfunctions';
+import { StepFunctionsStartExecution } from 'aws-cdk-lib/aws-stepfunctions-tasks';
+import { Construct } from 'constructs';
+import type { Functions } from './functions.ts';
+import { loadUntilDone } from './load-step.ts';
+import { machineLogs } from './machine-logs.ts';
+import { accept, versionsOf, XRAY } from './nag.ts';
+import { NAMES } from './names.ts';
+import { call, jsonata } from './task.ts';
+
+/** Batches of one execution: with 100 chunks each its history stays below a third of the 25,000 events allowed. */
+const BATCHES_PER_EXECUTION = 10;
+
+/**
+ * One large table: split → each chunk: extract → load → more? ↺ → finish.
+ * Input: {jobId, runId, startedAt, table, owner, batches?}; a successor has its predecessor's, so the lease stays.
+ */
+export class LoadTable extends Construct {
+  readonly machine: StateMachine;
+
+  constructor(scope: Construct, id: string, { all }: Functions) {
+    super(scope, id);
+    const whole = {
+      jobId: jsonata('$jobId'),
+      runId: jsonata('$runId'),
+      table: jsonata('$table'),
+      owner: jsonata('$owner'),
+    };
+    const input = (name: string) => jsonata(`$states.context.Execution.Input.${name}`);
+
+    const begin = Pass.jsonata(this, 'Begin', {
+      assign: {
+        jobId: input('jobId'),
+        runId: input('runId'),
+        startedAt: input('startedAt'),
+        table: input('table'),
+        owner: input('owner'),
+        batches: 0,
+        error: jsonata('null'),
+      },
+    });
+    const split = call(this, 'Split', all.split, whole, {
+      assign: { split: jsonata('$states.result.Payload'), batches: jsonata('$batches + 1') },
+    });
+    const finish = call(this, 'Finish', all.finish, {
+      jobId: jsonata('$jobId'),
+      runId: jsonata('$runId'),
+      startedAt: jsonata('$startedAt'),
+      part: jsonata('$table'),
+      owner: jsonata('$owner'),
+      error: jsonata('$error'),
+    });
+    const broken = { assign: { error: jsonata('$states.errorOutput') } };
+    split.addCatch(finish, broken);
+
+    const extracts = EachOf.jsonata(this, 'Each chunk', {
+      items: ProvideItems.jsonata(jsonata('$split.extracts')),
+      jsonataMaxConcurrency: jsonata('$split.concurrency'),
+      itemSelector: { ...whole, extract: jsonata('$states.context.Map.Item.Value') },
+      // Every call returns a list of objects: one list of all.
+      outputs: { objects: jsonata('[$states.result.*]') },
+    }).itemProcessor(call(this, 'Extract', all.extract, jsonata('$states.input')));
+    extracts.addCatch(finish, broken);
+
+    const more = Choice.jsonata(this, 'More?')
+      .when(
+        Condition.jsonata(jsonata('$exists($states.input.error)')),
+        Pass.jsonata(this, 'Load broke off', { assign: { error: jsonata('$states.input.error') } }).next(finish),
+      )
+      .when(Condition.jsonata(jsonata('$not($states.input.more)')), finish)
+      .when(Condition.jsonata(jsonata(`$batches < ${BATCHES_PER_EXECUTION}`)), split)
+      .otherwise(this.#successor());
+    const load = loadUntilDone(
+      this,
+      all.load,
+      {
+        jobId: jsonata('$jobId'),
+        runId: jsonata('$runId'),
+        owner: jsonata('$owner'),
+        loadId: jsonata("'load/' & $states.context.Execution.Name & '/' & $string($batches) & '/'"),
+        tables: [jsonata('$table')],
+        objects: jsonata('$states.input.objects'),
+      },
+      more,
+    );
+    const ended = Choice.jsonata(this, 'All well?')
+      .when(Condition.jsonata(jsonata("$states.input.status = 'succeeded'")), Succeed.jsonata(this, 'Done'))
+      .otherwise(
+        Fail.jsonata(this, 'Failed', {
+          error: 'TableFailed',
+          cause: jsonata('$substring($states.input.reason, 0, 30000)'),
+        }),
+      );
+    finish.next(ended);
+
+    this.machine = new StateMachine(this, 'Machine', {
+      stateMachineName: NAMES.loadTable,
+      queryLanguage: QueryLanguage.JSONATA,
+      definitionBody: DefinitionBody.fromChainable(
+        begin.next(split).next(
+          Choice.jsonata(this, 'Anything left?')
+            .when(Condition.jsonata(jsonata("$split.next = 'load'")), extracts.next(load))
+            .otherwise(finish),
+        ),
+      ),
+      tracingEnabled: true,
+      logs: machineLogs(this),
+    });
+    accept(this.machine, { ...XRAY, ...versionsOf([all.split, all.extract, all.load, all.finish]) });
+  }
+
+  /** The next execution of this very machine: by its fixed name, since a reference would be circular. */
+  #successor(): StepFunctionsStartExecution {
+    const self = StateMachine.fromStateMachineName(this, 'Self', NAMES.loadTable);
+    return StepFunctionsStartExecution.jsonata(this, 'Start successor', {
+      stateMachine: self,
+      associateWithParent: false,
+      name: jsonata("$substring($states.context.Execution.Name, 0, 60) & '-' & $substring($uuid(), 0, 8)"),
+      input: TaskInput.fromObject({
+        jobId: jsonata('$jobId'),
+        runId: jsonata('$runId'),
+        startedAt: jsonata('$startedAt'),
+        table: jsonata('$table'),
+        owner: jsonata('$owner'),
+      }),
+    });
+  }
+}

@@ -1,0 +1,44 @@
+import { type CfnElement, Stack, Validations } from 'aws-cdk-lib';
+import type { IFunction } from 'aws-cdk-lib/aws-lambda';
+import type { Bucket } from 'aws-cdk-lib/aws-s3';
+import type { IConstruct } from 'constructs';
+import { STAGE_PREFIX } from './names.ts';
+
+/** Accepts findings of cdk-nag for one construct, each for a stated reason; any other wildcard still fails the synth. */
+export function accept(construct: IConstruct, findings: Record<string, string>): void {
+  for (const [id, reason] of Object.entries(findings))
+    Validations.of(construct).acknowledge({ id: `AwsSolutions-${id}`, reason });
+}
+
+/** How cdk-nag spells `GetAtt Arn` of a resource in a finding. */
+function arnOf(construct: IConstruct): string {
+  const element = construct.node.defaultChild as CfnElement;
+  return `<${Stack.of(construct).getLogicalId(element)}.Arn>`;
+}
+
+export const stagedObjects = (bucket: Bucket): Record<string, string> => ({
+  [`IAM5[Resource::${arnOf(bucket)}/${STAGE_PREFIX}*]`]: 'Batches get new keys below this prefix at every run.',
+});
+
+export const LAMBDA_LOGS = {
+  'IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole]':
+    "AWS's managed policy lets a function write its own logs.",
+};
+
+export const LAMBDA_NETWORK = {
+  'IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/service-role/AWSLambdaVPCAccessExecutionRole]':
+    "AWS's managed policy lets a function use its network interfaces.",
+};
+
+export const XRAY = { 'IAM5[Resource::*]': 'X-Ray and log delivery know no resources.' };
+
+export const TAGGED_SECRETS = {
+  'IAM5[Resource::arn:<AWS::Partition>:secretsmanager:<AWS::Region>:<AWS::AccountId>:secret:*]':
+    'Any secret of the account, if an administrator gave it the tag redshift-loader.',
+};
+
+/** CDK lets a machine call every version of a function. */
+export const versionsOf = (functions: IFunction[]): Record<string, string> =>
+  Object.fromEntries(
+    functions.map((one) => [`IAM5[Resource::${arnOf(one)}:*]`, 'Any version of the function that the machine calls.']),
+  );

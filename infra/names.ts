@@ -1,0 +1,15 @@
+/**
+ * Names that are fixed, because something refers to them before they exist: a machine that starts itself, or a person's
+ * GRANT to the database user that Redshift makes of a role. One installation an account and region.
+ */
+export const NAMES = {
+  setupJob: 'redshift-loader-setup-job',
+  loadJob: 'redshift-loader-load-job',
+  loadTable: 'redshift-loader-load-table',
+  /** Its database user in Redshift is `IAMR:<this>`. */
+  warehouseRole: 'redshift-loader-warehouse',
+  scheduleGroup: 'redshift-loader',
+} as const;
+
+/** Where batches wait in the bucket: the only prefix that functions and COPY may touch. */
+export const STAGE_PREFIX = 'stage/';

@@ -1,0 +1,85 @@
+import { CfnOutput, Stack } from 'aws-cdk-lib';
+import { Rule } from 'aws-cdk-lib/aws-events';
+import { LambdaFunction } from 'aws-cdk-lib/aws-events-targets';
+import { Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
+import { CfnScheduleGroup } from 'aws-cdk-lib/aws-scheduler';
+import type { Construct } from 'constructs';
+import { clusterIdentifier, isServerless } from '../shared/model/destination.ts';
+import { Alarms } from './alarms.ts';
+import { Functions } from './functions.ts';
+import { LoadJob } from './load-job.ts';
+import { LoadTable } from './load-table.ts';
+import { NAMES } from './names.ts';
+import type { Settings } from './settings.ts';
+import { SetupJob } from './setup-job.ts';
+import { Storage } from './storage.ts';
+
+/** Everything that one `cdk deploy` puts into an account. */
+export class RedshiftLoader extends Stack {
+  constructor(scope: Construct, id: string, settings: Settings) {
+    super(scope, id, { description: 'Keeps Amazon Redshift a near-real-time replica of PostgreSQL databases' });
+    const storage = new Storage(this, 'Storage');
+    const functions = new Functions(this, 'Functions', settings, storage);
+    const setup = new SetupJob(this, 'SetupJob', functions);
+    const loadTable = new LoadTable(this, 'LoadTable', functions);
+    const loadJob = new LoadJob(this, 'LoadJob', functions, loadTable.machine);
+
+    // Leases are given back the moment that an execution ends badly, not when they expire.
+    new Rule(this, 'ExecutionEnded', {
+      eventPattern: {
+        source: ['aws.states'],
+        detailType: ['Step Functions Execution Status Change'],
+        detail: {
+          status: ['FAILED', 'ABORTED', 'TIMED_OUT'],
+          stateMachineArn: [loadJob.machine.stateMachineArn, loadTable.machine.stateMachineArn],
+        },
+      },
+      targets: [new LambdaFunction(functions.all.release)],
+    });
+
+    new CfnScheduleGroup(this, 'Schedules', { name: NAMES.scheduleGroup });
+    const scheduler = new Role(this, 'SchedulerRole', {
+      assumedBy: new ServicePrincipal('scheduler.amazonaws.com'),
+      description: 'Lets schedules start runs',
+    });
+    loadJob.machine.grantStartExecution(scheduler);
+
+    const machines = [setup.machine, loadTable.machine, loadJob.machine];
+    new Alarms(this, 'Alarms', { machines, functions: Object.values(functions.all) }, settings.alarmEmail);
+
+    this.#output('ConfigTable', 'The DynamoDB table of jobs, tables and their progress', storage.table.tableName);
+    this.#output('StageBucket', 'Where batches wait for their load', storage.bucket.bucketName);
+    this.#output('SetupJobArn', 'The state machine that sets a job up', setup.machine.stateMachineArn);
+    this.#output('LoadJobArn', 'The state machine that runs a job', loadJob.machine.stateMachineArn);
+    this.#output('LoadTableArn', 'The state machine that loads one large table', loadTable.machine.stateMachineArn);
+    this.#output('CopyRoleArn', 'The role that COPY reads the stage by', functions.copyRole.roleArn);
+    this.#output(
+      'SourceGrants',
+      'Run at each source database, as an administrator',
+      'GRANT USAGE ON SCHEMA public TO loader; GRANT SELECT ON ALL TABLES IN SCHEMA public TO loader; GRANT pg_read_all_stats TO loader;',
+    );
+    for (const destination of settings.destinations) this.#handiwork(destination, functions.copyRole.roleArn);
+  }
+
+  /** What a person must still do for a destination, as commands to paste. */
+  #handiwork(destination: Settings['destinations'][number], copyRoleArn: string): void {
+    const { name, schema, database } = destination;
+    const title = name.replace(/(^|-)(\w)/g, (_, _dash, letter: string) => letter.toUpperCase());
+    // update-namespace replaces the list of roles: whoever has others names them, too.
+    const attach = isServerless(destination)
+      ? `aws redshift-serverless update-namespace --namespace-name NAMESPACE --iam-roles ${copyRoleArn} EVERY_ROLE_IT_HAS_NOW`
+      : `aws redshift modify-cluster-iam-roles --cluster-identifier ${clusterIdentifier(destination)} --add-iam-roles ${copyRoleArn}`;
+    this.#output(`Attach${title}`, `Lets COPY into ${name} read the stage (give the complete list of roles)`, attach);
+    if (destination.secretArn) return;
+    const user = `"IAMR:${NAMES.warehouseRole}"`;
+    this.#output(
+      `Grant${title}`,
+      `Run in ${name}'s database ${database}, as an administrator`,
+      `CREATE SCHEMA IF NOT EXISTS "${schema}"; CREATE USER ${user} PASSWORD DISABLE; GRANT USAGE, CREATE ON SCHEMA "${schema}" TO ${user}; GRANT TEMPORARY ON DATABASE "${database}" TO ${user};`,
+    );
+  }
+
+  #output(id: string, description: string, value: string): void {
+    new CfnOutput(this, id, { description, value });
+  }
+}

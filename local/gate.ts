@@ -1,0 +1,89 @@
+import type { Iam } from './iam.ts';
+import type { ConditionKeys } from './iam-policy.ts';
+import { type Caller, type Permission, ServiceError } from './service.ts';
+
+/** The access key of whoever runs the local cloud: may do everything, and isn't counted. */
+export const OPERATOR = 'operator';
+
+export interface Call {
+  /** As in SigV4's credential scope, e.g. `redshift-data`. */
+  service: string;
+  action: string;
+  caller: Caller;
+  permissions: Permission[];
+  keys?: ConditionKeys;
+}
+
+export interface Counts {
+  lambda: number;
+  redshiftData: number;
+  s3: number;
+  dynamodb: number;
+  secretsManager: number;
+}
+
+/**
+ * Awaited before each call is handled and after it has taken effect. A thrown ServiceError becomes the answer; anything
+ * else thrown cuts the connection.
+ */
+export type Fault = (
+  at: Pick<Call, 'service' | 'action' | 'caller'> & { moment: 'before' | 'after' },
+) => Promise<void> | void;
+
+/** The caller never hears how its call went. */
+export class ConnectionLost extends Error {
+  override name = 'ConnectionLost';
+}
+
+/** What every call passes, however it comes in: permission, count, injected faults. */
+export interface Gate {
+  perform<T>(call: Call, work: () => Promise<T>): Promise<T>;
+  /** Calls since the start by anybody but the operator. */
+  counts(): Counts;
+  /** Calls aren't counted until the returned function is called. */
+  pauseCounting(): () => void;
+}
+
+const countedAs: Record<string, keyof Counts> = {
+  lambda: 'lambda',
+  'redshift-data': 'redshiftData',
+  s3: 's3',
+  dynamodb: 'dynamodb',
+  secretsmanager: 'secretsManager',
+};
+
+export function createGate(iam: Iam, fault?: Fault): Gate {
+  const counts: Counts = { lambda: 0, redshiftData: 0, s3: 0, dynamodb: 0, secretsManager: 0 };
+  let pauses = 0;
+
+  const inject = async (call: Call, moment: 'before' | 'after') => {
+    try {
+      await fault?.({ service: call.service, action: call.action, caller: call.caller, moment });
+    } catch (error) {
+      if (error instanceof ServiceError) throw error;
+      throw new ConnectionLost(`${call.service} ${call.action}: ${error instanceof Error ? error.message : error}`);
+    }
+  };
+
+  return {
+    async perform(call, work) {
+      iam.authorize(call.caller, call.permissions, call.keys);
+      const counter = countedAs[call.service];
+      if (counter !== undefined && pauses === 0 && call.caller.accessKeyId !== OPERATOR) counts[counter]++;
+      if (fault === undefined) return work();
+      await inject(call, 'before');
+      const result = await work();
+      await inject(call, 'after');
+      return result;
+    },
+    counts: () => ({ ...counts }),
+    pauseCounting() {
+      pauses++;
+      let paused = true;
+      return () => {
+        if (paused) pauses--;
+        paused = false;
+      };
+    },
+  };
+}

@@ -1,0 +1,39 @@
+import pc from 'picocolors';
+import type { CopyMode } from '../../shared/model/table.ts';
+import { hanging } from './lines.ts';
+import type { RenderOptions } from './report.ts';
+import { plural } from './units.ts';
+
+/** What setup guessed about one table. */
+export interface SetupEntry {
+  table: string;
+  copyMode: CopyMode;
+  primaryKey: string[];
+  updatedKey: string | null;
+  why: string;
+  checks: string[];
+}
+
+/** What was guessed for every table, why, and what a person should check. Ends with a line end. */
+export function renderSetup(entries: SetupEntry[], { color, width }: RenderOptions): string {
+  const colors = pc.createColors(color);
+  const { bold, dim, cyan, yellow } = colors;
+  const checks = entries.reduce((total, entry) => total + entry.checks.length, 0);
+  const toCheck = checks === 0 ? 'nothing to check' : yellow(`${plural(checks, 'thing')} to check`);
+  const body = entries.flatMap((entry) => [
+    '',
+    `${bold(entry.table)}  ${cyan(entry.copyMode)}  ${keys(entry)}`,
+    ...hanging('  ', entry.why, width - 2).map((line) => dim(line)),
+    ...entry.checks.flatMap((check) => {
+      const [first = '', ...rest] = hanging('  ! ', check, width - 2);
+      return [yellow(first), ...rest.map((line) => yellow(line))];
+    }),
+  ]);
+  const lines = ['', `${bold('Setup')}  ${plural(entries.length, 'table')} · ${toCheck}`, ...body];
+  return `${lines.map((line) => (line === '' ? '' : `  ${line}`)).join('\n')}\n`;
+}
+
+function keys({ primaryKey, updatedKey }: SetupEntry): string {
+  const key = primaryKey.length === 0 ? 'no key' : `key ${primaryKey.join(', ')}`;
+  return updatedKey === null ? key : `${key}, changes by ${updatedKey}`;
+}

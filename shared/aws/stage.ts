@@ -1,0 +1,77 @@
+import { createHash } from 'node:crypto';
+import { PassThrough, Transform, type Writable } from 'node:stream';
+import { DeleteObjectsCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
+import { Upload } from '@aws-sdk/lib-storage';
+
+/** Parts of an upload: memory per stream is at most PART_BYTES × (PARTS_IN_FLIGHT + 1); an object at most 160 GB. */
+const PART_BYTES = 16 * 1024 * 1024;
+const PARTS_IN_FLIGHT = 2;
+/** DeleteObjects takes at most this many keys. */
+const DELETE_AT_ONCE = 1_000;
+
+/** Where a chunk's object lies: under the job and run, the table by a hash, since its name may be anything. */
+export const objectKey = (jobId: string, runId: string, table: string, part: string): string =>
+  `stage/${jobId}/${runId}/${createHash('sha256').update(table).digest('hex').slice(0, 16)}/${part}.csv.zst`;
+
+/** The staging bucket. */
+export class Stage {
+  readonly #client: S3Client;
+  readonly bucket: string;
+
+  constructor(bucket: string, client = new S3Client({})) {
+    this.bucket = bucket;
+    this.#client = client;
+  }
+
+  url(key: string): string {
+    return `s3://${this.bucket}/${key}`;
+  }
+
+  /**
+   * Uploads what `fill` writes, part by part; small objects take a single PUT. When `fill` fails the upload is aborted and
+   * leaves nothing behind.
+   * @returns what `fill` returned, and the bytes uploaded
+   */
+  async write<T>(key: string, fill: (sink: Writable) => Promise<T>): Promise<{ result: T; bytes: number }> {
+    let bytes = 0;
+    const counted = new Transform({
+      transform(chunk: Buffer, _encoding, done) {
+        bytes += chunk.length;
+        done(null, chunk);
+      },
+    });
+    const body = counted.pipe(new PassThrough());
+    const upload = new Upload({
+      client: this.#client,
+      params: { Bucket: this.bucket, Key: key, Body: body },
+      partSize: PART_BYTES,
+      queueSize: PARTS_IN_FLIGHT,
+    });
+    counted.on('error', (error) => body.destroy(error));
+    const uploaded = upload.done();
+    // Until both are awaited below, a failed upload must not count as unhandled.
+    uploaded.catch((error) => counted.destroy(error as Error));
+    try {
+      const result = await fill(counted);
+      await uploaded;
+      return { result, bytes };
+    } catch (error) {
+      body.destroy(error as Error);
+      await upload.abort();
+      await uploaded.catch(() => undefined);
+      throw error;
+    }
+  }
+
+  async put(key: string, body: string | Uint8Array): Promise<void> {
+    await this.#client.send(new PutObjectCommand({ Bucket: this.bucket, Key: key, Body: body }));
+  }
+
+  /** Removes objects that are loaded; what a dead run left, the bucket's lifecycle expires. */
+  async remove(keys: string[]): Promise<void> {
+    for (let start = 0; start < keys.length; start += DELETE_AT_ONCE) {
+      const Objects = keys.slice(start, start + DELETE_AT_ONCE).map((Key) => ({ Key }));
+      await this.#client.send(new DeleteObjectsCommand({ Bucket: this.bucket, Delete: { Objects, Quiet: true } }));
+    }
+  }
+}

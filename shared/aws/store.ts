@@ -1,0 +1,255 @@
+import { ConditionalCheckFailedException, DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { DynamoDBDocumentClient, GetCommand, PutCommand, paginateQuery, UpdateCommand } from '@aws-sdk/lib-dynamodb';
+import type { SeenRun } from '../core/fence.ts';
+import { errors } from '../model/errors.ts';
+import { Job } from '../model/job.ts';
+import { expiryOf, type Run } from '../model/run.ts';
+import type { TableState } from '../model/state.ts';
+import { Table } from '../model/table.ts';
+
+/** A state as it was read: it is written back only if nobody wrote in between. */
+export interface Revised<T> {
+  value: T;
+  revision: number;
+}
+
+/** Everything of a job that a run needs, from one read of its partition. */
+export interface JobData {
+  job: Job;
+  tables: Table[];
+  states: Map<string, Revised<TableState>>;
+  /** Earlier runs, kept only where the fence is blind. */
+  seenRuns: SeenRun[];
+}
+
+/**
+ * The one DynamoDB table. A job's partition `JOB#<jobId>` holds its items by kind: JOB, TABLE#<name> (what people
+ * decide), STATE#<name> (what the loader knows), SEEN. Runs have the partition `RUNS#<jobId>`, so that reading a job
+ * never reads its history.
+ */
+export class Store {
+  readonly #client: DynamoDBDocumentClient;
+  readonly #table: string;
+
+  constructor(table: string, client = new DynamoDBClient({})) {
+    this.#table = table;
+    this.#client = DynamoDBDocumentClient.from(client, { marshallOptions: { removeUndefinedValues: true } });
+  }
+
+  /** @throws LoaderError BadConfiguration where there is no such job, or a person edited it into nonsense */
+  async readJob(jobId: string): Promise<JobData> {
+    const items = new Map<string, Record<string, unknown>>();
+    const pages = paginateQuery(
+      { client: this.#client },
+      {
+        TableName: this.#table,
+        ConsistentRead: true,
+        KeyConditionExpression: 'pk = :pk',
+        ExpressionAttributeValues: { ':pk': jobKey(jobId) },
+      },
+    );
+    for await (const page of pages) for (const item of page.Items ?? []) items.set(String(item.sk), item);
+
+    const jobItem = items.get('JOB');
+    if (!jobItem) throw errors.badConfiguration(`there is no job ${JSON.stringify(jobId)}: create it first`);
+    const ofKind = (kind: string) => [...items].filter(([sk]) => sk.startsWith(kind)).map(([, item]) => item);
+    return {
+      job: parseItem(Job, jobItem, `job ${jobId}`),
+      tables: ofKind('TABLE#').map((item) => parseItem(Table, item, `table ${String(item.sourceName)}`)),
+      states: new Map(
+        ofKind('STATE#').map((item) => [
+          String(item.sourceName),
+          { value: item.state as TableState, revision: Number(item.revision) },
+        ]),
+      ),
+      seenRuns: (items.get('SEEN')?.runs as SeenRun[] | undefined) ?? [],
+    };
+  }
+
+  /** Creates or replaces a job. */
+  async putJob(job: Job): Promise<void> {
+    await this.#client.send(
+      new PutCommand({ TableName: this.#table, Item: { pk: jobKey(job.jobId), sk: 'JOB', ...job } }),
+    );
+  }
+
+  /** @returns whether it was added: an item that is there already belongs to a person and stays as it is */
+  async addTable(jobId: string, table: Table): Promise<boolean> {
+    return this.#unlessRefused(
+      new PutCommand({
+        TableName: this.#table,
+        Item: { pk: jobKey(jobId), sk: `TABLE#${table.sourceName}`, ...table },
+        ConditionExpression: 'attribute_not_exists(pk)',
+      }),
+    );
+  }
+
+  /** Replaces what setup owns of a table item; keys, mode and limits stay a person's. */
+  async updateTable(jobId: string, sourceName: string, change: Partial<Table>): Promise<void> {
+    const entries = Object.entries(change);
+    await this.#client.send(
+      new UpdateCommand({
+        TableName: this.#table,
+        Key: { pk: jobKey(jobId), sk: `TABLE#${sourceName}` },
+        UpdateExpression: `SET ${entries.map((_, i) => `#n${i} = :v${i}`).join(', ')}`,
+        ExpressionAttributeNames: Object.fromEntries(entries.map(([name], i) => [`#n${i}`, name])),
+        ExpressionAttributeValues: Object.fromEntries(entries.map(([, value], i) => [`:v${i}`, value])),
+      }),
+    );
+  }
+
+  async readState(jobId: string, sourceName: string): Promise<Revised<TableState>> {
+    const { Item } = await this.#client.send(
+      new GetCommand({
+        TableName: this.#table,
+        Key: { pk: jobKey(jobId), sk: `STATE#${sourceName}` },
+        ConsistentRead: true,
+      }),
+    );
+    return Item
+      ? { value: Item.state as TableState, revision: Number(Item.revision) }
+      : { value: { sourceName }, revision: 0 };
+  }
+
+  /**
+   * Writes a state if it is still the one that was read. A lease is taken, kept, moved on and given back by this alone:
+   * whoever lost it finds another revision.
+   * @returns the new revision, or null where somebody else wrote in between
+   */
+  async saveState(jobId: string, state: TableState, seen: number): Promise<number | null> {
+    const unchanged = seen === 0 ? 'attribute_not_exists(pk)' : 'revision = :seen';
+    const saved = await this.#unlessRefused(
+      new PutCommand({
+        TableName: this.#table,
+        Item: {
+          pk: jobKey(jobId),
+          sk: `STATE#${state.sourceName}`,
+          sourceName: state.sourceName,
+          revision: seen + 1,
+          state,
+        },
+        ConditionExpression: unchanged,
+        ...(seen === 0 ? {} : { ExpressionAttributeValues: { ':seen': seen } }),
+      }),
+    );
+    return saved ? seen + 1 : null;
+  }
+
+  async putSeenRuns(jobId: string, runs: SeenRun[]): Promise<void> {
+    await this.#client.send(new PutCommand({ TableName: this.#table, Item: { pk: jobKey(jobId), sk: 'SEEN', runs } }));
+  }
+
+  async putRun(jobId: string, run: Run): Promise<void> {
+    await this.#client.send(
+      new PutCommand({
+        TableName: this.#table,
+        Item: { pk: `RUNS#${jobId}`, sk: `RUN#${run.startedAt}#${run.runId}`, ...run },
+      }),
+    );
+  }
+
+  /**
+   * Writes one execution's part of a run; the run has ended when all that it expected have. A run that failed before it
+   * could be recorded is recorded now.
+   */
+  async finishRun(
+    { jobId, runId, startedAt, part }: { jobId: string; runId: string; startedAt: string; part: string },
+    tables: Run['tables'],
+    error: string | null,
+    now: Date,
+  ): Promise<Run> {
+    const key = { pk: `RUNS#${jobId}`, sk: `RUN#${startedAt}#${runId}` };
+    const first: Run = {
+      runId,
+      trigger: 'hand',
+      scheduledTime: startedAt,
+      startedAt,
+      status: 'running',
+      warnings: [],
+      tables: {},
+      expected: ['job'],
+      expiresAt: expiryOf(startedAt),
+    };
+    await this.#unlessRefused(
+      new PutCommand({
+        TableName: this.#table,
+        Item: { ...key, ...first },
+        ConditionExpression: 'attribute_not_exists(pk)',
+      }),
+    );
+    const names = Object.keys(tables);
+    const sets = names.map((_, i) => `tables.#t${i} = :t${i}`);
+    if (error) sets.push('#error = :error');
+    const { Attributes } = await this.#client.send(
+      new UpdateCommand({
+        TableName: this.#table,
+        Key: key,
+        UpdateExpression: `${sets.length > 0 ? `SET ${sets.join(', ')} ` : ''}ADD parts :part`,
+        ...(sets.length > 0
+          ? {
+              ExpressionAttributeNames: {
+                ...Object.fromEntries(names.map((name, i) => [`#t${i}`, name])),
+                ...(error ? { '#error': 'error' } : {}),
+              },
+            }
+          : {}),
+        ExpressionAttributeValues: {
+          ':part': new Set([part]),
+          ...Object.fromEntries(names.map((name, i) => [`:t${i}`, tables[name]])),
+          ...(error ? { ':error': error } : {}),
+        },
+        ReturnValues: 'ALL_NEW',
+      }),
+    );
+    const run = Attributes as Run & { parts: Set<string> };
+    if (!run.expected.every((one) => run.parts.has(one))) return run;
+    const failed = run.error !== undefined || Object.values(run.tables).some((one) => one.error !== undefined);
+    const ended = {
+      ...run,
+      status: failed ? ('failed' as const) : ('succeeded' as const),
+      finishedAt: now.toISOString(),
+    };
+    await this.#client.send(new PutCommand({ TableName: this.#table, Item: ended }));
+    return ended;
+  }
+
+  /** A run's record; null where there is none. */
+  async readRun(jobId: string, startedAt: string, runId: string): Promise<Run | null> {
+    const { Item } = await this.#client.send(
+      new GetCommand({
+        TableName: this.#table,
+        Key: { pk: `RUNS#${jobId}`, sk: `RUN#${startedAt}#${runId}` },
+        ConsistentRead: true,
+      }),
+    );
+    return (Item as Run | undefined) ?? null;
+  }
+
+  /** @returns false where the condition did not hold; every other error is thrown */
+  async #unlessRefused(command: PutCommand): Promise<boolean> {
+    try {
+      await this.#client.send(command);
+      return true;
+    } catch (error) {
+      if (error instanceof ConditionalCheckFailedException) return false;
+      throw error;
+    }
+  }
+}
+
+const jobKey = (jobId: string): string => `JOB#${jobId}`;
+
+function parseItem<T>(
+  schema: {
+    safeParse(
+      value: unknown,
+    ): { success: true; data: T } | { success: false; error: { issues: { path: PropertyKey[]; message: string }[] } };
+  },
+  item: unknown,
+  what: string,
+): T {
+  const parsed = schema.safeParse(item);
+  if (parsed.success) return parsed.data;
+  const problems = parsed.error.issues.map((issue) => `${issue.path.join('.')} ${issue.message}`).join('; ');
+  throw errors.badConfiguration(`${what}: ${problems}`);
+}

@@ -1,0 +1,120 @@
+import {
+  BatchExecuteStatementCommand,
+  CancelStatementCommand,
+  DescribeStatementCommand,
+  type DescribeStatementCommandOutput,
+  ExecuteStatementCommand,
+  ListStatementsCommand,
+  paginateGetStatementResult,
+  RedshiftDataClient,
+} from '@aws-sdk/client-redshift-data';
+import { clusterIdentifier, type Destination, isServerless } from '../model/destination.ts';
+import { errors } from '../model/errors.ts';
+
+/** The longest that one call waits for its statement. */
+const WAIT_SECONDS = 30;
+
+export interface Statement {
+  id: string;
+  status: 'running' | 'finished' | 'failed' | 'aborted';
+  error: string;
+  /** Redshift's own id of the query that failed, which its load errors are filed under. */
+  queryId: number;
+}
+
+type Described = Pick<DescribeStatementCommandOutput, 'Id' | 'Status' | 'Error' | 'RedshiftQueryId' | 'SubStatements'>;
+
+function toStatement(described: Described): Statement {
+  const status = (
+    { FINISHED: 'finished', FAILED: 'failed', ABORTED: 'aborted' } as Record<string, Statement['status']>
+  )[described.Status ?? ''];
+  const failed = described.SubStatements?.find((sub) => sub.Status === 'FAILED');
+  return {
+    id: described.Id ?? '',
+    status: status ?? 'running',
+    error: failed?.Error ?? described.Error ?? '',
+    queryId: failed?.RedshiftQueryId ?? described.RedshiftQueryId ?? 0,
+  };
+}
+
+/** Redshift, through its Data API. */
+export class Warehouse {
+  readonly #client: RedshiftDataClient;
+  readonly #target: { Database: string; WorkgroupName?: string; ClusterIdentifier?: string; SecretArn?: string };
+
+  constructor(destination: Destination, client = new RedshiftDataClient({})) {
+    this.#client = client;
+    this.#target = {
+      Database: destination.database,
+      ...(isServerless(destination)
+        ? { WorkgroupName: destination.workgroupName ?? '' }
+        : { ClusterIdentifier: clusterIdentifier(destination) }),
+      ...(destination.secretArn ? { SecretArn: destination.secretArn } : {}),
+    };
+  }
+
+  /**
+   * Runs the statements as one transaction. The same token within 8 hours finds the same statement again, whatever
+   * became of it: submitting twice does not run twice.
+   */
+  async submit(sqls: string[], name: string, token: string): Promise<Statement> {
+    const { Id } = await this.#client.send(
+      new BatchExecuteStatementCommand({
+        ...this.#target,
+        Sqls: sqls,
+        StatementName: name,
+        ClientToken: token,
+        WaitTimeSeconds: WAIT_SECONDS,
+      }),
+    );
+    return this.follow(Id ?? '');
+  }
+
+  /** Waits for at most half a minute. */
+  async follow(id: string): Promise<Statement> {
+    return toStatement(
+      await this.#client.send(new DescribeStatementCommand({ Id: id, WaitTimeSeconds: WAIT_SECONDS })),
+    );
+  }
+
+  /** Ends what an owner that died may have left running, so that two loads of one table never overlap (RULES 14). */
+  async settle(namePrefix: string): Promise<void> {
+    const { Statements } = await this.#client.send(
+      new ListStatementsCommand({ StatementName: namePrefix, Status: 'ALL' }),
+    );
+    for (const { Id, Status } of Statements ?? []) {
+      if (!Id || Status === 'FINISHED' || Status === 'FAILED' || Status === 'ABORTED') continue;
+      await this.#client.send(new CancelStatementCommand({ Id }));
+      let statement = await this.follow(Id);
+      while (statement.status === 'running') statement = await this.follow(Id);
+    }
+  }
+
+  /** @returns the rows of a query, each value as text or null */
+  async *query(sql: string): AsyncGenerator<(string | null)[]> {
+    const { Id } = await this.#client.send(
+      new ExecuteStatementCommand({ ...this.#target, Sql: sql, WaitTimeSeconds: WAIT_SECONDS }),
+    );
+    let statement = await this.follow(Id ?? '');
+    while (statement.status === 'running') statement = await this.follow(statement.id);
+    if (statement.status !== 'finished') throw errors.warehouseRefused(statement.error);
+    for await (const page of paginateGetStatementResult({ client: this.#client }, { Id: statement.id }))
+      for (const record of page.Records ?? [])
+        yield record.map((field) => {
+          if (field.isNull) return null;
+          const value = field.stringValue ?? field.longValue ?? field.doubleValue ?? field.booleanValue;
+          return value === undefined ? null : String(value);
+        });
+  }
+
+  /** What a failed statement says, with row and column where COPY refused a value. */
+  async explain(statement: Statement): Promise<string> {
+    if (!/sys_load_error_detail|stl_load_errors/i.test(statement.error)) return statement.error;
+    const sql =
+      'SELECT TRIM(file_name), line_number, TRIM(column_name), TRIM(column_type), TRIM(error_message) ' +
+      `FROM sys_load_error_detail WHERE query_id = ${statement.queryId} ORDER BY start_time DESC LIMIT 1`;
+    for await (const [file, line, column, type, message] of this.query(sql))
+      return `${message} – line ${line}, column ${column} (${type}) of ${file}`;
+    return statement.error;
+  }
+}

@@ -1,0 +1,34 @@
+import type { Gap } from '../model/state.ts';
+
+/** Neighbouring gaps are kept as one range up to this many ids: probing it costs at most as many index entries. */
+const MERGED_WIDTH = 1_000n;
+/** The newest ranges that are watched. DynamoDB's items hold 400 KB; a range takes about 90 bytes. */
+const KEPT_GAPS = 1_000;
+
+const width = (from: string, to: string): bigint => BigInt(to) - BigInt(from) + 1n;
+
+/** Whether a gap may still be filled: younger than `gapDays`, seen from the fence, below which nothing is open. */
+export function stillOpen(gap: Gap, fence: string, gapDays: number): boolean {
+  const closesAt = Date.parse(gap.seen) + gapDays * 86_400_000;
+  return Date.parse(fence) < closesAt;
+}
+
+/**
+ * The ranges to watch from now on. A sequence with CACHE, or an application that takes ids in blocks, commits id 2 long
+ * after id 51, with no transaction open in between: only the ids that were never seen tell (RULES 8).
+ *
+ * @param missing the ids that a snapshot did not show, ascending
+ * @returns the ranges, ascending, and how many of the oldest had to be given up
+ */
+export function watchGaps(missing: Gap[]): { gaps: Gap[]; dropped: number } {
+  const merged: Gap[] = [];
+  for (const gap of missing) {
+    const last = merged.at(-1);
+    if (last && width(last.from, gap.to) <= MERGED_WIDTH) {
+      last.to = gap.to;
+      last.seen = last.seen > gap.seen ? last.seen : gap.seen;
+    } else merged.push({ ...gap });
+  }
+  const dropped = Math.max(0, merged.length - KEPT_GAPS);
+  return { gaps: merged.slice(dropped), dropped };
+}

@@ -1,0 +1,14 @@
+import { errors } from '../model/errors.ts';
+import { type Job, Limits } from '../model/job.ts';
+import type { Table } from '../model/table.ts';
+
+/** A table's own limits, else its job's. @throws LoaderError BadConfiguration where the two don't go together */
+export function limitsOf(job: Job, table: Table): Limits {
+  const parsed = Limits.safeParse({
+    rowLimit: table.rowLimit ?? job.rowLimit,
+    chunkSize: table.chunkSize ?? job.chunkSize,
+  });
+  if (parsed.success) return parsed.data;
+  const problems = parsed.error.issues.map((issue) => `${issue.path.join('.')} ${issue.message}`).join('; ');
+  throw errors.badConfiguration(`${table.sourceName}: ${problems}`);
+}

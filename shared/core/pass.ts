@@ -1,0 +1,126 @@
+import type { Batch, Lease, Pass, Snapshot, StagedObject, TableState, Walk, Watermark } from '../model/state.ts';
+import type { Table } from '../model/table.ts';
+import { loadedBelow } from './already-loaded.ts';
+import { decideFence, type FenceReading, type SeenRun } from './fence.ts';
+import { stillOpen } from './gaps.ts';
+
+/** What a pass is begun from: the fence is read before the snapshot is taken (RULES 1). */
+export interface Observation {
+  reading: FenceReading;
+  snapshot: Snapshot;
+  seenRuns: SeenRun[];
+  oid: number;
+}
+
+/** A watermark of another mode or of a table that was made anew says nothing of this one. */
+export const usableWatermark = (table: Table, state: TableState, oid: number): Watermark | null =>
+  state.watermark && state.watermark.mode === table.copyMode && state.watermark.oid === oid ? state.watermark : null;
+
+/**
+ * Begins a pass: what will be the watermark is fixed now, by the fence and snapshot that come before the first row is
+ * read, and is stored only when the whole pass is committed (RULES 7).
+ */
+export function beginPass(table: Table, state: TableState, observation: Observation): Pass {
+  const { reading, snapshot, seenRuns, oid } = observation;
+  const previous = usableWatermark(table, state, oid);
+  const next: Watermark = {
+    mode: table.copyMode,
+    oid,
+    key: previous?.key ?? null,
+    fence: decideFence(reading, previous?.fence ?? null, seenRuns, snapshot.xmin),
+    snapshot,
+  };
+  return {
+    walk: walkOf(table, previous),
+    next,
+    from: previous ? startOf(table, previous) : null,
+    cursor: null,
+    batches: 0,
+    staged: 0,
+  };
+}
+
+function walkOf(table: Table, previous: Watermark | null): Walk {
+  if (table.copyMode === 'FULL_DATA_SYNC') return 'whole';
+  return table.copyMode === 'INSERT_AND_UPDATE' && previous ? 'updated' : 'key';
+}
+
+const startOf = (table: Table, previous: Watermark): string | null =>
+  table.copyMode === 'INSERT_ONLY' ? previous.key : previous.fence;
+
+/** A pass that stopped half-way goes on where its last batch was committed, if it still means the same rows. */
+export const resumable = (table: Table, state: TableState, oid: number): Pass | null =>
+  state.pass && state.pass.batches > 0 && state.pass.next.mode === table.copyMode && state.pass.next.oid === oid
+    ? state.pass
+    : null;
+
+/** The gaps that may still fill, and the rows below the watermark's snapshot that need no second load. */
+export function reread(table: Table, state: TableState, pass: Pass, now: Snapshot, gapDays: number) {
+  const previous = usableWatermark(table, state, pass.next.oid);
+  return {
+    gaps: (previous?.gaps ?? []).filter((gap) => stillOpen(gap, pass.next.fence, gapDays)),
+    skip: previous ? { below: loadedBelow(previous, now, pass.next.oid), now } : null,
+  };
+}
+
+/** Seconds until a lease is free for others even if its owner was never seen to die. */
+const LEASE_SECONDS = 20 * 60;
+
+export const leaseFor = (owner: string, now: Date, load?: string): Lease => ({
+  owner,
+  until: Math.floor(now.getTime() / 1000) + LEASE_SECONDS,
+  ...(load === undefined ? {} : { load }),
+});
+
+/** Whether `me` may work on the table now. */
+export const isFree = (state: TableState, me: string, now: Date): boolean =>
+  !state.lease || state.lease.owner === me || state.lease.until <= now.getTime() / 1000;
+
+/** Takes the table over; the statements of an owner that died are remembered until they are settled (RULES 14). */
+export function takeLease(state: TableState, lease: Lease): TableState {
+  const orphan = state.lease && state.lease.owner !== lease.owner ? (state.lease.load ?? state.orphan) : state.orphan;
+  return { ...state, lease, ...(orphan === undefined ? {} : { orphan }) };
+}
+
+const sum = (objects: StagedObject[], of: (object: StagedObject) => number): number =>
+  objects.reduce((total, object) => total + of(object), 0);
+export const rowsIn = (batch: Batch): number => sum(batch.objects, (object) => object.rows);
+export const bytesIn = (batch: Batch): number => sum(batch.objects, (object) => object.bytes);
+
+/** The state once the warehouse has committed its batch: the cursor moves, or the watermark where the pass is complete. */
+export function afterCommit(state: TableState, now: Date): TableState {
+  const { pass, batch, lease, orphan: _settled, ...rest } = state;
+  if (!pass || !batch) throw new Error(`${state.sourceName}: no batch is under way`);
+  const at = now.toISOString();
+  const run = rest.run && {
+    ...rest.run,
+    rows: rest.run.rows + rowsIn(batch),
+    bytes: rest.run.bytes + bytesIn(batch),
+    ...(batch.last ? { finishedAt: at } : {}),
+  };
+  if (!batch.last) {
+    const moved = { ...pass, cursor: batch.cursor, batches: pass.batches + 1, staged: pass.staged + rowsIn(batch) };
+    return { ...rest, run, lease: lease && leaseFor(lease.owner, now), pass: moved };
+  }
+  const { lastError: _error, behindSince: _behind, ...clean } = rest;
+  const rows = pass.next.mode === 'FULL_DATA_SYNC' ? { rows: pass.staged + rowsIn(batch) } : {};
+  return { ...clean, run, watermark: { ...pass.next, ...rows }, completedAt: at };
+}
+
+/**
+ * The state after a failure: the lease is given back and the batch forgotten. The pass goes on from its last committed
+ * batch; one without any begins anew, with a new fence.
+ */
+export function afterFailure(state: TableState, error: string, now: Date): TableState {
+  const { lease, batch: _batch, pass, ...rest } = state;
+  const at = now.toISOString();
+  const orphan = lease?.load ?? state.orphan;
+  return {
+    ...rest,
+    ...(pass && pass.batches > 0 ? { pass } : {}),
+    ...(orphan === undefined ? {} : { orphan }),
+    run: rest.run && { ...rest.run, finishedAt: at, error },
+    behindSince: rest.behindSince ?? at,
+    lastError: error,
+  };
+}

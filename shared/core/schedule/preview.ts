@@ -1,0 +1,35 @@
+import type { Timing } from '../../model/schedule.ts';
+import { isDue } from './gate.ts';
+import { nextTick } from './match.ts';
+
+const MINUTE = 60_000;
+/** A day of the calendar may be shorter than 24 hours by what the clock is moved: two hours at the most (Troll). */
+const SHORT_DAY = 2 * 60 * MINUTE;
+
+/** A scheduled time as Scheduler writes it: `2026-03-29T01:05:00Z`. */
+export const scheduledText = (instant: number): string => new Date(instant).toISOString().replace('.000Z', 'Z');
+
+/**
+ * The ticks that will run if all succeed, as if the schedule were enabled: the gate itself is asked.
+ *
+ * @param from epoch milliseconds; a tick at this very instant counts
+ * @param lastSuccess scheduled time of the last whole tick that succeeded, or null
+ * @returns epoch milliseconds, ascending
+ */
+export function preview(timing: Timing, from: number, lastSuccess: string | null = null, count = 10): number[] {
+  const enabled = { ...timing, enabled: true };
+  const ticks: number[] = [];
+  let last = lastSuccess;
+  let earliest = from;
+  while (ticks.length < count) {
+    const notBefore = last === null ? earliest : Date.parse(last) + timing.frequency * 1000 - SHORT_DAY;
+    const tick = nextTick(enabled, Math.max(earliest, notBefore));
+    earliest = tick + MINUTE;
+    if (!isDue(enabled, { scheduledTime: scheduledText(tick), lastSuccess: last, failures: null, claimed: null }).due) {
+      continue;
+    }
+    ticks.push(tick);
+    last = scheduledText(tick);
+  }
+  return ticks;
+}

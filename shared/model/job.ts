@@ -1,0 +1,46 @@
+import { z } from 'zod';
+
+/** Rows of one batch and of one chunk: IMPORT_ROW_LIMIT and IMPORT_CHUNK_SIZE. */
+export const DEFAULT_ROW_LIMIT = 1_000_000;
+export const DEFAULT_CHUNK_SIZE = 100_000;
+
+const positive = z.int().positive();
+
+/** The limits that a job sets and a table may override. */
+export const Limits = z
+  .object({ rowLimit: positive, chunkSize: positive })
+  .refine((limits) => limits.chunkSize <= limits.rowLimit, {
+    path: ['chunkSize'],
+    message: 'is larger than rowLimit: a batch is cut into chunks, so give at most rowLimit',
+  });
+
+export type Limits = z.infer<typeof Limits>;
+
+/** A job: one source database paired with one destination of the deployment. */
+export const Job = z
+  .object({
+    jobId: z.string().regex(/^[a-z0-9][a-z0-9-]{0,39}$/, 'takes 1 to 40 of a-z, 0-9 and -'),
+    /** The source's connection string lies in this secret. */
+    secretArn: z.string().startsWith('arn:'),
+    sourceSchema: z.string().min(1).default('public'),
+    /** Tables that setup leaves out; `*` stands for anything. */
+    exclude: z.array(z.string()).default(['schema_migrations', 'ar_internal_metadata', 'tmp_*']),
+    /** The name of one of the deployment's destinations. */
+    destination: z.string().min(1),
+    rowLimit: positive.default(DEFAULT_ROW_LIMIT),
+    chunkSize: positive.default(DEFAULT_CHUNK_SIZE),
+    /** Connections to the source that a run opens at once. */
+    maxSourceConnections: positive.max(40).default(8),
+    /** Seconds below the fence that every pass reads again: application clocks and rounding put values there. */
+    scanBack: z.int().nonnegative().default(300),
+    /** Days after which an id that never came no longer counts as one that may still come. */
+    gapDays: positive.default(7),
+    /** Seconds after which a table without a completed pass counts as behind. */
+    maxLagSeconds: positive.default(3600),
+  })
+  .refine((job) => job.chunkSize <= job.rowLimit, {
+    path: ['chunkSize'],
+    message: 'is larger than rowLimit: a batch is cut into chunks, so give at most rowLimit',
+  });
+
+export type Job = z.infer<typeof Job>;

@@ -1,0 +1,33 @@
+/** What a run did to one table. */
+export interface RunTable {
+  rows: number;
+  /** Compressed bytes that went through the stage. */
+  bytes: number;
+  seconds: number;
+  error?: string;
+}
+
+/** One execution of a job, as its history keeps it. */
+export interface Run {
+  runId: string;
+  trigger: string;
+  /** When it was due; for a run by hand, when it was asked for. ISO, UTC, as all times here. */
+  scheduledTime: string;
+  startedAt: string;
+  finishedAt?: string;
+  status: RunStatus;
+  /** What the fence could not see, and what to do about it. */
+  warnings: string[];
+  tables: Record<string, RunTable>;
+  /** The executions that have to end before the run has: `job`, and the large tables. */
+  expected: string[];
+  error?: string;
+  /** Epoch seconds: DynamoDB's time to live. */
+  expiresAt: number;
+}
+
+export type RunStatus = 'idle' | 'running' | 'succeeded' | 'failed';
+
+const RETENTION_SECONDS = 30 * 86_400;
+
+export const expiryOf = (startedAt: string): number => Math.floor(Date.parse(startedAt) / 1000) + RETENTION_SECONDS;

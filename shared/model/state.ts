@@ -1,0 +1,111 @@
+import type { CopyMode } from './table.ts';
+
+/** Which transactions the source's snapshot saw, and in which incarnation of the database (RULES 6). */
+export interface Snapshot {
+  /** Transaction ids with their epoch, as decimal text: they exceed 2^53 in theory. */
+  xmin: string;
+  xmax: string;
+  /** Ids between xmin and xmax that were still running; always empty on a standby. */
+  xip: string[];
+  /** pg_control_system().system_identifier and the timeline: other after a restore or a failover. */
+  system: string;
+  timeline: number;
+  standby: boolean;
+}
+
+/** A range of ids, both ends included, in which rows may still appear below the highest id (RULES 8). */
+export interface Gap {
+  from: string;
+  to: string;
+  /** When it was first seen: ISO, UTC. */
+  seen: string;
+}
+
+/** How far a table is known complete. Moves when a pass completes; back only by a reset. */
+export interface Watermark {
+  mode: CopyMode;
+  /** pg_class.oid of the table at the source. */
+  oid: number;
+  /** The highest key seen, for INSERT_ONLY. */
+  key: string | null;
+  /** No row with an updatedKey below it can still be committed: ISO with microseconds, UTC. */
+  fence: string;
+  snapshot: Snapshot;
+  gaps?: Gap[];
+  /** Rows that the last full sync brought: none and still none needs no load. */
+  rows?: number;
+}
+
+/** In which order a pass reads: the whole table by its key, what is new by the updated key, or at one go. */
+export type Walk = 'key' | 'updated' | 'whole';
+
+/** A pass that is under way: one walk over what is new, batch by batch, by a cursor. */
+export interface Pass {
+  walk: Walk;
+  /** What becomes the watermark when the pass completes: taken before the pass's first snapshot. */
+  next: Watermark;
+  /** Lower end of the walk over updatedKey (ISO) or over the key; null from the beginning. */
+  from: string | null;
+  /** Last key of the last committed batch: `[...primaryKey]` or `[updatedKey, ...primaryKey]`. */
+  cursor: (string | null)[] | null;
+  /** Batches committed so far. */
+  batches: number;
+  /** Rows staged so far by a full sync that takes several batches. */
+  staged: number;
+}
+
+/** One S3 object of a batch. */
+export interface StagedObject {
+  key: string;
+  rows: number;
+  bytes: number;
+}
+
+/** What has been extracted and waits for its load. */
+export interface Batch {
+  /** The text that stands for NULL in its CSV: random, so that no value can be taken for it. */
+  nullMarker: string;
+  objects: StagedObject[];
+  /** Where the pass stands once this batch is committed. */
+  cursor: (string | null)[] | null;
+  /** Whether the pass is complete once this batch is committed. */
+  last: boolean;
+}
+
+/** Who works on a table: no two loads of one table may ever overlap (RULES 14). */
+export interface Lease {
+  /** The execution's lease name, the same for an execution and its successors. */
+  owner: string;
+  /** Epoch seconds; the backstop for an owner that died without anybody noticing. */
+  until: number;
+  /** Names the statements that the owner submits: whoever takes over looks for them first. */
+  load?: string;
+}
+
+/** What one run did to a table. */
+export interface TableRun {
+  runId: string;
+  rows: number;
+  bytes: number;
+  startedAt: string;
+  finishedAt?: string;
+  error?: string;
+}
+
+/** What the loader knows of one table; written by functions only. */
+export interface TableState {
+  sourceName: string;
+  watermark?: Watermark;
+  pass?: Pass;
+  batch?: Batch;
+  lease?: Lease;
+  /** A load of a dead owner whose statements must be settled before the next one is submitted. */
+  orphan?: string;
+  run?: TableRun;
+  /** When the last pass completed: ISO, UTC. */
+  completedAt?: string;
+  /** Since when rows are known to wait: ISO, UTC; gone when a pass completes. */
+  behindSince?: string;
+  /** Why the table stands still, and what to do; gone with the next success. */
+  lastError?: string;
+}

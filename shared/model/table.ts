@@ -1,0 +1,37 @@
+import { z } from 'zod';
+import type { Column } from './column.ts';
+
+export const COPY_MODES = ['INSERT_ONLY', 'INSERT_AND_UPDATE', 'FULL_DATA_SYNC'] as const;
+export const CopyMode = z.enum(COPY_MODES, {
+  error: (issue) => `is ${JSON.stringify(issue.input)}: choose ${COPY_MODES.join(', ')}`,
+});
+export type CopyMode = z.infer<typeof CopyMode>;
+
+const positive = z.int().positive();
+
+/**
+ * What a person decides about a table, and the columns that setup agreed with the warehouse. What the loader knows of
+ * the table's progress is another item (`state.ts`), so that an edit and a load never overwrite each other.
+ */
+export const Table = z.object({
+  /** Name at the source, in the job's schema. */
+  sourceName: z.string().min(1),
+  /** Name in the destination's schema. */
+  destinationName: z.string().min(1),
+  primaryKey: z.array(z.string()),
+  updatedKey: z.string().nullable(),
+  copyMode: CopyMode,
+  disabled: z.boolean().default(false),
+  rowLimit: positive.optional(),
+  chunkSize: positive.optional(),
+  /** The zone of an updatedKey that is a timestamp without one. */
+  timezone: z.string().default('UTC'),
+  columns: z.array(z.custom<Column>()),
+  /** Set by create-tables once the warehouse has the table. */
+  created: z.boolean().default(false),
+  /** What setup guessed and what a person should check. */
+  why: z.string().default(''),
+  checks: z.array(z.string()).default([]),
+});
+
+export type Table = z.infer<typeof Table>;

@@ -1,0 +1,114 @@
+import pg from 'pg';
+import { parse } from 'pg-connection-string';
+import { errors } from '../model/errors.ts';
+import { PIN_SESSION } from '../sql/postgres.ts';
+
+/** How our own sessions show in pg_stat_activity: the fence leaves them out, since they never write. */
+export const APPLICATION_NAME = 'redshift-loader';
+
+const CONNECT_TIMEOUT_MS = 10_000;
+
+/** SQLSTATE classes and Node's codes by what a person can do about them. */
+const ADVICE: [RegExp, (where: string) => string][] = [
+  [/^(28P01|28000)$/, () => "the user or password is refused: correct the job's secret, and check pg_hba.conf"],
+  [/^3D000$/, () => "the database does not exist: correct the job's secret"],
+  [/^53300$/, () => "it has no connection left: raise max_connections or lower the job's maxSourceConnections"],
+  [
+    /^(ECONNREFUSED|EHOSTUNREACH|ENETUNREACH|ETIMEDOUT|TIMEOUT)$/,
+    () => 'nobody answers there: check host, port and security group',
+  ],
+  [/^(ENOTFOUND|EAI_AGAIN)$/, () => "the host name is unknown: correct the job's secret"],
+  [/^TLS$/, () => "TLS failed: check sslmode and the server's certificate"],
+];
+
+/** Refused for good: trying again changes nothing. */
+const PERMANENT = /^(28P01|28000|3D000|TLS)$/;
+
+function codeOf(error: unknown): string {
+  const { code, message } = error as { code?: string; message?: string };
+  if (/timeout|timed out/i.test(message ?? '') && !code) return 'TIMEOUT';
+  if (/SSL|TLS|certificate|self.signed/i.test(`${message} ${code}`)) return 'TLS';
+  return code ?? '';
+}
+
+/** `host:port/database`, for messages: never the user's password. */
+export interface Address {
+  where: string;
+  config: pg.ClientConfig;
+}
+
+/**
+ * Reads a connection string, or the JSON that AWS keeps for a database's secret.
+ * @throws LoaderError BadConfiguration that does not repeat what it was given: it holds a password
+ */
+export function parseSecret(secret: string): Address {
+  const config = secret.trimStart().startsWith('{') ? fromJson(secret) : fromUrl(secret.trim());
+  const { host, port = 5432, database } = config;
+  if (!host || !database)
+    throw errors.badConfiguration(
+      'the connection string lacks a host or a database: write postgres://user:password@host:5432/database',
+    );
+  return { where: `${host}:${port}/${database}`, config };
+}
+
+function fromUrl(url: string): pg.ClientConfig {
+  if (!/^postgres(ql)?:\/\//.test(url) || !URL.canParse(url))
+    throw errors.badConfiguration(
+      'the connection string is malformed: write postgres://user:password@host:5432/database, special characters as %XX',
+    );
+  const { host, port, database, user, password, ssl } = parse(url);
+  return {
+    host: host ?? undefined,
+    port: port ? Number(port) : 5432,
+    database: database ?? undefined,
+    user,
+    password,
+    // pg-connection-string gives the TLS options in pg's own form.
+    ssl: ssl as pg.ClientConfig['ssl'],
+  };
+}
+
+function fromJson(text: string): pg.ClientConfig {
+  try {
+    const { host, port, dbname, database, username, password } = JSON.parse(text) as Record<string, string>;
+    // Secrets of this form belong to RDS, which speaks TLS; its own certificates are not in Node's store.
+    const ssl = { rejectUnauthorized: false };
+    return { host, port: port ? Number(port) : 5432, database: dbname ?? database, user: username, password, ssl };
+  } catch {
+    throw errors.badConfiguration(
+      'the secret is neither a connection string nor JSON with host, username, password, dbname',
+    );
+  }
+}
+
+/**
+ * Opens one session that only reads and prints values in the pinned form.
+ * @throws LoaderError SourceUnavailable (may pass) or SourceRefused (will not)
+ */
+export async function connectSource(secret: string): Promise<pg.Client> {
+  const { where, config } = parseSecret(secret);
+  const client = new pg.Client({
+    ...config,
+    application_name: APPLICATION_NAME,
+    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+    keepAlive: true,
+  });
+  // A connection that breaks while idle reports here; the next query fails with the same cause.
+  client.on('error', () => undefined);
+  try {
+    await client.connect();
+    await client.query(PIN_SESSION);
+    return client;
+  } catch (error) {
+    await client.end().catch(() => undefined);
+    throw sourceError(error, where);
+  }
+}
+
+/** A driver's error as ours, with what to do. */
+export function sourceError(error: unknown, where: string): Error {
+  const code = codeOf(error);
+  const advice = ADVICE.find(([pattern]) => pattern.test(code))?.[1](where) ?? (error as Error).message;
+  const text = `cannot reach ${where} – ${advice}`;
+  return PERMANENT.test(code) ? errors.sourceRefused(text, error) : errors.sourceUnavailable(text, error);
+}

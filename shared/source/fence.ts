@@ -1,0 +1,69 @@
+import type pg from 'pg';
+import type { FenceReading } from '../core/fence.ts';
+import type { Snapshot } from '../model/state.ts';
+import { isoTime } from '../sql/postgres.ts';
+import { APPLICATION_NAME } from './connect.ts';
+
+/** Clocks of one server may disagree by a little between processes. */
+const SKEW = "interval '5 s'";
+
+/**
+ * Reads the fence: the clock, the open transactions, the prepared ones – in this order, each in its own statement,
+ * outside any snapshot, and all before the snapshot that reads rows (RULES 1). The other way round a writer that commits
+ * in between is in neither.
+ */
+export async function readFence(client: pg.Client): Promise<FenceReading> {
+  const one = async <T>(sql: string, values: unknown[] = []): Promise<T> =>
+    (await client.query(sql, values)).rows[0] as T;
+
+  const { clock } = await one<{ clock: string }>(`SELECT clock_timestamp()::text AS clock`);
+  // Every backend that may write with an old now(), one that has only read so far included; the server's own readers
+  // and our own sessions never do (RULES 2).
+  const open = await one<{ fence: string; clock: string; hidden: number }>(
+    `SELECT ${isoTime(`least($1::timestamptz, min(xact_start)) - ${SKEW}`)} AS fence,
+            ${isoTime(`$1::timestamptz - ${SKEW}`)} AS clock,
+            count(*) FILTER (WHERE state = 'disabled')::int AS hidden
+       FROM pg_stat_activity
+      WHERE datname = current_database() AND pid <> pg_backend_pid()
+        AND coalesce(backend_type, '') NOT IN ('autovacuum worker', 'walsender')
+        AND NOT (application_name = '${APPLICATION_NAME}' AND usename = current_user)`,
+    [clock],
+  );
+  const { prepared } = await one<{ prepared: number }>(
+    'SELECT count(*)::int AS prepared FROM pg_prepared_xacts WHERE database = current_database()',
+  );
+  const sight = await one<{ granted: boolean; standby: boolean; subscriber: boolean; user: string }>(
+    `SELECT pg_has_role(current_user, 'pg_read_all_stats', 'USAGE') AS granted, pg_is_in_recovery() AS standby,
+            EXISTS (SELECT 1 FROM pg_stat_subscription WHERE pid IS NOT NULL) AS subscriber, quote_ident(current_user) AS user`,
+  );
+  return { fence: open.fence, clock: open.clock, prepared, blind: whyBlind({ ...sight, hidden: open.hidden }) };
+}
+
+function whyBlind(sight: {
+  granted: boolean;
+  standby: boolean;
+  subscriber: boolean;
+  hidden: number;
+  user: string;
+}): string | null {
+  if (sight.standby)
+    return "a standby does not know its primary's transactions: connect to the primary for tighter watermarks";
+  if (!sight.granted)
+    return `others' transactions can't be seen: run as an administrator: GRANT pg_read_all_stats TO ${sight.user};`;
+  if (sight.hidden > 0)
+    return `${sight.hidden} sessions hide their transactions: set track_activities = on for the roles that turned it off`;
+  if (sight.subscriber)
+    return 'a logical subscriber replays old values: connect to the publisher for tighter watermarks';
+  return null;
+}
+
+/** The snapshot of the REPEATABLE READ transaction that is open on the connection. */
+export async function readSnapshot(client: pg.Client): Promise<Snapshot> {
+  const { rows } = await client.query(
+    `SELECT pg_snapshot_xmin(s)::text AS xmin, pg_snapshot_xmax(s)::text AS xmax,
+            ARRAY(SELECT x::text FROM pg_snapshot_xip(s) x) AS xip,
+            system_identifier::text AS system, timeline_id AS timeline, pg_is_in_recovery() AS standby
+       FROM pg_current_snapshot() s, pg_control_system(), pg_control_checkpoint()`,
+  );
+  return rows[0] as Snapshot;
+}

@@ -1,0 +1,69 @@
+import { reread } from '../core/pass.ts';
+import type { SourceTable } from '../model/catalog.ts';
+import type { Job } from '../model/job.ts';
+import type { Gap, Pass, Snapshot, TableState } from '../model/state.ts';
+import type { Table } from '../model/table.ts';
+import type { Range, Scope, Source } from '../sql/postgres.ts';
+
+/** How the rows of a pass are read: which table, from where, without what is already loaded. */
+export interface Reading {
+  source: Source;
+  scope: Scope;
+  /** Everything that is new, for a pass that fits one batch. */
+  ranges: Range[];
+}
+
+/** Turns a pass into what to read, as this snapshot sees it. */
+export function readingOf(
+  job: Job,
+  table: Table,
+  found: SourceTable,
+  state: TableState,
+  pass: Pass,
+  snapshot: Snapshot,
+): Reading {
+  const column = (name: string) => found.columns.filter((one) => one.name === name);
+  const updatedKey = table.updatedKey ? (column(table.updatedKey)[0] ?? null) : null;
+  const keys = table.primaryKey.flatMap(column);
+  const source: Source = {
+    schema: found.schema,
+    name: found.name,
+    keys: pass.walk === 'updated' && updatedKey ? [updatedKey, ...keys] : keys,
+    updatedKey,
+    timezone: table.timezone,
+  };
+  const { gaps, skip } = reread(table, state, pass, snapshot, job.gapDays);
+  const base: Scope = { since: null, skip: null, gaps: [] };
+  switch (table.copyMode) {
+    case 'FULL_DATA_SYNC':
+      return { source, scope: base, ranges: [{ kind: 'all' }] };
+    case 'INSERT_ONLY': {
+      const beyond: Range = { kind: 'keys', after: pass.from === null ? null : [pass.from], upTo: null };
+      return {
+        source,
+        scope: { since: null, skip, gaps },
+        ranges: gaps.length > 0 ? [beyond, { kind: 'gaps' }] : [beyond],
+      };
+    }
+    case 'INSERT_AND_UPDATE':
+      if (pass.walk === 'key') return { source, scope: base, ranges: [{ kind: 'all' }] };
+      return {
+        source,
+        scope: { since: { fence: pass.from ?? pass.next.fence, seconds: job.scanBack }, skip, gaps: [] },
+        ranges: updatedKey?.nullable ? [{ kind: 'all' }, { kind: 'unstamped' }] : [{ kind: 'all' }],
+      };
+  }
+}
+
+/** The ids up to `highest` that a pass has to account for: what it reads anew, and the gaps below. */
+export const accountedRanges = (
+  pass: Pass,
+  gaps: Gap[],
+  after: string | null,
+  highest: string | null,
+  seen: string,
+): Gap[] => {
+  const from = after === null ? 1n : BigInt(after) + 1n;
+  const beyond = highest !== null && BigInt(highest) >= from ? [{ from: String(from), to: highest, seen }] : [];
+  return pass.batches === 0 ? [...gaps, ...beyond] : beyond;
+};

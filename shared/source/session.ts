@@ -1,0 +1,26 @@
+import type pg from 'pg';
+import type { SourceTable } from '../model/catalog.ts';
+import type { Job } from '../model/job.ts';
+import type { Snapshot } from '../model/state.ts';
+import { readCatalog } from './catalog.ts';
+import { readSnapshot } from './fence.ts';
+import { BEGIN, lockForReading } from './snapshot.ts';
+
+/** One snapshot over several tables, and those that could not be had. */
+export interface OpenSnapshot {
+  snapshot: Snapshot;
+  tables: Map<string, SourceTable>;
+  failures: Map<string, Error>;
+}
+
+/** Locks the tables, then takes the snapshot, then reads what they look like: in this order (RULES 9). */
+export async function openSnapshot(client: pg.Client, job: Job, names: string[]): Promise<OpenSnapshot> {
+  const failures = new Map<string, Error>();
+  await client.query(BEGIN);
+  for (const name of names)
+    await lockForReading(client, { schema: job.sourceSchema, name }).catch((error: Error) => failures.set(name, error));
+  const snapshot = await readSnapshot(client);
+  const only = names.filter((name) => !failures.has(name));
+  const catalog = await readCatalog(client, { schema: job.sourceSchema, exclude: [], only });
+  return { snapshot, tables: new Map(catalog.tables.map((table) => [table.name, table])), failures };
+}

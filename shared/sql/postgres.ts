@@ -1,0 +1,193 @@
+/**
+ * What is said to the source. Each function builds one statement as a value; nothing here runs anything.
+ * Values stand in the text as literals, because COPY takes no parameters.
+ */
+import type { SourceColumn } from '../model/catalog.ts';
+import type { Column } from '../model/column.ts';
+import type { Gap, Snapshot } from '../model/state.ts';
+import { qualified, quoteIdentifier, quoteLiteral } from './quote.ts';
+import { mapType } from './types.ts';
+
+/** A key as text, one entry a column, in the order of the walk. */
+export type Key = (string | null)[];
+
+/** The rows of one chunk. */
+export type Range =
+  | { kind: 'all' }
+  /** after < key ≤ upTo, by the index's own order; null is open. */
+  | { kind: 'keys'; after: Key | null; upTo: Key | null }
+  /** Ids that were missing when last looked. */
+  | { kind: 'gaps' }
+  /** Rows whose updatedKey is NULL: no walk by that key meets them. */
+  | { kind: 'unstamped' };
+
+/** What a statement has to know of the table it reads. */
+export interface Source {
+  schema: string;
+  name: string;
+  /** The columns of the walk, in order. */
+  keys: SourceColumn[];
+  updatedKey: SourceColumn | null;
+  /** The zone of an updatedKey without one. */
+  timezone: string;
+}
+
+/** Skips the rows that an earlier pass loaded: see core/already-loaded.ts. */
+export interface Skip {
+  /** Rows below this transaction id are loaded; null skips nothing. */
+  below: bigint | null;
+  now: Snapshot;
+}
+
+/** Values look the same in every session that reads, whatever the role's or the database's settings (RULES 13). */
+export const PIN_SESSION = `
+  SET DateStyle = 'ISO, MDY'; SET TimeZone = 'UTC'; SET IntervalStyle = 'postgres'; SET extra_float_digits = 1;
+  SET bytea_output = 'hex'; SET client_encoding = 'UTF8'; SET xmloption = 'content'; SET lc_monetary = 'C';
+  SET search_path = pg_catalog; SET default_transaction_read_only = on; SET standard_conforming_strings = on`;
+
+const ISO = `'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'`;
+/** A timestamptz as ISO text in UTC with microseconds; the session's zone is pinned to UTC. */
+export const isoTime = (expression: string): string => `to_char((${expression}) AT TIME ZONE 'UTC', ${ISO})`;
+
+/** Another session can't rewrite the table under the snapshot; the lock comes before the snapshot's first SELECT (RULES 9). */
+export const lockTable = (source: Pick<Source, 'schema' | 'name'>): string =>
+  `LOCK TABLE ${qualified(source.schema, source.name)} IN ACCESS SHARE MODE`;
+
+const typed = (value: string | null, column: SourceColumn): string =>
+  value === null ? 'NULL' : `${quoteLiteral(value)}::${column.type.declared}`;
+
+const row = (values: string[]): string => (values.length === 1 ? (values[0] ?? '') : `(${values.join(', ')})`);
+const columnsOf = (columns: SourceColumn[]): string[] => columns.map((column) => quoteIdentifier(column.name));
+
+/** `key > after AND key <= upTo` as row comparisons, which an index on the same columns answers. */
+function between(source: Source, after: Key | null, upTo: Key | null): string[] {
+  const bound = (operator: string, key: Key | null) =>
+    key
+      ? [
+          `${row(columnsOf(source.keys))} ${operator} ${row(source.keys.map((column, i) => typed(key[i] ?? null, column)))}`,
+        ]
+      : [];
+  return [...bound('>', after), ...bound('<=', upTo)];
+}
+
+/** The lower end of a walk over the updated key, `seconds` below a fence, in the column's own type. */
+export function sinceFence(source: Source, fence: string, seconds: number): string {
+  const moment = `greatest(${quoteLiteral(fence)}::timestamptz - interval '${seconds} s', '0001-01-01 00:00:00+00')`;
+  return source.updatedKey?.type.name === 'timestamp'
+    ? `(${moment}) AT TIME ZONE ${quoteLiteral(source.timezone)}`
+    : moment;
+}
+
+/**
+ * Rows written since: their transaction id, widened by the epoch, is not below `skip.below`. Both are measured as the
+ * distance below the snapshot's xmax, modulo 2^32, which is all that a row's xmin tells.
+ */
+export function notLoaded(skip: Skip): string[] {
+  if (skip.below === null) return [];
+  const xmax = BigInt(skip.now.xmax);
+  const wrap = 2n ** 32n;
+  return [`mod(${xmax % wrap} + ${wrap} - xmin::text::bigint, ${wrap}) <= ${xmax - skip.below}`];
+}
+
+/** What a walk is restricted to besides its range: where it starts, and what it may skip. */
+export interface Scope {
+  /** For a walk over the updated key: the fence to start from and how far below it. */
+  since: { fence: string; seconds: number } | null;
+  skip: Skip | null;
+  gaps: Gap[];
+}
+
+const fromWhere = (source: Source, conditions: string[], extra = ''): string =>
+  `FROM ${qualified(source.schema, source.name)} t${extra}${conditions.length > 0 ? ` WHERE ${conditions.join(' AND ')}` : ''}`;
+
+const gapValues = (gaps: Gap[]): string =>
+  `(VALUES ${gaps.map((gap) => `(${BigInt(gap.from)}::bigint, ${BigInt(gap.to)}::bigint)`).join(', ')})`;
+
+/** FROM and WHERE of one range: every reader of rows goes through it, so that probe, split and extract mean the same rows. */
+export function rowsOf(source: Source, range: Range, scope: Scope): string {
+  const skip = scope.skip ? notLoaded(scope.skip) : [];
+  const since =
+    scope.since && source.updatedKey
+      ? [`${quoteIdentifier(source.updatedKey.name)} >= ${sinceFence(source, scope.since.fence, scope.since.seconds)}`]
+      : [];
+  switch (range.kind) {
+    case 'all':
+      return fromWhere(source, [...since, ...skip]);
+    case 'keys':
+      return fromWhere(source, [...since, ...between(source, range.after, range.upTo), ...skip]);
+    case 'unstamped':
+      return fromWhere(source, [`${quoteIdentifier(source.updatedKey?.name ?? '')} IS NULL`, ...skip]);
+    case 'gaps': {
+      if (scope.gaps.length === 0) return fromWhere(source, ['false']);
+      const id = columnsOf(source.keys)[0];
+      return fromWhere(
+        source,
+        skip,
+        ` JOIN ${gapValues(scope.gaps)} AS gap(low, high) ON t.${id} BETWEEN gap.low AND gap.high`,
+      );
+    }
+  }
+}
+
+/** How many rows the ranges have, counted no further than `limit`. */
+export const countRows = (source: Source, ranges: Range[], scope: Scope, limit: number): string => {
+  const parts = ranges.map((range) => `SELECT 1 ${rowsOf(source, range, scope)}`);
+  return `SELECT count(*)::int AS rows FROM (${parts.join(' UNION ALL ')} LIMIT ${limit}) s`;
+};
+
+/**
+ * The last key of every chunk of the next batch, in order, with whether it is the batch's last row:
+ * rows of {n: bigint text, k0: text, k1: text, …}.
+ */
+export function chunkBounds(
+  source: Source,
+  after: Key | null,
+  scope: Scope,
+  limits: { rowLimit: number; chunkSize: number },
+): string {
+  const order = columnsOf(source.keys).join(', ');
+  const texts = columnsOf(source.keys).map((column, i) => `o.${column}::text AS k${i}`);
+  const rows = rowsOf(source, { kind: 'keys', after, upTo: null }, scope);
+  return (
+    `SELECT n::text, ${texts.map((_, i) => `k${i}`).join(', ')} FROM (` +
+    `SELECT ${texts.join(', ')}, row_number() OVER w AS n, lead(true) OVER w IS NULL AS last ` +
+    `FROM (SELECT ${order} ${rows} ORDER BY ${order} LIMIT ${limits.rowLimit}) o WINDOW w AS (ORDER BY ${order})` +
+    `) s WHERE last OR n % ${limits.chunkSize} = 0 ORDER BY n`
+  );
+}
+
+/**
+ * The ids that this snapshot does not show within the given ranges: rows of {seen, low, high: bigint text}, ascending.
+ * The sentinel above each range closes it.
+ */
+export function missingIds(source: Source, ranges: Gap[]): string {
+  const id = columnsOf(source.keys)[0];
+  const values = ranges.map(
+    (range) => `(${BigInt(range.from)}::bigint, ${BigInt(range.to)}::bigint, ${quoteLiteral(range.seen)})`,
+  );
+  return (
+    `SELECT seen, (before + 1)::text AS low, (id - 1)::text AS high FROM (VALUES ${values.join(', ')}) AS r(low, high, seen), ` +
+    `LATERAL (SELECT id, lag(id, 1, r.low - 1) OVER (ORDER BY id) AS before FROM (` +
+    `SELECT ${id}::bigint AS id FROM ${qualified(source.schema, source.name)} WHERE ${id} BETWEEN r.low AND r.high ` +
+    `UNION ALL SELECT r.high + 1) ids) x WHERE id - before > 1 ORDER BY before`
+  );
+}
+
+/** The highest id: {max: bigint text | null}. */
+export const highestId = (source: Source): string =>
+  `SELECT max(${columnsOf(source.keys)[0]})::text AS max ${fromWhere(source, [])}`;
+
+/**
+ * `COPY (SELECT …) TO STDOUT` of one or more row sets (see `rowsOf`): the bytes that leave Postgres are final, every transformation being SQL. Textual columns
+ * are always quoted, so that '' and NULL can't meet.
+ */
+export function copyOut(columns: Column[], rowSets: string[], nullMarker: string): string {
+  const mapped = columns.map((column, i) => ({ mapping: mapType(column.sourceType), name: `c${i}`, column }));
+  const select = mapped
+    .map(({ mapping, name, column }) => `${mapping.select(`t.${quoteIdentifier(column.source)}`)} AS ${name}`)
+    .join(', ');
+  const rows = rowSets.map((rowSet) => `SELECT ${select} ${rowSet}`).join(' UNION ALL ');
+  const quoted = mapped.filter(({ mapping }) => mapping.forceQuote).map(({ name }) => name);
+  const force = quoted.length > 0 ? `, FORCE_QUOTE (${quoted.join(', ')})` : '';
+  return `COPY (${rows}) TO STDOUT WITH (FORMAT csv, NULL ${quoteLiteral(nullMarker)}${force})`;
+}

@@ -1,0 +1,130 @@
+/**
+ * What is said to the warehouse. Each function builds one statement as a value; a load is a list of them, run as one
+ * BatchExecuteStatement, which is one transaction.
+ */
+import type { Column } from '../model/column.ts';
+import type { Table } from '../model/table.ts';
+import { qualified, quoteIdentifier, quoteLiteral, quotePlainLiteral } from './quote.ts';
+
+const names = (columns: Pick<Column, 'name'>[], prefix = ''): string =>
+  columns.map((column) => prefix + quoteIdentifier(column.name)).join(', ');
+
+/** The warehouse's columns of the table's primary key, in its order. */
+export const keyColumns = (table: Pick<Table, 'columns' | 'primaryKey'>): Column[] =>
+  table.primaryKey.flatMap((key) => table.columns.filter((column) => column.source === key));
+
+const sortKey = (table: Pick<Table, 'columns' | 'primaryKey' | 'updatedKey'>): Column | undefined =>
+  table.columns.find((column) => column.source === table.updatedKey) ??
+  keyColumns(table).find((column) => /^(SMALLINT|INTEGER|BIGINT)$/.test(column.type));
+
+/**
+ * Only key columns are NOT NULL: Redshift has no DROP NOT NULL (RULES 18). No PRIMARY KEY is declared: it would forbid to
+ * widen a VARCHAR key, and the planner would trust it unchecked.
+ */
+export function createTable(schema: string, table: Table): string {
+  const keys = new Set(table.primaryKey);
+  const columns = table.columns.map(
+    (column) => `${quoteIdentifier(column.name)} ${column.type}${keys.has(column.source) ? ' NOT NULL' : ''}`,
+  );
+  const sort = sortKey(table);
+  return (
+    `CREATE TABLE IF NOT EXISTS ${qualified(schema, table.destinationName)} (${columns.join(', ')}) DISTSTYLE AUTO` +
+    (sort ? ` SORTKEY (${quoteIdentifier(sort.name)})` : '')
+  );
+}
+
+/** One column a statement: Redshift takes no more. */
+export const addColumn = (schema: string, table: Table, column: Column): string =>
+  `ALTER TABLE ${qualified(schema, table.destinationName)} ADD COLUMN ${quoteIdentifier(column.name)} ${column.type}`;
+
+export const createTempStage = (stage: string, target: string): string => `CREATE TEMP TABLE ${stage} (LIKE ${target})`;
+
+export const createStage = (stage: string, target: string): string => `CREATE TABLE ${stage} (LIKE ${target})`;
+
+export const dropTable = (name: string): string => `DROP TABLE IF EXISTS ${name}`;
+
+/** Where COPY finds a batch: one object by its key, several through their manifest. */
+export interface CopySource {
+  url: string;
+  manifest: boolean;
+  roleArn: string;
+  nullMarker: string;
+}
+
+/** Statistics and compression are left alone: on a stage they would cost more than the load (FACTS.md, COPY). */
+export const copyInto = (stage: string, columns: Pick<Column, 'name'>[], source: CopySource): string =>
+  [
+    `COPY ${stage} (${names(columns)})`,
+    `FROM ${quotePlainLiteral(source.url)}`,
+    `IAM_ROLE ${quotePlainLiteral(source.roleArn)}`,
+    `FORMAT AS CSV NULL AS ${quotePlainLiteral(source.nullMarker)}`,
+    `ZSTD${source.manifest ? ' MANIFEST' : ''}`,
+    "DATEFORMAT 'auto' TIMEFORMAT 'auto' COMPUPDATE OFF STATUPDATE OFF",
+  ].join(' ');
+
+/**
+ * Fails the transaction, by a division by zero, unless every stage holds exactly the rows that were extracted: nothing
+ * is committed on a miscount.
+ */
+export const guardCounts = (stages: { stage: string; rows: number }[]): string => {
+  const conditions = stages.map(({ stage, rows }) => `(SELECT COUNT(*) FROM ${stage}) = ${rows}`);
+  return `SELECT 1 / CASE WHEN ${conditions.join(' AND ')} THEN 1 ELSE 0 END`;
+};
+
+/** The stage with one row a key, the newest: chunks with different snapshots may bring a row twice (RULES 11). */
+export function deduplicate(stage: string, into: string, table: Table): string {
+  const updated = table.columns.find((column) => column.source === table.updatedKey);
+  const keys = names(keyColumns(table));
+  const order = updated ? `${quoteIdentifier(updated.name)} DESC NULLS LAST` : keys;
+  const columns = names(table.columns);
+  return (
+    `CREATE TEMP TABLE ${into} AS SELECT ${columns} FROM (SELECT ${columns}, ` +
+    `ROW_NUMBER() OVER (PARTITION BY ${keys} ORDER BY ${order}) AS nth FROM ${stage}) AS numbered WHERE nth = 1`
+  );
+}
+
+const sameKey = (left: string, right: string, table: Table): string =>
+  keyColumns(table)
+    .map(({ name }) => `${left}.${quoteIdentifier(name)} = ${right}.${quoteIdentifier(name)}`)
+    .join(' AND ');
+
+/**
+ * Inserts new rows and updates known ones. A table that is all key has nothing to update but itself. The condition names
+ * the target without its schema, as the manual's examples do.
+ */
+export function merge(schema: string, table: Table, stage: string): string {
+  const target = qualified(schema, table.destinationName);
+  const keys = new Set(table.primaryKey);
+  const rest = table.columns.filter((column) => !keys.has(column.source));
+  const set = (rest.length > 0 ? rest : keyColumns(table))
+    .map(({ name }) => `${quoteIdentifier(name)} = ${stage}.${quoteIdentifier(name)}`)
+    .join(', ');
+  return (
+    `MERGE INTO ${target} USING ${stage} ON ${sameKey(quoteIdentifier(table.destinationName), stage, table)} ` +
+    `WHEN MATCHED THEN UPDATE SET ${set} ` +
+    `WHEN NOT MATCHED THEN INSERT (${names(table.columns)}) VALUES (${names(table.columns, `${stage}.`)})`
+  );
+}
+
+/** Inserts the rows whose key the warehouse lacks: never a blind append, so that a batch may be done again. */
+export function insertMissing(schema: string, table: Table, stage: string): string {
+  const target = qualified(schema, table.destinationName);
+  const keys = names(keyColumns(table));
+  const columns = names(table.columns);
+  return (
+    `INSERT INTO ${target} (${columns}) SELECT ${columns} FROM (SELECT ${columns}, ` +
+    `ROW_NUMBER() OVER (PARTITION BY ${keys} ORDER BY ${keys}) AS nth FROM ${stage}) AS s ` +
+    `WHERE nth = 1 AND NOT EXISTS (SELECT 1 FROM ${target} AS t WHERE ${sameKey('t', 's', table)})`
+  );
+}
+
+/** Never TRUNCATE, which would commit: readers see the old rows until the new ones are there. */
+export const deleteAll = (schema: string, table: Table): string =>
+  `DELETE FROM ${qualified(schema, table.destinationName)}`;
+
+export const insertAll = (schema: string, table: Table, stage: string): string =>
+  `INSERT INTO ${qualified(schema, table.destinationName)} (${names(table.columns)}) SELECT ${names(table.columns)} FROM ${stage}`;
+
+/** The columns that a schema's tables have: rows of table and column name. */
+export const columnsIn = (schema: string): string =>
+  `SELECT table_name, column_name FROM svv_columns WHERE table_schema = ${quoteLiteral(schema)}`;

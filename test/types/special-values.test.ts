@@ -1,0 +1,123 @@
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import type pg from 'pg';
+import type { PgType } from '../../shared/model/catalog.ts';
+import { PIN_SESSION } from '../../shared/sql/postgres.ts';
+import { type MapOptions, mappingOf, mapType } from '../../shared/sql/types.ts';
+import { startTestServer, type TestServer } from '../source/server.ts';
+
+let server: TestServer;
+let client: pg.Client;
+before(async () => {
+  server = await startTestServer();
+  client = await server.connect();
+  await client.query(PIN_SESSION);
+});
+after(() => server?.stop());
+
+const base = (name: string, typmod = -1): PgType => ({
+  name,
+  schema: 'pg_catalog',
+  kind: 'base',
+  typmod,
+  declared: name,
+});
+
+/** What the mapping's two source expressions make of values of a type. */
+const read = async (type: string, value: string, options?: MapOptions) => {
+  const mapping = mapType(base(type), options);
+  const { rows } = await client.query<{ loaded: string | null; compared: string | null }>(
+    `SELECT (${mapping.select('c')})::text AS loaded, ${mapping.sourceText('c')} AS compared FROM (SELECT $1::${type} AS c) t`,
+    [value],
+  );
+  return rows[0];
+};
+
+const profiled = { numericDigits: { precision: 6, scale: 2 } };
+
+test('a numeric typed by its values is compared with all of the decimals that its column has', async () => {
+  assert.deepEqual(await read('numeric', '1.5', profiled), { loaded: '1.50', compared: '1.50' });
+  assert.deepEqual(await read('numeric', '1.5000', profiled), { loaded: '1.50', compared: '1.50' });
+});
+
+test('a numeric that has outgrown its column is neither cut off nor rounded without a word', async () => {
+  const outgrown = await read('numeric', '1.505', profiled);
+  assert.equal(outgrown?.loaded, '1.505 has more than 2 decimals');
+  assert.equal(outgrown?.compared, '1.505');
+});
+
+test('a column keeps the DECIMAL that profiling gave it', () => {
+  const sourceType = base('numeric');
+  for (const type of ['DECIMAL(6,2)', 'DECIMAL(20,0)', 'VARCHAR(65535)'])
+    assert.equal(mappingOf({ sourceType, type }).type, type);
+  assert.equal(mappingOf({ sourceType: base('int4'), type: 'INTEGER' }).type, 'INTEGER');
+});
+
+test('NaN and Infinity become NULL where the column is DECIMAL, and stay text where it is not', async () => {
+  for (const value of ['NaN', 'Infinity', '-Infinity']) {
+    assert.deepEqual(await read('numeric', value, profiled), { loaded: null, compared: null });
+    assert.deepEqual(await read('numeric', value), { loaded: value, compared: value });
+  }
+});
+
+test('DECIMAL never has 19 digits, as Redshift keeps those in eight bytes', () => {
+  const decimal = (precision: number, scale: number) =>
+    mapType(base('numeric', ((precision << 16) | (scale & 0x7ff)) + 4)).type;
+  assert.equal(decimal(18, 0), 'DECIMAL(18,0)');
+  assert.equal(decimal(19, 4), 'DECIMAL(20,4)');
+  assert.equal(decimal(16, -3), 'DECIMAL(20,0)');
+  assert.equal(decimal(3, 19), 'DECIMAL(20,19)');
+  assert.equal(decimal(38, 37), 'DECIMAL(38,37)');
+  assert.equal(decimal(38, 38), 'VARCHAR(65535)');
+  assert.equal(decimal(39, 0), 'VARCHAR(65535)');
+  assert.equal(decimal(38, -1), 'VARCHAR(65535)');
+  assert.equal(mapType(base('numeric'), { numericDigits: { precision: 19, scale: 0 } }).type, 'DECIMAL(20,0)');
+  assert.equal(mapType(base('numeric'), { numericDigits: { precision: 50, scale: 0 } }).type, 'VARCHAR(65535)');
+});
+
+test('a json document with \\u0000, which jsonb refuses, does not fail the extract', async () => {
+  assert.equal((await read('json', '{"a":"\\u0000"}'))?.loaded, '{"a":"\\u0000"}');
+});
+
+test('of duplicate names in a json document the last one is loaded, as Postgres reads it', async () => {
+  assert.equal((await read('json', '{"a":1,"a":2}'))?.loaded, '{"a": 2}');
+});
+
+test('character types have room for four bytes a character, and no more than Redshift allows', () => {
+  assert.equal(mapType(base('varchar', 24)).type, 'VARCHAR(80)');
+  assert.equal(mapType(base('bpchar', 5)).type, 'VARCHAR(4)');
+  assert.equal(mapType(base('varchar', 20004)).type, 'VARCHAR(65535)');
+  assert.equal(mapType(base('varchar')).type, 'VARCHAR(65535)');
+});
+
+test('a user type that is called like a built-in one is not taken for it', () => {
+  const own = { ...base('int4'), schema: 'public', declared: 'public.int4' };
+  assert.equal(mapType(own).type, 'VARCHAR(65535)');
+  assert.match(mapType(own).note ?? '', /public\.int4 has no counterpart/);
+});
+
+test('types of extensions are known by name, in whichever schema they were installed', () => {
+  const of = (name: string) => mapType({ ...base(name), schema: 'extensions' });
+  assert.equal(of('geometry').type, 'GEOMETRY');
+  assert.equal(of('geography').type, 'GEOGRAPHY');
+  assert.equal(of('vector').type, 'VARCHAR(65535)');
+  assert.equal(of('hstore').type, 'SUPER');
+});
+
+test('every textual type is quoted in CSV, so that an empty text is not taken for NULL', () => {
+  for (const name of [
+    'text',
+    'varchar',
+    'bpchar',
+    'name',
+    'uuid',
+    'bytea',
+    'interval',
+    'inet',
+    'xml',
+    'varbit',
+    'timetz',
+  ]) {
+    assert.equal(mapType(base(name)).forceQuote, true, name);
+  }
+});
