@@ -74,18 +74,22 @@ export class LoadJob extends Construct {
 
     const eachLarge = EachOf.jsonata(this, 'Each large table', {
       items: ProvideItems.jsonata(jsonata('$plan.large')),
+      itemSelector: {
+        index: jsonata('$states.context.Map.Item.Index'),
+        table: jsonata('$states.context.Map.Item.Value'),
+      },
       maxConcurrency: 10,
     }).itemProcessor(
       StepFunctionsStartExecution.jsonata(this, 'Start load-table', {
         stateMachine: loadTable,
         associateWithParent: false,
-        name: jsonata("$runId & '-' & $string($states.context.Map.Item.Index)"),
+        name: jsonata("$runId & '-' & $string($states.input.index)"),
         input: TaskInput.fromObject({
           jobId: jsonata('$jobId'),
           runId: jsonata('$runId'),
           startedAt: jsonata('$startedAt'),
-          table: jsonata('$states.input'),
-          owner: jsonata("$runId & '/' & $states.input"),
+          table: jsonata('$states.input.table'),
+          owner: jsonata("$runId & '/' & $states.input.table"),
         }),
       }),
     );

@@ -92,8 +92,15 @@ export async function startLambda(options: LambdaOptions): Promise<Lambda> {
     return sandbox;
   };
 
+  const takeIdle = (pool: Pool): Sandbox | undefined => {
+    for (let sandbox = pool.idle.pop(); sandbox !== undefined; sandbox = pool.idle.pop()) {
+      if (sandbox.usable()) return sandbox;
+    }
+    return undefined;
+  };
+
   const rest = (sandbox: Sandbox, pool: Pool) => {
-    if (!pool.all.has(sandbox)) return;
+    if (!sandbox.usable()) return;
     pool.idle.push(sandbox);
     const timer = setTimeout(() => {
       if (pool.idle.includes(sandbox)) sandbox.kill();
@@ -112,7 +119,7 @@ export async function startLambda(options: LambdaOptions): Promise<Lambda> {
     const started = performance.now();
     try {
       // The last one used is the warmest; the others may reach the end of their idle time.
-      const sandbox = pool.idle.pop() ?? open(fn, pool);
+      const sandbox = takeIdle(pool) ?? open(fn, pool);
       clearTimeout(idleTimers.get(sandbox));
       const outcome = await sandbox.invoke({ requestId, functionArn: fn.arn, payload });
       const used = sandbox.peakRss();

@@ -59,17 +59,21 @@ export async function startPostgres(options: PostgresOptions): Promise<Postgres>
   const dir = resolve(options.dir);
   const home = prepare(dir, options.name);
   claim(dir, options.name);
-  await endOrphan(home.data, options.name);
-  const password = await initialise(dir, home, options.name);
-
-  for (let attempt = 1; ; attempt++) {
-    const port = options.port || (await freePort());
-    try {
-      return await run({ ...options, dir, port }, home, password);
-    } catch (error) {
-      // Somebody else may have taken the free port in between.
-      if (options.port || attempt === 5 || !String(error).includes('PortTaken')) throw error;
+  try {
+    await endOrphan(home.data, options.name);
+    const password = await initialise(dir, home, options.name);
+    for (let attempt = 1; ; attempt++) {
+      const port = options.port || (await freePort());
+      try {
+        return await run({ ...options, dir, port }, home, password);
+      } catch (error) {
+        // Somebody else may have taken the free port in between.
+        if (options.port || attempt === 5 || !String(error).includes('PortTaken')) throw error;
+      }
     }
+  } catch (error) {
+    release(dir);
+    throw error;
   }
 }
 
@@ -86,17 +90,27 @@ function prepare(dir: string, name: string): Home {
   }
 }
 
+/** Folders that this process has a server on. */
+const running = new Set<string>();
+
 /** Two live runs on the same data would each take the other's server for an orphan. */
 function claim(dir: string, name: string): void {
   const file = join(dir, 'owner');
   if (existsSync(file)) {
     const [pid, identity] = readFileSync(file, 'utf8').trim().split(' ');
     const owner = Number(pid);
-    if (owner !== process.pid && owner > 0 && identity === identityOf(owner)?.replaceAll(' ', '-')) {
+    const other = owner !== process.pid || running.has(dir);
+    if (other && owner > 0 && identity === identityOf(owner)?.replaceAll(' ', '-')) {
       throw new Error(`DirectoryInUse: ${name}'s data in ${dir} are in use by process ${pid} – stop it first`);
     }
   }
+  running.add(dir);
   writeFileSync(file, `${process.pid} ${identityOf(process.pid)?.replaceAll(' ', '-')}\n`);
+}
+
+function release(dir: string): void {
+  running.delete(dir);
+  rmSync(join(dir, 'owner'), { force: true });
 }
 
 async function endOrphan(data: string, name: string): Promise<void> {
@@ -178,23 +192,25 @@ async function run(options: PostgresOptions & { port: number }, home: Home, pass
 
   const urlOf = (database: string) =>
     `postgres://postgres:${password}@127.0.0.1:${port}/${encodeURIComponent(database)}`;
-  const stop = async () => {
+  const end = async () => {
     if (child.pid !== undefined && child.exitCode === null && child.signalCode === null) {
       await endProcess(child.pid, SHUTDOWN);
     }
     await ended;
-    rmSync(join(dir, 'owner'), { force: true });
   };
   try {
     await untilReady(child, urlOf('postgres'));
   } catch (error) {
-    await stop();
+    await end();
     throw failure(name, dir, `${readFileSync(logFile, 'utf8')}\n${error}`, port);
   }
   return {
     url: urlOf('postgres'),
     port,
-    stop,
+    async stop() {
+      await end();
+      release(dir);
+    },
     async createDatabase(database) {
       await withClient(urlOf('postgres'), async (client) => {
         const known = await client.query('SELECT 1 FROM pg_database WHERE datname = $1', [database]);

@@ -38,7 +38,8 @@ export const MAX_PAYLOAD = 6 * 1024 * 1024;
 /** One execution environment: a process that handles one event at a time and is used again while it lives. */
 export interface Sandbox {
   readonly id: string;
-  readonly pid: number | undefined;
+  /** False once the process has ended or is being killed. */
+  usable(): boolean;
   invoke(invocation: Invocation): Promise<Outcome>;
   kill(): void;
   /** The most memory that the process has held, in bytes; undefined where there is no /proc. */
@@ -52,31 +53,40 @@ export interface Sandbox {
 export function startSandbox(options: SandboxOptions): Sandbox {
   const child = start(options);
   let waiting: ServerResponse | undefined;
-  let current: { invocation: Invocation; settle(outcome: Outcome): void; delivered: boolean } | undefined;
-  let initError: string | undefined;
-  let ended: string | undefined;
+  let current:
+    | { invocation: Invocation; answer(outcome: Outcome): void; delivered: boolean; outcome?: Outcome }
+    | undefined;
+  let initError: Outcome | undefined;
+  let doomed = false;
   let peak: number | undefined;
   let timer: NodeJS.Timeout | undefined;
 
-  const settle = (outcome: Outcome) => {
-    clearTimeout(timer);
-    const { settle: answer } = current ?? {};
-    current = undefined;
-    answer?.(outcome);
-  };
   const measure = () => {
     peak = Math.max(peak ?? 0, peakRssOf(child.pid) ?? 0) || undefined;
   };
-  const outOfTime = (limitMs: number) => {
-    const { requestId } = current?.invocation ?? { requestId: '' };
-    const errorMessage = `${new Date().toISOString()} ${requestId} Task timed out after ${(limitMs / 1000).toFixed(2)} seconds`;
-    options.onLine(errorMessage);
+  const kill = () => {
+    doomed = true;
     measure();
     child.kill('SIGKILL');
-    settle({ functionError: 'Unhandled', payload: JSON.stringify({ errorType: 'Sandbox.Timedout', errorMessage }) });
+  };
+  /** An invocation ends when the process asks for the next one, or ends: only then is it known whether it can be used again. */
+  const settle = (ifNone: () => Outcome) => {
+    if (current === undefined) return;
+    clearTimeout(timer);
+    const { answer, outcome } = current;
+    current = undefined;
+    answer(outcome ?? ifNone());
+  };
+  const outOfTime = (limitMs: number) => {
+    if (current === undefined) return;
+    const seconds = (limitMs / 1000).toFixed(2);
+    const errorMessage = `${new Date().toISOString()} ${current.invocation.requestId} Task timed out after ${seconds} seconds`;
+    options.onLine(errorMessage);
+    current.outcome = failure({ errorType: 'Sandbox.Timedout', errorMessage });
+    kill();
   };
   const deliver = () => {
-    if (current === undefined || waiting === undefined || current.delivered) return;
+    if (current === undefined || waiting === undefined) return;
     const { invocation } = current;
     current.delivered = true;
     clearTimeout(timer);
@@ -91,57 +101,48 @@ export function startSandbox(options: SandboxOptions): Sandbox {
     waiting.end(invocation.payload);
     waiting = undefined;
   };
-
-  let running = true;
   const end = (how: string) => {
-    if (!running) return;
-    running = false;
-    ended = how;
-    const { requestId } = current?.invocation ?? {};
-    const errorMessage = `RequestId: ${requestId} Error: Runtime exited with error: ${how}`;
-    settle({
-      functionError: 'Unhandled',
-      payload: initError ?? JSON.stringify({ errorType: 'Runtime.ExitError', errorMessage }),
-    });
+    doomed = true;
     options.onEnd();
+    const errorMessage = `RequestId: ${current?.invocation.requestId} Error: Runtime exited with error: ${how}`;
+    settle(() => initError ?? failure({ errorType: 'Runtime.ExitError', errorMessage }));
   };
-  child.on('error', (error) => end(error.message));
-  child.on('exit', (code, signal) => end(signal === null ? `exit status ${code}` : `signal: ${wordFor(signal)}`));
+  child.once('error', (error) => end(error.message));
+  child.once('exit', (code, signal) => end(signal === null ? `exit status ${code}` : `signal: ${wordFor(signal)}`));
 
   return {
     id: options.id,
-    pid: child.pid,
+    usable: () => !doomed,
     invoke: (invocation) =>
-      new Promise((done) => {
-        current = { invocation, settle: done, delivered: false };
-        if (ended !== undefined) {
-          running = true;
-          end(ended);
-        } else if (waiting === undefined) timer = setTimeout(outOfTime, INIT_TIMEOUT_MS, INIT_TIMEOUT_MS);
+      new Promise((answer) => {
+        current = { invocation, answer, delivered: false };
+        if (waiting === undefined) timer = setTimeout(outOfTime, INIT_TIMEOUT_MS, INIT_TIMEOUT_MS);
         else deliver();
       }),
-    kill() {
-      measure();
-      child.kill('SIGKILL');
-    },
+    kill,
     peakRss() {
       measure();
       return peak;
     },
     next(response) {
       waiting = response;
-      deliver();
+      if (current?.delivered)
+        settle(() => failure({ errorType: 'Runtime.Unknown', errorMessage: 'no response was posted' }));
+      else deliver();
     },
     finish(requestId, outcome) {
-      if (current?.invocation.requestId !== requestId) return;
-      measure();
-      settle(outcome);
+      if (current?.invocation.requestId === requestId) current.outcome ??= outcome;
     },
     initFailed(payload) {
-      initError = payload;
+      initError = { functionError: 'Unhandled', payload };
     },
   };
 }
+
+const failure = (error: { errorType: string; errorMessage: string }): Outcome => ({
+  functionError: 'Unhandled',
+  payload: JSON.stringify(error),
+});
 
 function start({ taskRoot, environment, memoryMb, onLine }: SandboxOptions): ChildProcess {
   // Lambda leaves the rest of the memory to buffers and code; its own runtime sets the heap's limit likewise.

@@ -19,7 +19,7 @@ export function readRequest(request: IncomingMessage): Request {
   const method = request.method ?? 'GET';
   const copies = request.headers['x-amz-copy-source'] !== undefined;
   const action = key === '' ? bucketAction(method, query) : objectAction(method, query, copies);
-  const resource = key === '' && action !== 'DeleteObjects' ? bucket : `${bucket}/${key === '' ? '*' : key}`;
+  const resource = key === '' ? bucket : `${bucket}/${key}`;
   return {
     action,
     bucket: decodeURIComponent(bucket),

@@ -81,11 +81,23 @@ export function createS3(options: { dir: string; buckets: string[]; gate: Gate; 
       await store.delete(bucket, key);
       return () => void response.writeHead(204).end();
     },
-    async DeleteObjects({ bucket, request, response }) {
-      const keys = keysIn((await readBody(request)).toString('utf8'));
-      for (const key of keys) await store.delete(bucket, key);
-      return () =>
-        xml(response, 'DeleteResult', keys.map((key) => element('Deleted', element('Key', escapeXml(key)))).join(''));
+    // Every key is allowed or refused for itself, and the answer says which (DeleteObjects, API reference).
+    async DeleteObjects({ bucket, request, response, caller }) {
+      const results: string[] = [];
+      for (const key of keysIn((await readBody(request)).toString('utf8'))) {
+        const name = element('Key', escapeXml(key));
+        try {
+          allowed(caller, 's3:DeleteObject', `arn:aws:s3:::${bucket}/${key}`);
+          await store.delete(bucket, key);
+          results.push(element('Deleted', name));
+        } catch (error) {
+          const { code, message } = inS3Words(
+            error instanceof ServiceError ? error : new ServiceError('InternalError', String(error), 500),
+          );
+          results.push(element('Error', name + element('Code', code) + element('Message', escapeXml(message))));
+        }
+      }
+      return () => xml(response, 'DeleteResult', results.join(''));
     },
     async HeadBucket({ bucket, response }) {
       store.bucket(bucket);
@@ -172,7 +184,8 @@ export function createS3(options: { dir: string; buckets: string[]; gate: Gate; 
       const verb = verbs[action];
       if (verb === undefined) throw new ServiceError('NotImplemented', `The local S3 has no ${action}`, 501);
       const exchange = { action, permission, ...parsed, request, response, caller };
-      const call = { service: 's3', action, caller, permissions: [permission] };
+      const permissions = action === 'DeleteObjects' ? [] : [permission];
+      const call = { service: 's3', action, caller, permissions };
       const answer = await options.gate.perform(call, () => verb(exchange));
       await answer();
     },

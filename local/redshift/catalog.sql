@@ -38,7 +38,8 @@ CREATE OR REPLACE FUNCTION redshift.as_super(jsonb) RETURNS jsonb LANGUAGE sql I
 CREATE OR REPLACE FUNCTION redshift.as_varbyte(text) RETURNS bytea LANGUAGE sql IMMUTABLE STRICT AS $$SELECT convert_to($1, 'UTF8')$$;
 CREATE OR REPLACE FUNCTION redshift.as_varbyte(bytea) RETURNS bytea LANGUAGE sql IMMUTABLE STRICT AS 'SELECT $1';
 
-CREATE OR REPLACE FUNCTION redshift.strtol(value text, base int) RETURNS bigint LANGUAGE plpgsql IMMUTABLE STRICT AS $$
+-- "If num_string is empty, the converted value is 0" (r_STRTOL.md).
+CREATE OR REPLACE FUNCTION redshift.strtol_any(value text, base int) RETURNS bigint LANGUAGE plpgsql IMMUTABLE STRICT AS $$
 DECLARE
   digits text := lower(ltrim(value));
   negative boolean := left(digits, 1) = '-';
@@ -53,11 +54,15 @@ BEGIN
     IF digit < 0 OR digit >= base THEN RAISE 'The input % is not valid to be converted to base %', value, base; END IF;
     total := total * base + digit;
   END LOOP;
-  IF digits = '' THEN RAISE 'The input % is not valid to be converted to base %', value, base; END IF;
   IF negative THEN total := -total; END IF;
   IF total NOT BETWEEN -9223372036854775808 AND 9223372036854775807 THEN RAISE 'Input % is out of range', value; END IF;
   RETURN total;
 END $$;
+-- The common case without a loop; not STRICT, so that the planner can put it in line.
+CREATE OR REPLACE FUNCTION redshift.strtol(value text, base int) RETURNS bigint LANGUAGE sql IMMUTABLE AS $$
+  SELECT CASE WHEN base = 16 AND value ~ '^[0-9a-f]{1,15}$' THEN ('x' || lpad(value, 16, '0'))::bit(64)::bigint
+    ELSE redshift.strtol_any(value, base) END
+$$;
 
 CREATE OR REPLACE FUNCTION redshift.sha2(value text, bits int) RETURNS text LANGUAGE sql IMMUTABLE STRICT AS $$
   SELECT encode(CASE bits WHEN 0 THEN sha256(convert_to(value, 'UTF8')) WHEN 256 THEN sha256(convert_to(value, 'UTF8'))
@@ -100,13 +105,19 @@ CREATE OR REPLACE FUNCTION redshift.convert_timezone(source text, target text, v
 CREATE OR REPLACE FUNCTION redshift.from_hex(text) RETURNS bytea LANGUAGE sql IMMUTABLE STRICT AS $$SELECT decode($1, 'hex')$$;
 CREATE OR REPLACE FUNCTION redshift.to_hex(bytea) RETURNS text LANGUAGE sql IMMUTABLE STRICT AS $$SELECT encode($1, 'hex')$$;
 CREATE OR REPLACE FUNCTION redshift.to_hex(bigint) RETURNS text LANGUAGE sql IMMUTABLE STRICT AS 'SELECT pg_catalog.to_hex($1)';
+CREATE OR REPLACE FUNCTION redshift.refuse_format(format text) RETURNS text LANGUAGE plpgsql IMMUTABLE STRICT AS $$
+BEGIN
+  RAISE 'Format % is not supported', format;
+END $$;
 CREATE OR REPLACE FUNCTION redshift.to_varbyte(value text, format text) RETURNS bytea LANGUAGE sql IMMUTABLE STRICT AS $$
   SELECT CASE lower(format) WHEN 'hex' THEN decode(value, 'hex') WHEN 'base64' THEN decode(value, 'base64')
-    WHEN 'utf8' THEN convert_to(value, 'UTF8') WHEN 'utf-8' THEN convert_to(value, 'UTF8') END
+    WHEN 'utf8' THEN convert_to(value, 'UTF8') WHEN 'utf-8' THEN convert_to(value, 'UTF8')
+    ELSE redshift.refuse_format(format)::bytea END
 $$;
 CREATE OR REPLACE FUNCTION redshift.from_varbyte(value bytea, format text) RETURNS text LANGUAGE sql IMMUTABLE STRICT AS $$
   SELECT CASE lower(format) WHEN 'hex' THEN encode(value, 'hex') WHEN 'base64' THEN encode(value, 'base64')
-    WHEN 'utf8' THEN convert_from(value, 'UTF8') WHEN 'utf-8' THEN convert_from(value, 'UTF8') END
+    WHEN 'utf8' THEN convert_from(value, 'UTF8') WHEN 'utf-8' THEN convert_from(value, 'UTF8')
+    ELSE redshift.refuse_format(format) END
 $$;
 CREATE OR REPLACE FUNCTION redshift.dateadd(part text, amount bigint, value timestamp) RETURNS timestamp LANGUAGE sql IMMUTABLE STRICT AS $$
   SELECT value + CASE part WHEN 'quarter' THEN interval '3 months' ELSE ('1 ' || part)::interval END * amount

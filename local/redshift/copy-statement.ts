@@ -53,7 +53,6 @@ const NOT_DONE = [
   'secret_access_key',
   'session_token',
   'credentials',
-  'dateformat',
   'acceptanydate',
 ];
 
@@ -168,6 +167,7 @@ function readOption(reader: Reader, copy: CopyStatement, name: string): boolean 
       copy.region = text();
     },
     timeformat: () => autoOnly('TIMEFORMAT', text()),
+    dateformat: () => autoOnly('DATEFORMAT', text()),
     compupdate: () => readSwitch(reader, ['preset', 'on', 'off', 'true', 'false']),
     statupdate: () => readSwitch(reader, ['on', 'off', 'true', 'false']),
   };

@@ -56,11 +56,17 @@ export class Reader {
   }
 
   expect(words: string): void {
-    if (!this.skip(words)) throw this.error();
+    if (!this.skip(words)) throw this.unexpected(words);
   }
 
   expectTaking(words: string): void {
-    if (!this.take(words)) throw this.error();
+    if (!this.take(words)) throw this.unexpected(words);
+  }
+
+  /** Names the first of the words that isn't there. */
+  private unexpected(words: string): Error {
+    const ahead = words.split(' ').findIndex((word, at) => this.peek(at).value !== word);
+    return syntaxError(this.peek(Math.max(ahead, 0)).text);
   }
 
   next(): Token {

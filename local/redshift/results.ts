@@ -6,7 +6,7 @@ export type Field =
   | { isNull: true }
   | { stringValue: string }
   | { longValue: number }
-  | { doubleValue: number }
+  | { doubleValue: number | 'NaN' | 'Infinity' | '-Infinity' }
   | { booleanValue: boolean };
 
 export interface ColumnMetadata {
@@ -37,6 +37,11 @@ const ROW_LIMIT = 64 * 1024;
 const RESULT_LIMIT = 500 * 1024 * 1024;
 const PAGE_LIMIT = 1024 * 1024;
 
+/** JSON has no number for these: AWS JSON writes them as strings, and clients read them back as numbers. */
+function readDouble(text: string): Field {
+  return { doubleValue: text === 'NaN' || text === 'Infinity' || text === '-Infinity' ? text : Number(text) };
+}
+
 const TYPES: Record<number, { name: string; read(text: string): Field }> = {
   16: { name: 'bool', read: (text) => ({ booleanValue: text === 't' }) },
   17: { name: 'varbyte', read: (text) => ({ stringValue: text.replace(/^\\x/, '') }) },
@@ -44,10 +49,10 @@ const TYPES: Record<number, { name: string; read(text: string): Field }> = {
   21: { name: 'int2', read: (text) => ({ longValue: Number(text) }) },
   23: { name: 'int4', read: (text) => ({ longValue: Number(text) }) },
   26: { name: 'oid', read: (text) => ({ longValue: Number(text) }) },
-  700: { name: 'float4', read: (text) => ({ doubleValue: Number(text) }) },
+  700: { name: 'float4', read: readDouble },
   // SUPER is serialised without blanks between its tokens.
   3802: { name: 'super', read: (text) => ({ stringValue: text.replace(/("(?:[^"\\]|\\.)*")|\s+/g, '$1') }) },
-  701: { name: 'float8', read: (text) => ({ doubleValue: Number(text) }) },
+  701: { name: 'float8', read: readDouble },
 };
 const NAMES: Record<number, string> = {
   25: 'varchar',

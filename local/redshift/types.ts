@@ -99,7 +99,7 @@ export function constraintsOf(column: string, type: ColumnType): string[] {
   if (type.family === 'varchar' || type.family === 'varbyte')
     return [check('bytes', `octet_length(${name}) <= ${type.length}`)];
   // "CHAR columns can only contain single-byte characters" (r_Character_types.md).
-  if (type.family === 'char') return [check('bytes', `octet_length(${name}) = char_length(${name})`)];
+  if (type.family === 'char') return [check('bytes', `octet_length(${name}::text) = char_length(${name}::text)`)];
   if (type.family === 'super')
     return [check('super', `pg_column_size(${name}) <= 4000 OR redshift.super_fits(${name})`)];
   // 4713 BC – 294276 AD (r_Datetime_types.md); whether infinity can be stored is [U], so it is refused.

@@ -2,7 +2,7 @@ import type { State, Workflow } from './definition.ts';
 import { eachExpression, isExpression } from './expression.ts';
 import { FUNCTION_NAMES } from './functions.ts';
 import { type References, references } from './references.ts';
-import { parseResource } from './resource.ts';
+import { checkArguments, parseResource } from './resource.ts';
 
 /** What `$states` holds besides input and context, by where the expression stands. */
 const STATES_FIELDS = ['input', 'context', 'result', 'errorOutput'];
@@ -158,22 +158,4 @@ export function checkWorkflow(workflow: Workflow, where: string, outer: Readonly
       }
     }
   }
-}
-
-const ARGUMENTS: Record<string, { required: string[]; allowed: string[] }> = {
-  invoke: { required: ['FunctionName'], allowed: ['FunctionName', 'Payload', 'InvocationType'] },
-  startExecution: { required: ['StateMachineArn'], allowed: ['StateMachineArn', 'Name', 'Input'] },
-};
-
-/** The optimized integrations' parameters; those that are given as one expression are looked at when the state runs. */
-export function checkArguments(kind: string, given: unknown): void {
-  const known = ARGUMENTS[kind];
-  if (!known || (typeof given === 'string' && isExpression(given))) return;
-  const names = Object.keys(typeof given === 'object' && given !== null ? given : {});
-  for (const name of known.required) if (!names.includes(name)) throw new Error(`Arguments need ${name}`);
-  const unknown = names.filter((name) => !known.allowed.includes(name));
-  if (unknown.length > 0) throw new Error(`Arguments ${unknown.join(', ')} are not supported`);
-  const type = (given as Record<string, unknown>).InvocationType;
-  if (type !== undefined && type !== 'RequestResponse')
-    throw new Error('only InvocationType RequestResponse is supported');
 }

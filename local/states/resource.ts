@@ -1,4 +1,5 @@
 import { ACCOUNT, REGION } from '../identity.ts';
+import { isExpression } from './expression.ts';
 
 /** What a Task's Resource asks for. */
 export type TaskResource =
@@ -49,7 +50,7 @@ export function parseResource(resource: string): TaskResource {
 }
 
 /**
- * The unqualified ARN that a FunctionName (name, partial or full ARN, with `:$LATEST` or not) stands for.
+ * The unqualified ARN that a FunctionName (a name or an ARN, with `:$LATEST` or not) stands for.
  * @throws Error where the name is none, or names a version or an alias: the local cloud has none
  */
 export function functionArn(functionName: string): string {
@@ -60,4 +61,26 @@ export function functionArn(functionName: string): string {
   return LAMBDA_ARN.test(functionName)
     ? functionName.split(':').slice(0, 7).join(':')
     : `arn:aws:lambda:${REGION}:${ACCOUNT}:function:${name}`;
+}
+
+const ARGUMENTS: Record<string, { required: string[]; allowed: string[] }> = {
+  invoke: { required: ['FunctionName'], allowed: ['FunctionName', 'Payload', 'InvocationType'] },
+  startExecution: { required: ['StateMachineArn'], allowed: ['StateMachineArn', 'Name', 'Input'] },
+};
+
+/**
+ * Checks the names of an optimized integration's parameters; those that are given as one expression are looked at when
+ * the state runs.
+ * @throws Error naming what is missing or not supported
+ */
+export function checkArguments(kind: string, given: unknown): void {
+  const known = ARGUMENTS[kind];
+  if (!known || (typeof given === 'string' && isExpression(given))) return;
+  const names = Object.keys(typeof given === 'object' && given !== null ? given : {});
+  for (const name of known.required) if (!names.includes(name)) throw new Error(`Arguments need ${name}`);
+  const unknown = names.filter((name) => !known.allowed.includes(name));
+  if (unknown.length > 0) throw new Error(`Arguments ${unknown.join(', ')} are not supported`);
+  const type = (given as Record<string, unknown>).InvocationType;
+  if (type !== undefined && type !== 'RequestResponse')
+    throw new Error('only InvocationType RequestResponse is supported');
 }

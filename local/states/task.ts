@@ -1,11 +1,10 @@
 import { REGION } from '../identity.ts';
 import { ServiceError } from '../service.ts';
-import { checkArguments } from './checks.ts';
 import type { TaskState } from './definition.ts';
 import { Aborted, StateError, unlessAborted } from './errors.ts';
 import { evaluate, evaluateInteger } from './expression.ts';
 import { withinLimit } from './limits.ts';
-import { functionArn, parseResource, type TaskResource } from './resource.ts';
+import { checkArguments, functionArn, parseResource, type TaskResource } from './resource.ts';
 import { bindings, isoDate, type Visit } from './visit.ts';
 
 const MAX_SECONDS = 99_999_999;

@@ -1,7 +1,7 @@
-import type { Writable } from 'node:stream';
+import { Writable } from 'node:stream';
 import { MultiBar, type SingleBar } from 'cli-progress';
 import pc from 'picocolors';
-import { clip, padEnd, padStart, shorten } from './lines.ts';
+import { clip, padEnd, padStart, shorten, shown } from './lines.ts';
 import type { Terminal } from './terminal.ts';
 import { count, duration, plural, size, speed } from './units.ts';
 
@@ -97,7 +97,7 @@ function liveProgress({ stream, terminal, now }: ProgressOptions): Progress {
   const running = new Map<string, Running & { bar: SingleBar }>();
   let stopped = false;
   const bars = new MultiBar({
-    stream: stream as NodeJS.WritableStream,
+    stream: uncut(stream),
     format: (_options, _params, payload: { table: string }) => {
       const state = running.get(payload.table);
       return state ? runningLine(payload.table, state, (now() - state.startedAt) / 1000, terminal) : '';
@@ -149,13 +149,27 @@ function liveProgress({ stream, terminal, now }: ProgressOptions): Progress {
 function runningLine(table: string, state: Running, seconds: number, { color, width }: Terminal): string {
   const { cyan, dim } = pc.createColors(color);
   const { rows, bytes, expectedRows } = state;
-  const barWidth = Math.min(Math.max(width - 72, 8), 30);
+  const barWidth = Math.min(Math.max(width - 71, 8), 30);
   const share = expectedRows ? Math.min(rows / expectedRows, 1) : null;
   const full = Math.round((share ?? 0) * barWidth);
   const bar = share === null ? ' '.repeat(barWidth) : cyan('█'.repeat(full)) + dim('░'.repeat(barWidth - full));
   // Statistics are estimates: nothing is finished before it says so.
   const percent = share === null ? '' : `${Math.min(Math.floor(share * 100), 99)}%`;
-  const name = padEnd(shorten(table, 20), 20);
+  const name = padEnd(shorten(table, width < 80 ? 16 : 20), width < 80 ? 16 : 20);
   const figures = `${padStart(percent, 4)} ${padStart(count(rows), 11)} rows ${padStart(size(bytes), 8)}`;
-  return `  ${name} ${bar}${figures}  ${dim(speed(rows, seconds))}`.trimEnd();
+  const line = `  ${name} ${bar}${figures}`;
+  const rate = speed(rows, seconds);
+  return rate !== '' && shown(line) + 2 + rate.length <= width ? `${line}  ${dim(rate)}` : line;
 }
+
+/** cli-progress cuts lines at the terminal's width, and counts colours as letters: our lines fit as they are. */
+const uncut = (stream: Writable): NodeJS.WritableStream =>
+  Object.assign(
+    new Writable({
+      write: (chunk, _encoding, done) => {
+        stream.write(chunk);
+        done();
+      },
+    }),
+    { isTTY: true, columns: Number.MAX_SAFE_INTEGER },
+  );

@@ -19,7 +19,8 @@ const WIDEST = 140;
  */
 export function terminalOf(stream: Writable, env: Record<string, string | undefined>): Terminal {
   const { isTTY = false, columns } = stream as { isTTY?: boolean; columns?: number };
-  const live = isTTY && env.TERM !== 'dumb' && !env.CI;
+  // A line that wraps can't be drawn over.
+  const live = isTTY && (columns ?? 80) >= NARROWEST && env.TERM !== 'dumb' && !env.CI;
   const forced = env.FORCE_COLOR !== undefined && env.FORCE_COLOR !== '' && env.FORCE_COLOR !== '0';
   return {
     // Per no-color.org an empty NO_COLOR counts as absent.

@@ -71,7 +71,11 @@ export class Stage {
   async remove(keys: string[]): Promise<void> {
     for (let start = 0; start < keys.length; start += DELETE_AT_ONCE) {
       const Objects = keys.slice(start, start + DELETE_AT_ONCE).map((Key) => ({ Key }));
-      await this.#client.send(new DeleteObjectsCommand({ Bucket: this.bucket, Delete: { Objects, Quiet: true } }));
+      const { Errors = [] } = await this.#client.send(
+        new DeleteObjectsCommand({ Bucket: this.bucket, Delete: { Objects, Quiet: true } }),
+      );
+      const [first] = Errors;
+      if (first) throw new Error(`S3 refused to delete ${first.Key}: ${first.Code} ${first.Message}`);
     }
   }
 }

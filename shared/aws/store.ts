@@ -1,5 +1,12 @@
 import { ConditionalCheckFailedException, DynamoDBClient } from '@aws-sdk/client-dynamodb';
-import { DynamoDBDocumentClient, GetCommand, PutCommand, paginateQuery, UpdateCommand } from '@aws-sdk/lib-dynamodb';
+import {
+  DynamoDBDocumentClient,
+  GetCommand,
+  PutCommand,
+  paginateQuery,
+  QueryCommand,
+  UpdateCommand,
+} from '@aws-sdk/lib-dynamodb';
 import type { SeenRun } from '../core/fence.ts';
 import { errors } from '../model/errors.ts';
 import { Job } from '../model/job.ts';
@@ -213,16 +220,19 @@ export class Store {
     return ended;
   }
 
-  /** A run's record; null where there is none. */
-  async readRun(jobId: string, startedAt: string, runId: string): Promise<Run | null> {
-    const { Item } = await this.#client.send(
-      new GetCommand({
+  /** A job's newest runs, newest first. */
+  async listRuns(jobId: string, limit: number): Promise<Run[]> {
+    const { Items = [] } = await this.#client.send(
+      new QueryCommand({
         TableName: this.#table,
-        Key: { pk: `RUNS#${jobId}`, sk: `RUN#${startedAt}#${runId}` },
+        KeyConditionExpression: 'pk = :pk',
+        ExpressionAttributeValues: { ':pk': `RUNS#${jobId}` },
+        ScanIndexForward: false,
         ConsistentRead: true,
+        Limit: limit,
       }),
     );
-    return (Item as Run | undefined) ?? null;
+    return Items as Run[];
   }
 
   /** @returns false where the condition did not hold; every other error is thrown */

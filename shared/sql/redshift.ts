@@ -59,7 +59,7 @@ export const copyInto = (stage: string, columns: Pick<Column, 'name'>[], source:
     `IAM_ROLE ${quotePlainLiteral(source.roleArn)}`,
     `FORMAT AS CSV NULL AS ${quotePlainLiteral(source.nullMarker)}`,
     `ZSTD${source.manifest ? ' MANIFEST' : ''}`,
-    "DATEFORMAT 'auto' TIMEFORMAT 'auto' COMPUPDATE OFF STATUPDATE OFF",
+    "TIMEFORMAT 'auto' COMPUPDATE OFF STATUPDATE OFF",
   ].join(' ');
 
 /**

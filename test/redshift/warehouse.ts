@@ -108,6 +108,7 @@ export async function openWarehouse(options: Partial<RedshiftOptions> = {}): Pro
   };
   const client = as('Loader');
   const pool = new pg.Pool({ connectionString: url });
+  pool.on('error', () => undefined);
   const ended = (Id: string | undefined) => client.send(new DescribeStatementCommand({ Id, WaitTimeSeconds: 30 }));
   const run = async (Sql: string) => ended((await client.send(new ExecuteStatementCommand({ ...PLACE, Sql }))).Id);
   const batch = async (Sqls: string[]) =>

@@ -32,15 +32,15 @@ before(async () => {
     CREATE MATERIALIZED VIEW material AS SELECT 1 AS one;
     CREATE SCHEMA other; CREATE TABLE other.elsewhere (id int);
 
-    CREATE TABLE keys (a int NOT NULL, b int NOT NULL, c int, d int NOT NULL, e int NOT NULL, PRIMARY KEY (b, a) INCLUDE (d));
+    CREATE TABLE keys (a int NOT NULL, b int NOT NULL, c int, d int NOT NULL, e int NOT NULL, f int, PRIMARY KEY (b, a) INCLUDE (d));
     CREATE UNIQUE INDEX ON keys (d, a) INCLUDE (c);
     CREATE UNIQUE INDEX ON keys (c); CREATE UNIQUE INDEX ON keys (e) WHERE a > 0; CREATE UNIQUE INDEX ON keys ((d + 1));
-    CREATE INDEX ON keys (c DESC); CREATE INDEX ON keys USING hash (e); CREATE INDEX ON keys ((e + 1), e);
+    CREATE INDEX ON keys (c DESC); CREATE INDEX ON keys USING hash (f); CREATE INDEX ON keys (f) WHERE f > 0; CREATE INDEX ON keys ((e + 1), e);
     ALTER TABLE keys ADD EXCLUDE USING btree (e WITH =);
 
     CREATE SEQUENCE blocks CACHE 50; CREATE SEQUENCE round CYCLE;
     CREATE TABLE fed (a int DEFAULT nextval('blocks'), b int DEFAULT nextval('round'), c int DEFAULT nextval('blocks') * -1,
-      d serial, e int);
+      d serial, e int, f int DEFAULT -1 * nextval('blocks'));
 
     CREATE TABLE payments (id bigserial, day date NOT NULL, note text, PRIMARY KEY (id, day)) PARTITION BY RANGE (day);
     CREATE TABLE payments_1 PARTITION OF payments FOR VALUES FROM ('2024-01-01') TO ('2024-02-01');

@@ -1,5 +1,8 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
 import { App, Duration, Stack } from 'aws-cdk-lib';
 import { Template } from 'aws-cdk-lib/assertions';
 import { Code, Function as LambdaFunction, Runtime } from 'aws-cdk-lib/aws-lambda';
@@ -7,9 +10,12 @@ import * as sfn from 'aws-cdk-lib/aws-stepfunctions';
 import { LambdaInvoke, StepFunctionsStartExecution } from 'aws-cdk-lib/aws-stepfunctions-tasks';
 import { bench, functionArn, machineArn, output } from './runner.ts';
 
+const outdir = mkdtempSync(join(tmpdir(), 'states-cdk-'));
+after(() => rmSync(outdir, { recursive: true }));
+
 /** A machine as a CDK app writes it, with what the template leaves to CloudFormation filled in. */
 function synthesized(build: (stack: Stack) => sfn.IChainable): Record<string, unknown> {
-  const stack = new Stack(new App({ analyticsReporting: false, treeMetadata: false }), 'Test');
+  const stack = new Stack(new App({ analyticsReporting: false, treeMetadata: false, outdir }), 'Test');
   new sfn.StateMachine(stack, 'Machine', {
     queryLanguage: sfn.QueryLanguage.JSONATA,
     definitionBody: sfn.DefinitionBody.fromChainable(build(stack)),

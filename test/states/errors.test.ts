@@ -199,6 +199,33 @@ test('an injected fault is an error like any other: at the exit the work is done
         },
       },
     );
-    assert.equal(output(await run()), moment === 'enter' ? 1 : 2);
+    const execution = await run();
+    assert.equal(output(execution), moment === 'enter' ? 1 : 2);
+    assert.equal(execution.transitions, 2, 'the state and one retry');
   }
+});
+
+test('a retry of a Map repeats the iterations that had succeeded, too', async () => {
+  const calls: number[] = [];
+  const f = (n: number) => {
+    calls.push(n);
+    if (n === 2 && calls.length < 3) throw named('Broken');
+  };
+  const Each = {
+    Type: 'Map',
+    Items: [1, 2],
+    MaxConcurrency: 1,
+    ItemProcessor: { StartAt: 'One', States: { One: invoke('f') } },
+    Retry: [{ ErrorEquals: ['Broken'] }],
+    End: true,
+  };
+  await bench({ StartAt: 'Each', States: { Each } }, { lambdas: { f } }).run();
+  assert.deepEqual(calls, [1, 2, 1, 2]);
+});
+
+test('a Task that ends in time leaves no timer behind', async () => {
+  const timers = () => process.getActiveResourcesInfo().filter((kind) => kind === 'Timeout').length;
+  const before = timers();
+  await bench({ StartAt: 'A', States: { A: invoke('f', { TimeoutSeconds: 60 }) } }, { lambdas: { f: () => 1 } }).run();
+  assert.equal(timers(), before);
 });

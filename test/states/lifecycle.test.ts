@@ -148,8 +148,10 @@ test('a redrive repeats only those iterations and branches that failed or were a
     ],
     End: true,
   };
-  const { run, call, service } = bench({ StartAt: 'Both', States: { Both } }, { lambdas: { f } });
+  const { run, call, service, events } = bench({ StartAt: 'Both', States: { Both } }, { lambdas: { f } });
   const execution = await run([1, 2, 3, 4]);
+  const count = async (type: string) => (await events(execution.arn)).filter((one) => one === type).length;
+  assert.equal(await count('MapIterationStarted'), 3, 'what has not begun when a sibling fails does not begin');
   assert.equal(execution.error, 'Broken');
   assert.deepEqual(calls.toSorted(), [0, 1, 2, 3]);
   broken = false;
@@ -157,6 +159,7 @@ test('a redrive repeats only those iterations and branches that failed or were a
   await call('RedriveExecution', { executionArn: execution.arn });
   await service.idle();
   assert.deepEqual(calls, [3, 4]);
+  assert.equal(await count('MapIterationSucceeded'), 4);
   assert.deepEqual(output(service.execution(execution.arn)), [[10, 20, 30, 40], 'other']);
 });
 

@@ -129,3 +129,16 @@ test('an expression that loops for ever, recurses too deep or returns a function
     assert.equal(error, 'States.QueryEvaluationError', expression);
   }
 });
+
+test('a list of one element stays a list on its way through variables, input and output', async () => {
+  for (const items of [[5], [], [null], [{ a: 1 }]]) {
+    const { run } = bench({
+      StartAt: 'Set',
+      States: {
+        Set: { Type: 'Pass', Assign: { kept: '{% $states.input.items %}' }, Next: 'Tell' },
+        Tell: pass(['{% $kept %}', '{% $states.input.items %}', '{% {"in": $kept}.in %}']),
+      },
+    });
+    assert.deepEqual(output(await run({ items })), [items, items, items]);
+  }
+});

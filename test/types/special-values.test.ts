@@ -60,6 +60,10 @@ test('NaN and Infinity become NULL where the column is DECIMAL, and stay text wh
   }
 });
 
+test('midnight at the end of a day is not compared as midnight at its beginning', async () => {
+  assert.notEqual((await read('time', '24:00'))?.compared, (await read('time', '00:00'))?.compared);
+});
+
 test('DECIMAL never has 19 digits, as Redshift keeps those in eight bytes', () => {
   const decimal = (precision: number, scale: number) =>
     mapType(base('numeric', ((precision << 16) | (scale & 0x7ff)) + 4)).type;

@@ -1,0 +1,131 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import {
+  CreateSecretCommand,
+  PutSecretValueCommand,
+  ResourceExistsException,
+  SecretsManagerClient,
+} from '@aws-sdk/client-secrets-manager';
+import {
+  DescribeExecutionCommand,
+  type DescribeExecutionOutput,
+  ListExecutionsCommand,
+  SFNClient,
+  StartExecutionCommand,
+} from '@aws-sdk/client-sfn';
+import { type JobData, Store } from '../shared/aws/store.ts';
+import { errors } from '../shared/model/errors.ts';
+import { Job } from '../shared/model/job.ts';
+import type { Run } from '../shared/model/run.ts';
+import type { Cloud } from './cloud.ts';
+import { REGION } from './identity.ts';
+import { DESTINATION } from './installation.ts';
+
+const POLL_MS = 100;
+
+/** What a person would do with the AWS CLI: the operator's hands on an installation. */
+export class Operator {
+  readonly store: Store;
+  readonly #cloud: Cloud;
+  readonly #states: SFNClient;
+  readonly #secrets: SecretsManagerClient;
+
+  constructor(cloud: Cloud) {
+    const client = { endpoint: cloud.endpoint, region: REGION, credentials: cloud.credentials };
+    this.#cloud = cloud;
+    this.store = new Store(this.#output('ConfigTable'), new DynamoDBClient(client));
+    this.#states = new SFNClient(client);
+    this.#secrets = new SecretsManagerClient(client);
+  }
+
+  /** Creates the job, or gives it another connection string. The string goes nowhere but to Secrets Manager. */
+  async createJob(jobId: string, connection: string, more: Partial<Job> = {}): Promise<Job> {
+    const secretArn = await this.#putSecret(`redshift-loader/${jobId}`, connection);
+    const known = await this.store.readJob(jobId).then(
+      ({ job: found }) => found,
+      () => null,
+    );
+    const parsed = Job.safeParse({ ...known, jobId, secretArn, destination: DESTINATION.name, ...more });
+    if (!parsed.success) {
+      const problems = parsed.error.issues.map((issue) => `${issue.path.join('.')} ${issue.message}`);
+      throw errors.badConfiguration(`job ${jobId}: ${problems.join('; ')}`);
+    }
+    await this.store.putJob(parsed.data);
+    return parsed.data;
+  }
+
+  async #putSecret(name: string, value: string): Promise<string> {
+    try {
+      const Tags = [{ Key: 'redshift-loader', Value: 'source' }];
+      const { ARN = '' } = await this.#secrets.send(new CreateSecretCommand({ Name: name, SecretString: value, Tags }));
+      return ARN;
+    } catch (error) {
+      if (!(error instanceof ResourceExistsException)) throw error;
+      const { ARN = '' } = await this.#secrets.send(new PutSecretValueCommand({ SecretId: name, SecretString: value }));
+      return ARN;
+    }
+  }
+
+  /** @throws Error with the failed step's own words */
+  async setup(jobId: string): Promise<{ tables: number; added: number; checks: string[] }> {
+    const execution = await this.#execute('SetupJobArn', { jobId });
+    if (execution.status !== 'SUCCEEDED') throw executionError(execution);
+    return JSON.parse(execution.output ?? '{}');
+  }
+
+  /** Runs the job once, with all that it starts. @returns the run as its history has it */
+  async run(jobId: string, tick: () => Promise<void> | void = () => undefined): Promise<Run> {
+    const execution = await this.#execute('LoadJobArn', { jobId, trigger: 'hand' }, tick);
+    const runId = execution.name ?? '';
+    while (await this.#largeTablesRun(runId)) {
+      await tick();
+      await sleep(POLL_MS);
+    }
+    await tick();
+    const run = (await this.store.listRuns(jobId, 20)).find((one) => one.runId === runId);
+    if (!run) throw executionError(execution);
+    if (run.error && Object.keys(run.tables).length === 0) throw executionError(execution);
+    return run;
+  }
+
+  readJob(jobId: string): Promise<JobData> {
+    return this.store.readJob(jobId);
+  }
+
+  /** A run's large tables have executions of their own, whose names begin with the run's. */
+  async #largeTablesRun(runId: string): Promise<boolean> {
+    const { executions = [] } = await this.#states.send(
+      new ListExecutionsCommand({ stateMachineArn: this.#output('LoadTableArn'), statusFilter: 'RUNNING' }),
+    );
+    return executions.some(({ name }) => name?.startsWith(runId));
+  }
+
+  async #execute(
+    machine: string,
+    input: object,
+    tick: () => Promise<void> | void = () => undefined,
+  ): Promise<DescribeExecutionOutput> {
+    const { executionArn } = await this.#states.send(
+      new StartExecutionCommand({ stateMachineArn: this.#output(machine), input: JSON.stringify(input) }),
+    );
+    for (;;) {
+      const execution = await this.#states.send(new DescribeExecutionCommand({ executionArn }));
+      if (execution.status !== 'RUNNING') return execution;
+      await tick();
+      await sleep(POLL_MS);
+    }
+  }
+
+  #output(name: string): string {
+    const value = this.#cloud.outputs[name];
+    if (value === undefined) throw new Error(`the stack has no output ${name}: synthesize it again`);
+    return value;
+  }
+}
+
+function executionError({ status, error, cause }: DescribeExecutionOutput): Error {
+  const parsed = cause?.startsWith('{') ? (JSON.parse(cause) as { errorMessage?: string }) : {};
+  const failure = new Error(parsed.errorMessage ?? cause ?? `the execution ended as ${status}`);
+  failure.name = error ?? 'ExecutionFailed';
+  return failure;
+}
