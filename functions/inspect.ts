@@ -95,12 +95,9 @@ function newTables(catalog: SourceCatalog, tables: Table[]): Table[] {
     tables.map((table) => table.destinationName),
   );
   return fresh.map((found, i) => {
-    const { primaryKey, updatedKey, copyMode, why, checks } = guess(found);
+    const { primaryKey, updatedKey, copyMode, why, checks } = guess(found, catalog.user);
     const columns = columnsOf(found);
-    const notes = columns.flatMap(({ source, sourceType }) => {
-      const { note } = mapType(sourceType);
-      return note ? [`${source}: ${note}`] : [];
-    });
+    const notes = notesOn(columns);
     const grant = found.readable ? [] : [`GRANT SELECT ON "${found.schema}"."${found.name}" TO ${catalog.user};`];
     return {
       sourceName: found.name,
@@ -116,6 +113,13 @@ function newTables(catalog: SourceCatalog, tables: Table[]): Table[] {
       checks: [...checks, ...(checks.some((check) => check.includes('GRANT SELECT')) ? [] : grant), ...notes],
     };
   });
+}
+
+/** What a person should know of the columns' types, columns of one note together. */
+function notesOn(columns: Column[]): string[] {
+  const byNote = Map.groupBy(columns, ({ sourceType }) => mapType(sourceType).note ?? '');
+  byNote.delete('');
+  return [...byNote].map(([note, group]) => `${group.map(({ source }) => source).join(', ')}: ${note}`);
 }
 
 export const handler = handle(InspectEvent, (event) => {

@@ -119,7 +119,7 @@ class Loader {
         return this.#later(rest, { failed, attempt: outcome.attempt, statementId: outcome.id });
       if (outcome.status === 'finished') await this.#commit(group);
       else if (group.length > 1) return this.#later(group, { failed, singly: true, attempt: 0 });
-      else failed.push(...(await this.#fail(group, outcome.error)));
+      else failed.push(...(await this.#fail(group, await this.#explain(outcome))));
       [statementId, attempt] = [undefined, 0];
     }
     return { done: true, more: false, failed };
@@ -201,6 +201,14 @@ class Loader {
       }),
     );
     await this.#ports.stage.remove(keys);
+  }
+
+  /** The warehouse's words, and what they mean where ours provoked them. */
+  async #explain(statement: Statement): Promise<string> {
+    if (statement.status === 'aborted') return 'its statement was cancelled: the next run tries again';
+    const text = await this.#warehouse.explain(statement);
+    if (!/division by zero|divide by zero/i.test(text)) return text;
+    return 'the stage holds another number of rows than were extracted, so nothing was committed: the next run tries again';
   }
 
   async #fail([loading]: Loading[], error: string): Promise<string[]> {

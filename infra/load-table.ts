@@ -70,7 +70,7 @@ export class LoadTable extends Construct {
       jsonataMaxConcurrency: jsonata('$split.concurrency'),
       itemSelector: { ...whole, extract: jsonata('$states.context.Map.Item.Value') },
       // Every call returns a list of objects: one list of all.
-      outputs: { objects: jsonata('[$states.result.*]') },
+      outputs: { objects: jsonata('$reduce($states.result, $append, [])') },
     }).itemProcessor(call(this, 'Extract', all.extract, jsonata('$states.input')));
     extracts.addCatch(finish, broken);
 

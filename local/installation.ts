@@ -24,22 +24,29 @@ export interface Installation {
 export interface InstallationOptions extends Pick<CloudOptions, 'onLog' | 'fault' | 'states' | 'port'> {
   /** Folder for everything that is kept between starts. */
   state: string;
-  /** Settings of the deployment besides the destination. */
+  /** Settings of the deployment besides the destinations. */
   settings?: object;
+  /** Further destinations: each a schema of its name in the same database. */
+  schemas?: string[];
 }
 
-/** What the deployment's output asks an administrator to run in the warehouse. */
-const grants = (user: string): string[] => [
-  `GRANT USAGE, CREATE ON SCHEMA "${DESTINATION.schema}" TO "${user}"`,
-  `GRANT TEMPORARY ON DATABASE "${DESTINATION.database}" TO "${user}"`,
-];
+/** What the deployment's outputs ask an administrator to run in the warehouse. */
+const grantsOn =
+  (destinations: Destination[]) =>
+  (user: string): string[] =>
+    destinations.flatMap(({ schema, database }) => [
+      `CREATE SCHEMA IF NOT EXISTS "${schema}"`,
+      `GRANT USAGE, CREATE ON SCHEMA "${schema}" TO "${user}"`,
+      `GRANT TEMPORARY ON DATABASE "${database}" TO "${user}"`,
+    ]);
 
 /** Synthesizes the app and runs it, with a warehouse. Whatever fails, nothing is left running. */
 export async function startInstallation(options: InstallationOptions): Promise<Installation> {
-  const { state, settings = {}, ...rest } = options;
+  const { state, settings = {}, schemas = [], ...rest } = options;
+  const destinations = [DESTINATION, ...schemas.map((schema) => ({ ...DESTINATION, name: schema, schema }))];
   let postgres: Postgres | undefined;
   try {
-    const assembly = synthesize({ ...settings, destinations: [DESTINATION] });
+    const assembly = synthesize({ ...settings, destinations });
     assembly.catch(() => undefined);
     postgres = await startPostgres({ dir: join(state, 'warehouse'), name: 'warehouse', settings: WAREHOUSE_SETTINGS });
     const warehouse = await postgres.createDatabase(DESTINATION.database);
@@ -50,7 +57,7 @@ export async function startInstallation(options: InstallationOptions): Promise<I
       warehouse: {
         url: warehouse,
         destinations: [{ workgroupName: 'local', database: DESTINATION.database, arn: DESTINATION.arn }],
-        grants,
+        grants: grantsOn(destinations),
       },
     });
     const stop = async () => {

@@ -199,7 +199,7 @@ async function run(options: PostgresOptions & { port: number }, home: Home, pass
     await ended;
   };
   try {
-    await untilReady(child, urlOf('postgres'));
+    await untilReady(child, ended, urlOf('postgres'));
   } catch (error) {
     await end();
     throw failure(name, dir, `${readFileSync(logFile, 'utf8')}\n${error}`, port);
@@ -221,7 +221,7 @@ async function run(options: PostgresOptions & { port: number }, home: Home, pass
   };
 }
 
-async function untilReady(child: ChildProcess, url: string): Promise<void> {
+async function untilReady(child: ChildProcess, ended: Promise<void>, url: string): Promise<void> {
   let last: unknown;
   for (const until = performance.now() + START_WITHIN_MS; performance.now() < until; await sleep(20)) {
     if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) {
@@ -229,7 +229,10 @@ async function untilReady(child: ChildProcess, url: string): Promise<void> {
     }
     try {
       // Connects by password, so a stranger's server on the same port can't be taken for ours.
-      return await withClient(url, async (client) => void (await client.query('SELECT 1')));
+      const asked = withClient(url, async (client) => void (await client.query('SELECT 1')));
+      // A stranger on our port may take the connection and say nothing, while our server ends for want of the port.
+      await Promise.race([asked, ended.then(() => Promise.reject(new Error('the server ended')))]);
+      return;
     } catch (error) {
       last = error;
     }
@@ -238,7 +241,7 @@ async function untilReady(child: ChildProcess, url: string): Promise<void> {
 }
 
 async function withClient<T>(url: string, work: (client: pg.Client) => Promise<T>): Promise<T> {
-  const client = new pg.Client({ connectionString: url });
+  const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 5_000 });
   client.on('error', () => undefined);
   await client.connect();
   try {

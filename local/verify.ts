@@ -39,6 +39,7 @@ export async function verify(
   tables: Table[],
   source: string,
   warehouse: string,
+  schema = DESTINATION.schema,
 ): Promise<Map<string, Verified | Error>> {
   const there = await connectSource(source);
   const here = new pg.Client({ connectionString: warehouse });
@@ -50,7 +51,7 @@ export async function verify(
     for (const table of tables) {
       const compared = {
         source: { schema: job.sourceSchema, name: table.sourceName },
-        warehouse: { schema: DESTINATION.schema, name: table.destinationName },
+        warehouse: { schema, name: table.destinationName },
         columns: table.columns,
       };
       const ports = { source: rowsOf(there), warehouse: rowsOf(here, asRedshift) };

@@ -1,4 +1,5 @@
 import { Agent, request as httpRequest } from 'node:http';
+import { setTimeout as sleep } from 'node:timers/promises';
 import dynalite from 'dynalite';
 import { z } from 'zod';
 import type { ConditionKeys } from '../iam-policy.ts';
@@ -115,6 +116,14 @@ async function createTable(forward: Forward, resource: Resource): Promise<KnownT
       if (!(error instanceof ServiceError) || error.code !== 'ResourceInUseException') throw error;
     },
   );
+  // Even with no time set for it, a table is CREATING for a moment.
+  const isActive = async () => {
+    const { Table: state } = (await forward('DescribeTable', { TableName: resource.name })) as {
+      Table: { TableStatus: string };
+    };
+    return state.TableStatus === 'ACTIVE';
+  };
+  while (!(await isActive())) await sleep(5);
   return {
     resource,
     hashKey: KeySchema.find(({ KeyType }) => KeyType === 'HASH')?.AttributeName ?? '',

@@ -8,6 +8,9 @@ import { type NewStatement, Statements } from './statements.ts';
 import { databaseUser } from './users.ts';
 import { described, describedSub, listed, submitted } from './views.ts';
 
+/** "The maximum number of SQL statements to return in the response" is at most, and by default, 100. */
+const MOST_LISTED = 100;
+
 type Action = (call: ServiceCall) => Promise<unknown>;
 
 /** A statement belongs to the role whose session submitted it. */
@@ -90,7 +93,10 @@ export function createActions(
             (request.StatementName === undefined || statement.name?.startsWith(request.StatementName)) &&
             (status === 'ALL' || statement.status === status),
         );
-      return { Statements: found.map(listed) };
+      const start = request.NextToken === undefined ? 0 : Number(request.NextToken);
+      const end = start + (request.MaxResults || MOST_LISTED);
+      const more = end < found.length ? { NextToken: String(end) } : {};
+      return { Statements: found.slice(start, end).map(listed), ...more };
     },
   };
   return { actions, statements };

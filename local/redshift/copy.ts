@@ -80,6 +80,22 @@ function isPlain(copy: CopyStatement, columns: CopyColumn[]): boolean {
   return copy.roundDecimals || !columns.some((column) => column.family === 'decimal');
 }
 
+/**
+ * To Postgres 17 a line `\.` ends the data, also in CSV; to Redshift it is text like any other ("End-of-data marker"
+ * in Postgres' COPY). Where the two bytes occur at all, the careful way reads the file.
+ */
+async function* refuseEndMarks(source: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+  let last = 0;
+  for await (const chunk of source) {
+    if (chunk.includes('\\.') || (last === BACKSLASH && chunk[0] === POINT)) throw new Error('end-of-data mark');
+    last = chunk.at(-1) ?? last;
+    yield chunk;
+  }
+}
+
+const BACKSLASH = 0x5c;
+const POINT = 0x2e;
+
 type Open = (file: CopyFile) => ReturnType<typeof openFile>;
 
 /** The bytes stream from the object through the decompressor into Postgres; JavaScript doesn't look at them. */
@@ -105,7 +121,7 @@ async function loadDirectly(
     if (!bytes) continue;
     const sink = session.client.query(copyFrom(sql));
     try {
-      await pipeline(bytes, sink);
+      await pipeline(bytes, refuseEndMarks, sink);
     } catch (error) {
       throw asSourceError(error, file, copy);
     }

@@ -46,23 +46,30 @@ class RowReader {
   }
 
   read(text: string): void {
-    for (const char of text) {
-      if (this.state === 'quoted') this.readQuoted(char);
-      else this.readOpen(char);
-      if (char === '\n') this.line++;
+    for (let at = 0; at < text.length; ) {
+      if (this.state === 'quoted') at = this.readQuoted(text, at);
+      else at = this.readOpen(text, at);
     }
   }
 
-  private readQuoted(char: string): void {
-    if (char === this.quote) this.state = 'closed';
-    else this.text += char;
+  /** Up to the next quote in one piece. */
+  private readQuoted(text: string, at: number): number {
+    const close = text.indexOf(this.quote, at);
+    const piece = text.slice(at, close < 0 ? text.length : close);
+    this.text += piece;
+    for (let newline = piece.indexOf('\n'); newline >= 0; newline = piece.indexOf('\n', newline + 1)) this.line++;
+    if (close < 0) return text.length;
+    this.state = 'closed';
+    return close + 1;
   }
 
-  private readOpen(char: string): void {
+  private readOpen(text: string, at: number): number {
+    const char = text.charAt(at);
     if (char === '\n') {
+      this.line++;
       this.endRow();
-      this.rowLine = this.line + 1;
-      return;
+      this.rowLine = this.line;
+      return at + 1;
     }
     if (this.afterReturn) {
       this.text += '\r';
@@ -71,11 +78,21 @@ class RowReader {
     if (char === this.delimiter) this.endField();
     else if (char === '\r') this.afterReturn = true;
     else if (char === this.quote) this.readQuote();
-    else {
-      if (this.state === 'closed') this.malformed = true;
-      else this.state = 'plain';
-      this.text += char;
-    }
+    else return this.readPlain(text, at);
+    return at + 1;
+  }
+
+  private readPlain(text: string, at: number): number {
+    if (this.state === 'closed') this.malformed = true;
+    else this.state = 'plain';
+    let end = at + 1;
+    while (end < text.length && !this.ends(text.charAt(end))) end++;
+    this.text += text.slice(at, end);
+    return end;
+  }
+
+  private ends(char: string): boolean {
+    return char === this.delimiter || char === this.quote || char === '\n' || char === '\r';
   }
 
   private readQuote(): void {

@@ -37,7 +37,13 @@ export async function execute(statement: Statement, engine: Engine): Promise<voi
       statement.pid = session.pid;
       if (statement.cancelled) return;
       progress(statement, 'STARTED', engine.now());
-      await runSubStatements(statement, session, engine, parameters);
+      statement.interruptible = true;
+      try {
+        await runSubStatements(statement, session, engine, parameters);
+      } finally {
+        statement.interruptible = false;
+        await statement.interruption;
+      }
     });
   } catch (error) {
     statement.error ??= errorText(error);

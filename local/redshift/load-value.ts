@@ -26,12 +26,14 @@ export function loadValue(field: CsvField, column: CopyColumn, copy: CopyStateme
 }
 
 function isNull({ text, quoted }: CsvField, { family }: CopyColumn, copy: CopyStatement): boolean {
-  if (!quoted && text === Buffer.from(copy.nullAs).toString('latin1')) return true;
+  if (!quoted && text === asLatin1(copy.nullAs)) return true;
   const isText = family === 'varchar' || family === 'char';
   if (text === '') return !isText || (copy.emptyAsNull && !quoted);
   if (/^\s+$/.test(text)) return !isText || copy.blanksAsNull;
   return false;
 }
+
+const asLatin1 = (text: string): string => (ASCII.test(text) ? text : Buffer.from(text).toString('latin1'));
 
 function convert(raw: string, column: CopyColumn, copy: CopyStatement): string {
   switch (column.family) {
@@ -59,9 +61,11 @@ function convert(raw: string, column: CopyColumn, copy: CopyStatement): string {
   }
 }
 
+const ASCII = /^\p{ASCII}*$/u;
 const UTF8_OR_BYTE = /[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}|./gs;
 
 function decode(raw: string, replacement: string | undefined): string {
+  if (ASCII.test(raw) && !raw.includes('\0')) return raw;
   const bytes = Buffer.from(raw, 'latin1');
   if (isUtf8(bytes) && !raw.includes('\0')) return bytes.toString();
   if (replacement === undefined) {
@@ -85,6 +89,7 @@ function decode(raw: string, replacement: string | undefined): string {
 
 function toText(raw: string, column: CopyColumn, copy: CopyStatement): string {
   const text = decode(raw, column.family === 'varchar' ? copy.acceptInvalid : undefined);
+  if (text.length * 3 <= column.length && column.family === 'varchar') return text;
   const multibyte = column.family === 'char' ? /[^\0-\x7f]/.exec(text) : null;
   if (multibyte) {
     const hex = Buffer.from(multibyte[0]).toString('hex').replace(/../g, '$& ').trim();

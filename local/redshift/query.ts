@@ -153,13 +153,30 @@ function takeTableReference(reader: Reader): void {
   } else if (derived) throw new DialectError('subquery in FROM must have an alias');
 }
 
-/** Redshift's own catalog views live in the stand-in's schema `redshift`. */
+/** Catalog tables that Redshift shares with Postgres (r_PG_tables and "System catalog tables"). */
+const CATALOG = new Set(
+  `pg_attribute pg_attrdef pg_class pg_constraint pg_database pg_description pg_group pg_index pg_namespace pg_proc
+  pg_tables pg_type pg_user pg_views`.split(/\s+/),
+);
+const OWN_CATALOG = new Set(
+  'pg_table_def svv_columns svv_redshift_columns svv_tables sys_load_error_detail'.split(' '),
+);
+const INFORMATION_SCHEMA = new Set(['columns', 'tables', 'schemata', 'views', 'table_constraints', 'key_column_usage']);
+
+/**
+ * Redshift's own catalog views live in the stand-in's schema `redshift`.
+ * @throws DialectError for a catalog of Postgres that Redshift lacks, StandInLimit for one that isn't imitated
+ */
 export function readable(relation: RelationName): RelationName {
-  if (relation.schema === 'information_schema' && relation.name === 'columns') {
-    return { schema: 'redshift', name: 'information_schema_columns' };
+  const { schema, name } = relation;
+  if (schema === 'information_schema') {
+    if (!INFORMATION_SCHEMA.has(name)) throw new StandInLimit(`information_schema.${name}`);
+    return name === 'columns' ? { schema: 'redshift', name: 'information_schema_columns' } : relation;
   }
-  if (relation.schema === 'pg_catalog' && /^(svv_|sys_|pg_table_def$)/.test(relation.name)) {
-    return { schema: 'redshift', name: relation.name };
-  }
+  if (schema !== undefined && schema !== 'pg_catalog') return relation;
+  if (OWN_CATALOG.has(name)) return { schema: 'redshift', name };
+  if (/^(svv|sys|stl|stv|svl|svcs)_/.test(name)) throw new StandInLimit(`the system view ${name}`);
+  const unknown = name.startsWith('pg_') || schema === 'pg_catalog';
+  if (unknown && !CATALOG.has(name)) throw new DialectError(`relation "${name}" does not exist`);
   return relation;
 }

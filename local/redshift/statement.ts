@@ -49,6 +49,10 @@ export interface Statement {
   withEvent: boolean;
   clientToken: string | undefined;
   cancelled: boolean;
+  /** Its session is running its SQL: a cancel signal hits it and nobody else */
+  interruptible: boolean;
+  /** The last cancel signal sent; the session isn't lent on before it has arrived */
+  interruption: Promise<unknown>;
   /** Settles (never rejects) when the statement has ended */
   ended: Promise<void>;
 }

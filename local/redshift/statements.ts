@@ -58,10 +58,12 @@ export class Statements {
       duration: -1,
       pid: 0,
       cancelled: false,
+      interruptible: false,
+      interruption: Promise.resolve(),
       ended: Promise.resolve(),
     };
     this.byId.set(id, statement);
-    statement.ended = execute(statement, this.engine).then(() => this.changed(statement));
+    statement.ended = execute(statement, this.engine).then(() => queueMicrotask(() => this.changed(statement)));
     return statement;
   }
 
@@ -115,8 +117,9 @@ export class Statements {
   /** The statement may be between two of its queries when the signal arrives, so it is sent until it ends. */
   private async cancelBackend(statement: Statement): Promise<void> {
     for (let attempt = 0; attempt < 50 && !hasEnded(statement); attempt++) {
-      if (statement.pid && statement.status === 'STARTED') {
-        await this.engine.pool.query('SELECT pg_cancel_backend($1)', [statement.pid]);
+      if (statement.interruptible) {
+        statement.interruption = this.engine.pool.query('SELECT pg_cancel_backend($1)', [statement.pid]);
+        await statement.interruption;
       }
       await Promise.race([statement.ended, new Promise((resolve) => setTimeout(resolve, 20))]);
     }

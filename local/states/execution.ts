@@ -92,8 +92,6 @@ export class Execution {
 
   async #go(): Promise<void> {
     this.#announce();
-    // StartExecution answers before the first state is entered.
-    await Promise.resolve();
     const timer = this.#deadline();
     try {
       const output = await walk(this.#run(), this.#root, this.#stopping.signal);

@@ -33,15 +33,20 @@ export interface Comparison {
 /**
  * Compares all columns of one table on both sides, which may run side by side. Rows that the source gained since the last
  * completed pass look like differences: a difference counts only if it survives a second look (RULES 22).
+ *
+ * @throws whatever a side throws, once both have ended
  */
 export async function compareTable(
   table: ComparedTable,
   ports: { source: QueryRows; warehouse: QueryRows },
 ): Promise<Comparison> {
-  const [source, warehouse] = await Promise.all([
+  const sides = [
     checksumOf(sourceChecksum(table), ports.source),
     checksumOf(warehouseChecksum(table), ports.warehouse),
-  ]);
+  ] as const;
+  // Where one side fails, the other's connection isn't left in the middle of its rows.
+  await Promise.allSettled(sides);
+  const [source, warehouse] = await Promise.all(sides);
   return {
     sourceRows: source.rows,
     warehouseRows: warehouse.rows,

@@ -58,7 +58,7 @@ function parts(cargo: Cargo, index: number, { schema, copyRoleArn }: LoadContext
     : [];
   return {
     fill: [...create, ...copy],
-    expected: { stage, rows: pass.staged + extracted },
+    expected: { stage, rows: staged ? pass.staged + extracted : extracted },
     apply: apply(cargo, stage, index, schema, staged),
   };
 }

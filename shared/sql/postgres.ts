@@ -6,7 +6,7 @@ import type { SourceColumn } from '../model/catalog.ts';
 import type { Column } from '../model/column.ts';
 import type { Gap, Snapshot } from '../model/state.ts';
 import { qualified, quoteIdentifier, quoteLiteral } from './quote.ts';
-import { mapType } from './types.ts';
+import { mappingOf } from './types.ts';
 
 /** A key as text, one entry a column, in the order of the walk. */
 export type Key = (string | null)[];
@@ -42,7 +42,7 @@ export interface Skip {
 /** Values look the same in every session that reads, whatever the role's or the database's settings (RULES 13). */
 export const PIN_SESSION = `
   SET DateStyle = 'ISO, MDY'; SET TimeZone = 'UTC'; SET IntervalStyle = 'postgres'; SET extra_float_digits = 1;
-  SET bytea_output = 'hex'; SET client_encoding = 'UTF8'; SET xmloption = 'content'; SET lc_monetary = 'C';
+  SET bytea_output = 'hex'; SET client_encoding = 'UTF8'; SET xmloption = 'content';
   SET search_path = pg_catalog; SET default_transaction_read_only = on; SET standard_conforming_strings = on`;
 
 const ISO = `'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'`;
@@ -86,7 +86,7 @@ export function notLoaded(skip: Skip): string[] {
   if (skip.below === null) return [];
   const xmax = BigInt(skip.now.xmax);
   const wrap = 2n ** 32n;
-  return [`mod(${xmax % wrap} + ${wrap} - xmin::text::bigint, ${wrap}) <= ${xmax - skip.below}`];
+  return [`mod(${xmax % wrap} + ${wrap} - t.xmin::text::bigint, ${wrap}) <= ${xmax - skip.below}`];
 }
 
 /** What a walk is restricted to besides its range: where it starts, and what it may skip. */
@@ -152,7 +152,7 @@ export function chunkBounds(
     `SELECT n::text, ${texts.map((_, i) => `k${i}`).join(', ')} FROM (` +
     `SELECT ${texts.join(', ')}, row_number() OVER w AS n, lead(true) OVER w IS NULL AS last ` +
     `FROM (SELECT ${order} ${rows} ORDER BY ${order} LIMIT ${limits.rowLimit}) o WINDOW w AS (ORDER BY ${order})` +
-    `) s WHERE last OR n % ${limits.chunkSize} = 0 ORDER BY n`
+    `) s WHERE last OR n % ${limits.chunkSize} = 0 ORDER BY s.n`
   );
 }
 
@@ -182,7 +182,7 @@ export const highestId = (source: Source): string =>
  * are always quoted, so that '' and NULL can't meet.
  */
 export function copyOut(columns: Column[], rowSets: string[], nullMarker: string): string {
-  const mapped = columns.map((column, i) => ({ mapping: mapType(column.sourceType), name: `c${i}`, column }));
+  const mapped = columns.map((column, i) => ({ mapping: mappingOf(column), name: `c${i}`, column }));
   const select = mapped
     .map(({ mapping, name, column }) => `${mapping.select(`t.${quoteIdentifier(column.source)}`)} AS ${name}`)
     .join(', ');

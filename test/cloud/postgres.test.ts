@@ -1,7 +1,16 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { createServer } from 'node:net';
 import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -144,9 +153,9 @@ test('a folder that can not be made is named', async () => {
 
 test('a full disk is named', { skip: !existsSync('/dev/full') }, async () => {
   const dir = join(scratch, 'full');
-  mkdirSync(join(dir, 'data'), { recursive: true });
-  // Node can't mount a small disk, so the first start meets the full one by its log.
-  const { symlinkSync } = await import('node:fs');
+  mkdirSync(dir);
+  // A write to this device fails as a write to a full disk does.
+
   symlinkSync('/dev/full', join(dir, 'password'));
   await assert.rejects(startPostgres({ dir, name: 'source' }), /DiskFull: no space left for source/);
 });

@@ -4,8 +4,8 @@ import { startPostgres } from '../../local/postgres.ts';
 import { translate } from '../../local/redshift/dialect.ts';
 import { compareTable, type QueryRows } from '../../shared/core/compare.ts';
 import type { Column } from '../../shared/model/column.ts';
-import { queryRows } from '../../shared/source/query-rows.ts';
 import { mapType } from '../../shared/sql/types.ts';
+import { queryRows } from './query-rows.ts';
 
 /** One column as a test declares it: its type at the source, from which all else follows. */
 export interface TestColumn {

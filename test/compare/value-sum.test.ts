@@ -31,6 +31,12 @@ test('how often a row comes does matter', () => {
   );
 });
 
+test('two equal rows do not cancel each other out', () => {
+  const x: Row = [['x'], ['1', '1']];
+  const y: Row = [['y'], ['1', '1']];
+  assert.equal(new Set([sum([]), sum([x, x]), sum([y, y]), sum([x, y]), sum([x, x, x, x])]).size, 5);
+});
+
 const one = (key: (string | null)[], values: (string | null)[], kinds: ValueKind[]) => sum([[key, values]], kinds);
 
 test("NULL, '' and a text that looks like NULL's mark are three things", () => {

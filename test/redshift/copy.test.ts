@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, test } from 'node:test';
+import { gzipSync, zstdCompressSync } from 'node:zlib';
 import { COPY_ROLE, openWarehouse, type Warehouse } from './warehouse.ts';
 
 let warehouse: Warehouse;
@@ -68,6 +69,10 @@ test('quotes double, and delimiters and newlines stand inside quotes', async () 
     [1, 'say "a, b"\r\nand\n\\.'],
     [2, '\\'],
   ]);
+});
+
+test('a line that ends the data for Postgres is a value like any other', async () => {
+  assert.deepEqual(await load('a VARCHAR(9)', '1\n\\.\n2\n'), [['1'], ['2'], ['\\.']]);
 });
 
 test('the careful way reads quotes and newlines like the fast one', async () => {
@@ -235,10 +240,17 @@ test('a file that is not compressed as the statement says fails by name, and lea
   assert.equal((await copy(name, 'ZSTD')).ResultRows, 1);
 });
 
+test('a file of several gzip members loads whole; several zstd frames are refused rather than cut', async () => {
+  await warehouse.ok(`CREATE TABLE ${name} (a INT)`);
+  warehouse.put(name, Buffer.concat([gzipSync('1\n'), gzipSync('2\n')]));
+  assert.equal((await copy(name, 'GZIP')).ResultRows, 2);
+  warehouse.put(name, Buffer.concat([zstdCompressSync('1\n'), zstdCompressSync('2\n')]));
+  assert.match((await copy(name, 'ZSTD')).Error ?? '', /^ERROR: Invalid ZSTD file: .* bytes follow its first frame/);
+});
+
 test('a zstd file that breaks off fails the load', async () => {
   const rows = Array.from({ length: 20_000 }, (_, at) => `${at * 7919}`).join('\n');
   await warehouse.ok(`CREATE TABLE ${name} (a INT)`);
-  const { zstdCompressSync } = await import('node:zlib');
   warehouse.put(name, zstdCompressSync(Buffer.from(rows)).subarray(0, 9_000));
   assert.match((await copy(name, 'ZSTD')).Error ?? '', /^ERROR: Invalid ZSTD file/);
   assert.deepEqual(await warehouse.rows(`SELECT COUNT(*) FROM ${name}`), [[0]]);

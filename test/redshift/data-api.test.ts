@@ -281,15 +281,21 @@ test('the work goes on when the caller is gone', async () => {
   assert.deepEqual(rows, [{ tableowner: 'IAMR:Gone' }]);
 });
 
-test('the quotas per second are kept', async () => {
-  await using strict = await openWarehouse({ throttle: true });
-  const send = () => strict.client.send(new BatchExecuteStatementCommand({ ...PLACE, Sqls: ['SELECT 1'] }));
-  const results = await Promise.allSettled(Array.from({ length: 25 }, send));
-  const refused = results.filter((result) => result.status === 'rejected').map((result) => result.reason.name);
+test('a long list comes in pages', async () => {
+  for (let n = 0; n < 3; n++) await execute({ StatementName: `page-${n}`, WaitTimeSeconds: 10 });
+  const page = (NextToken?: string) =>
+    warehouse.client.send(new ListStatementsCommand({ StatementName: 'page-', MaxResults: 2, NextToken }));
+  const first = await page();
   assert.deepEqual(
-    refused,
-    Array.from({ length: 5 }, () => 'ThrottlingException'),
+    first.Statements?.map(({ StatementName }) => StatementName),
+    ['page-2', 'page-1'],
   );
+  const second = await page(first.NextToken);
+  assert.deepEqual(
+    second.Statements?.map(({ StatementName }) => StatementName),
+    ['page-0'],
+  );
+  assert.equal(second.NextToken, undefined);
 });
 
 test('what runs when the warehouse stops is cancelled', async () => {

@@ -177,6 +177,8 @@ const REFUSED: [sql: string, message: RegExp][] = [
     /syntax error at or near "RANGE"/,
   ],
   ['SELECT (a, b) = (1, 2) FROM t', /syntax error/],
+  ['SELECT * FROM pg_stat_activity', /relation "pg_stat_activity" does not exist/],
+  ['SELECT * FROM stl_load_errors', /the system view stl_load_errors is not supported/],
   ['SELECT :x', /Parameter :x has no value/],
   ['DO $$ BEGIN END $$', /syntax error/],
   ['CALL f()', /CALL is not supported/],

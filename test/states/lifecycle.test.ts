@@ -184,6 +184,25 @@ test('an aborted execution can be redriven, too', async () => {
   assert.equal(output(service.execution(String(executionArn))), 2);
 });
 
+test('an aborted execution that is redriven and fails has failed, not been aborted', async () => {
+  const { opened, arrived, open, reached } = gate();
+  let calls = 0;
+  const f = async () => {
+    reached();
+    if (calls++ > 0) throw named('Broken');
+    await opened;
+  };
+  const { call, service } = bench({ StartAt: 'A', States: { A: invoke('f') } }, { lambdas: { f } });
+  const { executionArn } = await call('StartExecution', start('e'));
+  await arrived;
+  await call('StopExecution', { executionArn, error: 'Stopped' });
+  await call('RedriveExecution', { executionArn });
+  await service.idle();
+  open();
+  const { status, error } = service.execution(String(executionArn));
+  assert.deepEqual([status, error], ['FAILED', 'Broken']);
+});
+
 test('executions run side by side', async () => {
   const { opened, open } = gate();
   let running = 0;

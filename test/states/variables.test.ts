@@ -118,15 +118,17 @@ test('Step Functions’ own functions do what the guide says', async () => {
 });
 
 test('an expression that loops for ever, recurses too deep or returns a function fails the state', async () => {
-  for (const expression of [
-    '($f := function($n){$f($n + 1)}; $f(0))',
-    '($f := function($n){1 + $f($n)}; $f(0))',
-    '$sum',
-    'function($x){$x}',
-    '1 + "a"',
-  ]) {
-    const { error } = await bench({ StartAt: 'A', States: { A: pass(`{% ${expression} %}`) } }).run();
+  const expressions: [string, RegExp][] = [
+    ['($f := function($n){$f($n + 1)}; $f(0))', /timeout after 1000/],
+    ['($f := function($n){1 + $f($n)}; $f(0))', /[Ss]tack overflow/],
+    ['$sum', /returned a function|cannot hold/],
+    ['function($x){$x}', /returned a function/],
+    ['1 + "a"', /must be a number|must evaluate to a number/],
+  ];
+  for (const [expression, why] of expressions) {
+    const { error, cause } = await bench({ StartAt: 'A', States: { A: pass(`{% ${expression} %}`) } }).run();
     assert.equal(error, 'States.QueryEvaluationError', expression);
+    assert.match(cause ?? '', why);
   }
 });
 

@@ -1,6 +1,6 @@
 import type { ClientBase } from 'pg';
 import QueryStream from 'pg-query-stream';
-import type { QueryRows } from '../core/compare.ts';
+import type { QueryRows } from '../../shared/core/compare.ts';
 
 /** Values stay the text that Postgres sent: numbers keep all their digits, timestamps their microseconds. */
 const asText = { getTypeParser: () => (value: string | Buffer) => String(value) };

@@ -1,0 +1,213 @@
+import { describeError } from '../shared/model/errors.ts';
+import type { Run } from '../shared/model/run.ts';
+import type { TableState } from '../shared/model/state.ts';
+import type { Table } from '../shared/model/table.ts';
+import { readCatalog } from '../shared/source/catalog.ts';
+import { connectSource, parseSecret } from '../shared/source/connect.ts';
+import { type Installation, startInstallation } from './installation.ts';
+import { Operator } from './operator.ts';
+import type { StateFolder } from './state-folder.ts';
+import type { Progress } from './ui/progress.ts';
+import type { Calls, Report, TableReport } from './ui/report-schema.ts';
+import type { SetupEntry } from './ui/setup.ts';
+import { verify } from './verify.ts';
+
+/** How often progress is looked up while a run goes on. */
+const LOOK_EVERY_MS = 300;
+
+/** One job on the local cloud: set up, run as often as wanted, each time verified and reported. */
+export class Session {
+  readonly jobId: string;
+  readonly #installation: Installation;
+  readonly #operator: Operator;
+  readonly #source: string;
+
+  private constructor(jobId: string, source: string, installation: Installation) {
+    this.jobId = jobId;
+    this.#source = source;
+    this.#installation = installation;
+    this.#operator = new Operator(installation.cloud);
+  }
+
+  static async open(
+    folder: StateFolder,
+    jobId: string,
+    source: Promise<string>,
+    options: { schema?: string; port?: number },
+  ): Promise<Session> {
+    const opening = startInstallation({ state: folder.dir, port: options.port });
+    let url: string;
+    try {
+      url = await source;
+    } catch (error) {
+      await opening.then(
+        (installation) => installation.stop(),
+        () => undefined,
+      );
+      throw error;
+    }
+    const session = new Session(jobId, url, await opening);
+    try {
+      await session.#operator.createJob(jobId, url, options.schema ? { sourceSchema: options.schema } : {});
+      return session;
+    } catch (error) {
+      await session.close();
+      throw error;
+    }
+  }
+
+  get warehouse(): string {
+    return this.#installation.warehouse;
+  }
+
+  get endpoint(): string {
+    return this.#installation.cloud.endpoint;
+  }
+
+  /** @returns what was guessed for the tables that are new, and what to check about the source */
+  async setup(): Promise<{ entries: SetupEntry[]; checks: string[] }> {
+    const before = new Set((await this.#operator.readJob(this.jobId)).tables.map((table) => table.sourceName));
+    const { checks } = await this.#operator.setup(this.jobId);
+    const { tables } = await this.#operator.readJob(this.jobId);
+    const entries = tables
+      .filter((table) => !before.has(table.sourceName))
+      .map(({ sourceName, ...rest }) => ({ ...rest, table: sourceName }));
+    return { entries, checks };
+  }
+
+  /** Runs the job once, verifies every table, and reports. */
+  async run(progress: Progress | null): Promise<Report> {
+    const { cloud } = this.#installation;
+    const { states } = await this.#operator.readJob(this.jobId);
+    const initial = ![...states.values()].some(({ value }) => value.watermark || value.pass);
+    const estimates = initial ? await this.#estimates() : new Map<string, number>();
+    const before = cloud.counts();
+    const startedAt = Date.now();
+    const watch = progress
+      ? this.#watcher(progress, new Date(startedAt).toISOString(), estimates)
+      : async () => undefined;
+    let run: Run;
+    try {
+      run = await this.#operator.run(this.jobId, watch);
+      await cloud.idle();
+    } finally {
+      progress?.stop();
+    }
+    const after = cloud.counts();
+    const seconds = (Date.now() - startedAt) / 1000;
+    const calls = Object.fromEntries(
+      (['lambda', 'redshiftData', 's3', 'dynamodb', 'transitions'] as const).map((name) => [
+        name,
+        after[name] - before[name],
+      ]),
+    ) as Calls;
+    return {
+      warehouse: this.warehouse,
+      run: initial ? 'initial' : 'incremental',
+      tables: await this.#compare(run),
+      calls,
+      seconds,
+    };
+  }
+
+  /** What the source's fence can't see was said at setup; a run repeats it. */
+  async #compare(run: Run): Promise<TableReport[]> {
+    const { job, tables, states } = await this.#operator.readJob(this.jobId);
+    const enabled = tables.filter((table) => !table.disabled);
+    const created = enabled.filter((table) => table.created);
+    const verified = await verify(job, created, this.#source, this.warehouse);
+    return enabled.map((table) => {
+      const entry = run.tables[table.sourceName];
+      const found = verified.get(table.sourceName);
+      const state = states.get(table.sourceName)?.value;
+      const error =
+        entry?.error ?? (found instanceof Error ? describeError(found) : null) ?? state?.lastError ?? run.error ?? null;
+      const sides = found && !(found instanceof Error) ? found : NOTHING;
+      return {
+        name: table.sourceName,
+        mode: table.copyMode,
+        rows: entry?.rows ?? 0,
+        bytes: entry?.bytes ?? 0,
+        seconds: entry?.seconds ?? 0,
+        ...sides,
+        watermark: watermarkText(table, state),
+        error,
+      };
+    });
+  }
+
+  async #estimates(): Promise<Map<string, number>> {
+    const client = await connectSource(this.#source);
+    try {
+      const { job } = await this.#operator.readJob(this.jobId);
+      const { tables } = await readCatalog(client, { schema: job.sourceSchema, exclude: job.exclude });
+      return new Map(tables.map((table) => [table.name, table.estimatedRows]));
+    } finally {
+      await client.end();
+    }
+  }
+
+  #watcher(progress: Progress, since: string, estimates: Map<string, number>): () => Promise<void> {
+    const seen = new Map<string, 'running' | 'finished'>();
+    let lookedAt = 0;
+    return async () => {
+      if (Date.now() - lookedAt < LOOK_EVERY_MS) return;
+      lookedAt = Date.now();
+      const { states } = await this.#operator.readJob(this.jobId);
+      for (const [name, { value }] of states) {
+        const { run } = value;
+        if (!run || run.startedAt < since || seen.get(name) === 'finished') continue;
+        const loaded = { rows: run.rows, bytes: run.bytes };
+        const estimate = estimates.get(name) ?? -1;
+        if (!seen.has(name)) progress.start(name, estimate > 0 ? estimate : null);
+        seen.set(name, run.finishedAt ? 'finished' : 'running');
+        if (run.finishedAt) progress.finish(name, loaded, run.error);
+        else progress.update(name, loaded);
+      }
+    };
+  }
+
+  async close(): Promise<void> {
+    await this.#installation.stop();
+  }
+}
+
+const NOTHING = { sourceRows: null, warehouseRows: null, sourceChecksum: null, warehouseChecksum: null };
+
+function watermarkText(table: Table, state: TableState | undefined): string | null {
+  const { watermark } = state ?? {};
+  if (!watermark) return null;
+  if (table.copyMode === 'INSERT_ONLY') return watermark.key;
+  return table.copyMode === 'FULL_DATA_SYNC' ? (state?.completedAt ?? null) : watermark.fence;
+}
+
+/** A source as its state folder remembers it: where, never how to get in. */
+export const whereOf = (connection: string): string => parseSecret(connection).where;
+
+/** Two runs of one call, told as one. */
+export function together(first: Report, second: Report): Report {
+  const earlier = new Map(first.tables.map((table) => [table.name, table]));
+  const sum = (name: keyof Calls) => first.calls[name] + second.calls[name];
+  return {
+    ...second,
+    run: first.run,
+    seconds: (first.seconds ?? 0) + (second.seconds ?? 0),
+    calls: {
+      lambda: sum('lambda'),
+      redshiftData: sum('redshiftData'),
+      s3: sum('s3'),
+      dynamodb: sum('dynamodb'),
+      transitions: sum('transitions'),
+    },
+    tables: second.tables.map((table) => {
+      const before = earlier.get(table.name);
+      return {
+        ...table,
+        rows: table.rows + (before?.rows ?? 0),
+        bytes: table.bytes + (before?.bytes ?? 0),
+        seconds: table.seconds + (before?.seconds ?? 0),
+        error: table.error ?? before?.error ?? null,
+      };
+    }),
+  };
+}

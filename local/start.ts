@@ -1,0 +1,167 @@
+import { existsSync, writeFileSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import { Command, InvalidArgumentError } from 'commander';
+import pg from 'pg';
+import { describeError, errors } from '../shared/model/errors.ts';
+import { type Control, startControl } from './control.ts';
+import { changeShop } from './demo/changes.ts';
+import { createShop } from './demo/shop.ts';
+import { type Postgres, startPostgres } from './postgres.ts';
+import { Session, together, whereOf } from './session.ts';
+import { openStateFolder, type StateFolder } from './state-folder.ts';
+import { createProgress } from './ui/progress.ts';
+import { renderReport } from './ui/report.ts';
+import { allIdentical, type Report } from './ui/report-schema.ts';
+import { renderSetup } from './ui/setup.ts';
+import { terminalOf } from './ui/terminal.ts';
+
+const whole = (text: string): number => {
+  if (!/^[1-9]\d*$/.test(text)) throw new InvalidArgumentError('Give a whole number above 0.');
+  return Number(text);
+};
+
+interface Options {
+  source?: string;
+  schema?: string;
+  serve: boolean;
+  state: string;
+  fresh: boolean;
+  report?: string;
+  rows: number;
+  port?: number;
+}
+
+const command = new Command('npm start --')
+  .description('Replicates a Postgres database into a local Redshift, on the very template that is deployed.')
+  .option('--source <url>', 'your own database, postgres://user:password@host:5432/database (only read)')
+  .option('--schema <name>', "the source's schema", 'public')
+  .option('--serve', 'keep warehouse and local cloud up; POST /run on the control address runs the job again', false)
+  .option('--state <dir>', 'folder kept between calls', '.local')
+  .option('--fresh', 'start over: forget what the folder holds', false)
+  .option('--report <file>', 'write the report as JSON when the run has ended')
+  .option('--rows <n>', "rows of the demo's database", whole, 1_000_000)
+  .option('--port <n>', 'port of the local AWS endpoint (default: any free one)', whole)
+  .showHelpAfterError('(npm start -- --help lists the options)');
+
+/** What has to be ended, in reverse order, however this process ends. */
+const undo: (() => Promise<unknown>)[] = [];
+const stopAll = async (): Promise<void> => {
+  for (let step = undo.pop(); step; step = undo.pop()) await step();
+};
+
+const terminal = terminalOf(process.stdout, process.env);
+const say = (line: string): void => void process.stdout.write(`${line}\n`);
+
+async function main(options: Options): Promise<boolean> {
+  if (options.report && !existsSync(dirname(resolve(options.report))))
+    throw errors.badConfiguration(
+      `${dirname(resolve(options.report))} does not exist: --report can't be written there`,
+    );
+  const folder = openStateFolder(
+    options.state,
+    options.source ? whereOf(options.source) : 'the demo shop',
+    options.fresh,
+  );
+  const source = options.source ? Promise.resolve(options.source) : openShop(folder, options.rows);
+  source.catch(() => undefined);
+  say(options.source ? `Source: ${whereOf(options.source)}` : 'Source: the demo shop');
+  const session = await Session.open(folder, options.source ? 'source' : 'shop', source, options);
+  undo.push(() => session.close());
+  const { entries, checks } = await session.setup();
+  if (entries.length > 0) process.stdout.write(renderSetup(entries, terminal));
+  for (const check of checks) say(`\n  ! ${check}`);
+
+  let report = await runOnce(session, entries.length > 0 ? 'Initial load' : 'Incremental run');
+  if (!options.source) report = await demonstrate(session, await source, report);
+  const control = options.serve ? await serve(session) : null;
+  if (control) report = { ...report, control: control.url };
+  process.stdout.write(renderReport(report, terminal));
+  if (options.report) writeFileSync(options.report, `${JSON.stringify(report, null, 2)}\n`);
+  if (control) {
+    say(`  Warehouse  ${session.warehouse}`);
+    say(`  AWS        ${session.endpoint}`);
+    say(`  Run again  curl -X POST ${control.url}/run`);
+    say('\n  Ctrl-C stops.');
+    await new Promise(() => undefined);
+  }
+  return allIdentical(report);
+}
+
+async function runOnce(session: Session, title: string): Promise<Report> {
+  say(`\n${title}`);
+  return session.run(createProgress({ stream: process.stdout, terminal, now: () => performance.now() }));
+}
+
+/** The demo goes on: the shop does business, and the next run brings what it changed. */
+async function demonstrate(session: Session, url: string, first: Report): Promise<Report> {
+  if (first.run !== 'initial') return first;
+  await trade(url);
+  return together(first, await runOnce(session, 'Incremental run'));
+}
+
+async function trade(url: string): Promise<void> {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  try {
+    const changes = await changeShop(client, { now: new Date() });
+    const total = (kind: 'inserted' | 'updated' | 'deleted') => changes.reduce((sum, one) => sum + one[kind], 0);
+    say(
+      `\nThe shop does business: ${total('inserted')} rows inserted, ${total('updated')} updated, ${total('deleted')} deleted`,
+    );
+  } finally {
+    await client.end();
+  }
+}
+
+/** The embedded source; at later calls it has gone on trading since the last run. */
+async function openShop(folder: StateFolder, rows: number): Promise<string> {
+  const postgres: Postgres = await startPostgres({
+    dir: join(folder.dir, 'source'),
+    name: 'source',
+    settings: { max_prepared_transactions: '10' },
+  });
+  undo.push(() => postgres.stop());
+  const url = await postgres.createDatabase('shop');
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  const { rows: found } = await client.query("SELECT to_regclass('public.orders') IS NOT NULL AS there");
+  try {
+    if (!found[0].there) {
+      say(`Creating a shop of ${rows.toLocaleString('en-US')} rows`);
+      await client.query('BEGIN');
+      await createShop(client, { rows, now: new Date() });
+      await client.query('COMMIT');
+      return url;
+    }
+  } finally {
+    await client.end();
+  }
+  await trade(url);
+  return url;
+}
+
+async function serve(session: Session): Promise<Control> {
+  let control: Control | undefined;
+  control = await startControl(async () => ({ ...(await session.run(null)), control: control?.url }));
+  undo.push(() => control.stop());
+  return control;
+}
+
+function onSignal(signal: NodeJS.Signals): void {
+  process.once(signal, async () => {
+    say('\nStopping');
+    await stopAll().catch((error) => console.error(describeError(error)));
+    process.exit(signal === 'SIGINT' ? 130 : 143);
+  });
+}
+
+onSignal('SIGINT');
+onSignal('SIGTERM');
+try {
+  process.exitCode = (await main(command.parse().opts<Options>())) ? 0 : 1;
+} catch (error) {
+  process.stderr.write(`\n${describeError(error)}\n`);
+  process.exitCode = 2;
+} finally {
+  await stopAll();
+}

@@ -1,0 +1,142 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { bench } from './harness.ts';
+
+const server = bench();
+
+const SHOP = `
+  CREATE TABLE orders (id bigserial PRIMARY KEY, note text, updated_at timestamptz NOT NULL DEFAULT now());
+  CREATE INDEX ON orders (updated_at);
+  CREATE TABLE events (id bigserial PRIMARY KEY, body text);
+  CREATE TABLE countries (code text PRIMARY KEY, name text);
+  INSERT INTO orders (note) SELECT CASE WHEN n % 3 = 0 THEN '' WHEN n % 3 = 1 THEN NULL ELSE 'note ' || n END FROM generate_series(1, 500) n;
+  INSERT INTO events (body) SELECT 'event ' || n FROM generate_series(1, 400) n;
+  INSERT INTO countries VALUES ('DE', 'Deutschland'), ('FR', 'France'), ('JP', '日本');
+  ANALYZE;`;
+
+test('setup guesses the three modes, and the first run brings every row', async () => {
+  const job = await server.job(SHOP);
+  const { tables, added } = await job.setup();
+  assert.deepEqual({ tables, added }, { tables: 3, added: 3 });
+  const modes = Object.fromEntries((await job.read()).tables.map((table) => [table.sourceName, table.copyMode]));
+  assert.deepEqual(modes, { orders: 'INSERT_AND_UPDATE', events: 'INSERT_ONLY', countries: 'FULL_DATA_SYNC' });
+
+  const run = await job.run();
+  assert.equal(run.status, 'succeeded');
+  assert.deepEqual(await job.differing(), []);
+});
+
+test('inserts, updates and deletes arrive with the next run, each in its mode', async () => {
+  const job = await server.job(SHOP);
+  await job.setup();
+  await job.run();
+  await job.source.query(`
+    UPDATE orders SET note = 'changed', updated_at = now() WHERE id <= 10;
+    INSERT INTO orders (note) VALUES ('new');
+    INSERT INTO events (body) VALUES ('new');
+    DELETE FROM countries WHERE code = 'FR';
+    UPDATE countries SET name = 'Germany' WHERE code = 'DE'`);
+  const run = await job.run();
+  assert.equal(run.status, 'succeeded');
+  assert.deepEqual(await job.differing(), []);
+  assert.equal(run.tables.orders?.rows, 11, 'only what changed was moved');
+  assert.equal(run.tables.events?.rows, 1);
+});
+
+test('setup run again adds what is new and keeps what a person edited', async () => {
+  const job = await server.job(SHOP);
+  await job.setup();
+  await job.edit('orders', { copyMode: 'FULL_DATA_SYNC', disabled: true });
+  await job.source.query('CREATE TABLE later (id int PRIMARY KEY); ALTER TABLE events ADD COLUMN kind text');
+  const again = await job.setup();
+  assert.equal(again.added, 1);
+  const orders = (await job.read()).tables.find((table) => table.sourceName === 'orders');
+  assert.deepEqual([orders?.copyMode, orders?.disabled], ['FULL_DATA_SYNC', true]);
+  await job.source.query("INSERT INTO events (body, kind) VALUES ('with kind', 'k')");
+  const run = await job.run();
+  assert.equal(run.status, 'succeeded');
+  assert.deepEqual(await job.rows('SELECT kind FROM $.events WHERE kind IS NOT NULL'), [{ kind: 'k' }]);
+});
+
+test('a disabled table is left alone', async () => {
+  const job = await server.job(SHOP);
+  await job.setup();
+  await job.edit('events', { disabled: true });
+  const run = await job.run();
+  assert.deepEqual(Object.keys(run.tables).sort(), ['countries', 'orders']);
+  assert.deepEqual(await job.rows('SELECT * FROM $.events'), []);
+});
+
+test('large tables are loaded batch by batch, chunk by chunk, to their end', async () => {
+  const job = await server.job(
+    `${SHOP}
+    INSERT INTO orders (note) SELECT 'more ' || n FROM generate_series(1, 24500) n;
+    INSERT INTO events (body) SELECT 'more ' || n FROM generate_series(1, 24600) n;
+    INSERT INTO countries SELECT 'c' || n, 'country ' || n FROM generate_series(1, 12000) n`,
+    { rowLimit: 10_000, chunkSize: 3_000 },
+  );
+  await job.setup();
+  await job.edit('events', { copyMode: 'INSERT_ONLY' });
+  const run = await job.run();
+  assert.equal(run.status, 'succeeded', JSON.stringify(run));
+  assert.deepEqual(
+    [run.tables.orders?.rows, run.tables.events?.rows, run.tables.countries?.rows],
+    [25_000, 25_000, 12_003],
+  );
+  assert.deepEqual(await job.differing(), []);
+  const { states } = await job.read();
+  for (const [name, { value }] of states) {
+    assert.equal(value.lease, undefined, `${name} is free again`);
+    assert.equal(value.pass, undefined, `${name}'s pass is complete`);
+  }
+  assert.deepEqual(
+    await job.rows("SELECT tablename FROM pg_tables WHERE tablename LIKE 'loader%'"),
+    [],
+    'no stage is left',
+  );
+
+  await job.source.query(
+    "UPDATE orders SET note = 'again', updated_at = now(); DELETE FROM countries WHERE code LIKE 'c1%'",
+  );
+  const next = await job.run();
+  assert.equal(next.status, 'succeeded', JSON.stringify(next));
+  assert.equal(next.tables.orders?.rows, 25_000);
+  assert.deepEqual(await job.differing(), []);
+});
+
+test('a row committed by a transaction that began before a run and ended after it arrives with the next', async () => {
+  const job = await server.job(SHOP);
+  await job.setup();
+  await job.run();
+  const late = new (job.source.constructor as new (config: object) => typeof job.source)({ connectionString: job.url });
+  await late.connect();
+  try {
+    await late.query("BEGIN; INSERT INTO orders (note) VALUES ('late'); INSERT INTO events (body) VALUES ('late')");
+    await job.source.query("INSERT INTO orders (note) VALUES ('early'); INSERT INTO events (body) VALUES ('early')");
+    await job.run();
+    assert.deepEqual(await job.rows("SELECT note FROM $.orders WHERE note IN ('late', 'early')"), [{ note: 'early' }]);
+    await late.query('COMMIT');
+  } finally {
+    await late.end();
+  }
+  const next = await job.run();
+  assert.equal(next.status, 'succeeded', JSON.stringify(next.tables));
+  assert.equal(next.tables.events?.rows, 1);
+  assert.deepEqual(await job.differing(), []);
+});
+
+test('rows whose updated_at is NULL arrive, also when they come later', async () => {
+  const job = await server.job(`
+    CREATE TABLE orders (id bigserial PRIMARY KEY, note text, updated_at timestamptz);
+    CREATE INDEX ON orders (updated_at);
+    INSERT INTO orders (note, updated_at) VALUES ('stamped', now()), ('unstamped', NULL)`);
+  await job.setup();
+  await job.run();
+  assert.deepEqual(await job.differing(), []);
+  await job.source.query("INSERT INTO orders (note) VALUES ('later')");
+  const run = await job.run();
+  assert.equal(run.tables.orders?.rows, 1);
+  assert.deepEqual(await job.differing(), []);
+  const idle = await job.run();
+  assert.equal(idle.status, 'idle', 'and only once');
+});
