@@ -32,7 +32,7 @@ export interface Endpoint {
   stop(): Promise<void>;
 }
 
-/** The limit of API Gateway and of every service here that takes its body as a whole. */
+/** DynamoDB's limit for a batch, the largest of the services that take their body as a whole. */
 const MAX_BODY = 16 * 1024 * 1024;
 
 /**

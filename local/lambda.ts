@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { LambdaFunction } from './lambda-function.ts';
-import { onExit } from './processes.ts';
+import { identityOf, onExit } from './processes.ts';
 import { openRuntimeApi } from './runtime-api.ts';
 import { MAX_PAYLOAD, type Outcome, type Sandbox, startSandbox } from './sandbox.ts';
 import { ServiceError } from './service.ts';
@@ -50,7 +50,7 @@ export async function startLambda(options: LambdaOptions): Promise<Lambda> {
   const pools = new Map<string, Pool>();
   const background = new Set<Promise<unknown>>();
   const api = await openRuntimeApi((id) => sandboxes.get(id));
-  const code = mkdtempSync(join(tmpdir(), 'redshift-loader-lambda-'));
+  const code = codeFolder();
   const [firstPause, secondPause] = options.retryAfterMs ?? [1_000, 2_000];
   let stopped = false;
 
@@ -139,7 +139,7 @@ export async function startLambda(options: LambdaOptions): Promise<Lambda> {
         () => true,
       );
       if (!failed || attempt >= fn.retries || stopped) return;
-      await sleep(attempt === 0 ? firstPause : secondPause);
+      await sleep(attempt === 0 ? firstPause : secondPause, undefined, { ref: false });
     }
   };
 
@@ -184,6 +184,17 @@ export async function startLambda(options: LambdaOptions): Promise<Lambda> {
       await api.stop();
     },
   };
+}
+
+/** Where code is unpacked: below the temporary folder, named by our process so that a later start clears up after a killed one. */
+function codeFolder(): string {
+  const prefix = 'redshift-loader-lambda-';
+  for (const entry of readdirSync(tmpdir())) {
+    const pid = new RegExp(`^${prefix}(\\d+)-`).exec(entry)?.[1];
+    if (pid !== undefined && identityOf(Number(pid)) === undefined)
+      rmSync(join(tmpdir(), entry), { recursive: true, force: true });
+  }
+  return mkdtempSync(join(tmpdir(), `${prefix}${process.pid}-`));
 }
 
 function report(requestId: string, ms: number, memoryMb: number, used: number | undefined): string {

@@ -124,7 +124,7 @@ export function pageOf(result: StatementResult, token: string | undefined): Page
   const start = token === undefined ? 0 : Number(Buffer.from(token, 'base64url').toString());
   let bytes = 0;
   let end = start;
-  while (end < result.records.length && (bytes < PAGE_LIMIT || end === start)) {
+  while (end < result.records.length) {
     bytes += Buffer.byteLength(JSON.stringify(result.records[end]));
     if (bytes > PAGE_LIMIT && end > start) break;
     end++;

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -43,6 +44,16 @@ test('a function may do what its role allows, and is refused the rest in the wor
   });
   const start = cloud.probe({ does: 'start-execution', key: cloud.outputs.MachineArn });
   await assert.rejects(start, { name: 'AccessDeniedException', message: refusal });
+});
+
+test('a function in a VPC reaches the services that have an endpoint there, and no other, whatever its role allows', async () => {
+  await using cloud = await fixtureCloud();
+  const functionArn = cloud.functionName('Inside');
+  const invoke = async (event: unknown) => cloud.lambda.invoke({ functionArn, payload: JSON.stringify(event) });
+  assert.equal((await invoke({ does: 'put-item', key: 'a' })).functionError, undefined);
+  const { payload } = await invoke({ does: 'start-execution', key: cloud.outputs.MachineArn });
+  assert.equal(JSON.parse(payload).errorType, 'VpcUnreachable');
+  assert.match(JSON.parse(payload).errorMessage, /^states can't be reached: .* is in a VPC without a NAT gateway/);
 });
 
 test('a machine runs its functions, and a rule tells a function of its failure', async () => {
@@ -149,15 +160,20 @@ test('a port in use is named', async () => {
   await assert.rejects(fixtureCloud({ port }), new RegExp(`PortTaken: port ${port}`));
 });
 
-for (const signal of ['SIGINT', 'SIGKILL'] as const) {
+// A function that spins hears nothing: it has to be killed. After a SIGKILL of ours nobody is left to do that.
+for (const [signal, does] of [
+  ['SIGINT', 'spin'],
+  ['SIGKILL', 'sleep'],
+] as const) {
   test(`functions end when the cloud's process ends by ${signal}`, async () => {
+    const state = mkdtempSync(join(tmpdir(), 'redshift-loader-cloud-'));
     const local = join(import.meta.dirname, '../../local/cloud.ts');
     const code = `import { startCloud } from ${JSON.stringify(local)};
-      import { mkdtempSync } from 'node:fs';
-      const cloud = await startCloud({ assembly: ${JSON.stringify(await fixtureAssembly())}, state: mkdtempSync('/tmp/redshift-loader-cloud-') });
+      const cloud = await startCloud({ assembly: ${JSON.stringify(await fixtureAssembly())}, state: ${JSON.stringify(state)} });
       const functionArn = cloud.stack.of('AWS::Lambda::Function')[0].arn;
       const { payload } = await cloud.lambda.invoke({ functionArn, payload: '{"does":"nothing"}' });
-      cloud.lambda.invoke({ functionArn, payload: '{"does":"sleep"}' });
+      cloud.lambda.invoke({ functionArn, payload: '{"does":"${does}"}' });
+      await new Promise((done) => setTimeout(done, 200));
       console.log(JSON.parse(payload).pid);`;
     const child = spawn(process.execPath, ['--input-type=module', '-e', code], {
       stdio: ['ignore', 'pipe', 'inherit'],
@@ -170,5 +186,6 @@ for (const signal of ['SIGINT', 'SIGKILL'] as const) {
       assert.ok(i < 100, `function process ${pid} is still alive`);
       await sleep(20);
     }
+    rmSync(state, { recursive: true });
   });
 }

@@ -44,6 +44,8 @@ async function synthesize(outdir: string): Promise<void> {
   );
   const { LambdaInvoke } = await import('aws-cdk-lib/aws-stepfunctions-tasks');
 
+  const { SecurityGroup, Vpc } = await import('aws-cdk-lib/aws-ec2');
+
   const app = new App({ outdir, analyticsReporting: false });
   const stack = new Stack(app, 'Fixture');
   const greeting = new CfnParameter(stack, 'Greeting', { default: 'hello' });
@@ -105,6 +107,24 @@ async function synthesize(outdir: string): Promise<void> {
       }),
     ],
   });
+
+  const vpc = Vpc.fromVpcAttributes(stack, 'Vpc', {
+    vpcId: 'vpc-1',
+    availabilityZones: ['us-east-1a'],
+    privateSubnetIds: ['subnet-1'],
+  });
+  const inside = new NodejsFunction(stack, 'Inside', {
+    entry: join(functions, 'probe.ts'),
+    projectRoot: root,
+    depsLockFilePath: join(root, 'package-lock.json'),
+    runtime: Runtime.NODEJS_24_X,
+    bundling: { bundleAwsSDK: true },
+    vpc,
+    securityGroups: [SecurityGroup.fromSecurityGroupId(stack, 'Group', 'sg-1')],
+    environment: { TABLE: table.tableName },
+  });
+  table.grantReadWriteData(inside);
+  machine.grantStartExecution(inside);
 
   const copy = new Role(stack, 'Copy', { assumedBy: new ServicePrincipal('redshift-serverless.amazonaws.com') });
   copy.addToPolicy(new PolicyStatement({ actions: ['s3:GetObject'], resources: [bucket.arnForObjects('allowed/*')] }));

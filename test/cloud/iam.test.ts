@@ -110,7 +110,7 @@ const cases: [
 ];
 const tagged = { StringEquals: { 'aws:ResourceTag/redshift-loader': 'job' } };
 const keyed = { 'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': ['job#*'] } };
-const owner = { StringEquals: { 'redshift-data:statement-owner-iam-userid': '${aws:userid}' } };
+const owner = { StringEquals: { 'redshift-data:statement-owner-iam-userid': `\${${'aws:userid'}}` } };
 cases.push(
   ['a tag that is there', true, [allow('x:Y', '*', tagged)], 'x:Y', 'r', { 'aws:ResourceTag/redshift-loader': 'job' }],
   ['a tag that is missing', false, [allow('x:Y', '*', tagged)], 'x:Y', 'r'],

@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict';
+import { cpSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda';
 import { identityOf } from '../../local/processes.ts';
+import { fixtureAssembly } from './fixture.ts';
 import { type FixtureCloud, fixtureCloud } from './fixture-cloud.ts';
 
 let cloud: FixtureCloud;
@@ -39,8 +42,13 @@ test('a function sees the environment of its template and of Lambda, and nothing
 });
 
 test('code runs outside of the repository, so a package left out of the bundle is missing', async () => {
-  const functionArn = cloud.functionName('Incomplete');
-  const { functionError, payload } = await cloud.lambda.invoke({ functionArn, payload: '{}' });
+  // Where cdk.out usually is: below the folder whose node_modules has the package.
+  const assembly = join(import.meta.dirname, '../../node_modules/.cache', `redshift-loader-assembly-${process.pid}`);
+  cpSync(await fixtureAssembly(), assembly, { recursive: true });
+  await using inside = await fixtureCloud({ assembly });
+  const functionArn = inside.functionName('Incomplete');
+  const { functionError, payload } = await inside.lambda.invoke({ functionArn, payload: '{}' });
+  rmSync(assembly, { recursive: true });
   assert.equal(functionError, 'Unhandled');
   assert.equal(JSON.parse(payload).errorType, 'Runtime.ImportModuleError');
   assert.match(JSON.parse(payload).errorMessage, /Cannot find (module|package) 'pg'/);

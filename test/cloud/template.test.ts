@@ -22,16 +22,19 @@ const table = { Type: 'AWS::DynamoDB::Table', Properties: { TableName: 'config' 
 const output = (Value: unknown, template: Record<string, unknown> = {}, parameters: Record<string, string> = {}) =>
   read({ Resources: { Table: table }, ...template, Outputs: { X: { Value } } }, parameters).outputs.X;
 
+/** `${name}`, as Fn::Sub writes it. */
+const v = (name: string) => `\${${name}}`;
+
 const values: [unknown, string][] = [
   [{ Ref: 'Table' }, 'config'],
   [{ 'Fn::GetAtt': ['Table', 'Arn'] }, 'arn:aws:dynamodb:us-east-1:000000000000:table/config'],
   [{ 'Fn::GetAtt': 'Table.Arn' }, 'arn:aws:dynamodb:us-east-1:000000000000:table/config'],
   [{ 'Fn::Join': ['-', ['a', { Ref: 'AWS::Region' }, { Ref: 'AWS::AccountId' }]] }, 'a-us-east-1-000000000000'],
   [
-    { 'Fn::Sub': '${AWS::StackName}:${Table}:${Table.Arn}:${!Literal}' },
-    'Shop:config:arn:aws:dynamodb:us-east-1:000000000000:table/config:${Literal}',
+    { 'Fn::Sub': [v('AWS::StackName'), v('Table'), v('Table.Arn'), v('!Literal')].join(' ') },
+    `Shop config arn:aws:dynamodb:us-east-1:000000000000:table/config ${v('Literal')}`,
   ],
-  [{ 'Fn::Sub': ['${a}.${AWS::URLSuffix}', { a: { Ref: 'AWS::Partition' } }] }, 'aws.amazonaws.com'],
+  [{ 'Fn::Sub': [`${v('a')}.${v('AWS::URLSuffix')}`, { a: { Ref: 'AWS::Partition' } }] }, 'aws.amazonaws.com'],
   [{ 'Fn::Select': ['1', { 'Fn::Split': ['/', 'x/y/z'] }] }, 'y'],
   [{ 'Fn::Base64': 'hi' }, 'aGk='],
 ];

@@ -1,0 +1,54 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { bench, type TestJob } from './harness.ts';
+
+const server = bench();
+
+/** What a run called, beside the run itself. */
+async function counted(job: TestJob) {
+  const before = job.calls();
+  const run = await job.run();
+  await server.installation.cloud.idle();
+  const after = job.calls();
+  const calls = Object.fromEntries(
+    Object.entries(after).map(([name, count]) => [name, count - before[name as keyof typeof before]]),
+  ) as ReturnType<TestJob['calls']>;
+  return { run, calls };
+}
+
+const TABLES = 100;
+const manyTables = Array.from(
+  { length: TABLES },
+  (_, i) => `
+  CREATE TABLE many_${i} (id bigserial PRIMARY KEY, note text, updated_at timestamptz NOT NULL DEFAULT now());
+  CREATE INDEX ON many_${i} (updated_at);
+  INSERT INTO many_${i} (note) SELECT 'row ' || n FROM generate_series(1, 30) n;`,
+).join('');
+
+test('a hundred tables with ten changed rows each take few transitions and calls; an idle run starts one function', async () => {
+  const job = await server.job(manyTables);
+  await job.setup();
+  await job.run();
+  await job.source.query(
+    Array.from(
+      { length: TABLES },
+      (_, i) => `UPDATE many_${i} SET note = 'changed', updated_at = now() WHERE id <= 10`,
+    ).join(';'),
+  );
+
+  const busy = await counted(job);
+  assert.equal(busy.run.status, 'succeeded');
+  assert.equal(
+    Object.values(busy.run.tables).reduce((rows, table) => rows + table.rows, 0),
+    10 * TABLES,
+  );
+  assert.deepEqual(await job.differing(), []);
+  assert.ok(busy.calls.transitions <= 60, `${busy.calls.transitions} transitions`);
+  assert.ok(busy.calls.lambda <= 20, `${busy.calls.lambda} function calls`);
+
+  const idle = await counted(job);
+  assert.equal(idle.run.status, 'idle');
+  const { lambda, redshiftData, s3, transitions } = idle.calls;
+  assert.deepEqual({ lambda, redshiftData, s3 }, { lambda: 1, redshiftData: 0, s3: 0 });
+  assert.ok(transitions <= 8, `${transitions} transitions`);
+});
