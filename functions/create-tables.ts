@@ -74,7 +74,7 @@ async function proveCopy(
   await stage.put(key, zstdCompressSync(Buffer.from('1\n')));
   const column: Pick<Column, 'name'> = { name: 'n' };
   const copy = copyInto('proof', [column], { url: stage.url(key), manifest: false, roleArn, nullMarker: '~' });
-  const sqls = ['CREATE TEMP TABLE proof (n INTEGER)', copy, guardCounts([{ stage: 'proof', rows: 1 }])];
+  const sqls = ['CREATE TEMP TABLE proof (n INTEGER)', copy, guardCounts([{ from: 'proof', rows: 1 }])];
   await execute(
     sqls,
     'proof',

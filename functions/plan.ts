@@ -6,7 +6,7 @@ import { environmentOf } from '../shared/aws/environment.ts';
 import { readSecret } from '../shared/aws/secrets.ts';
 import { objectKey, Stage } from '../shared/aws/stage.ts';
 import { type JobData, type Revised, Store } from '../shared/aws/store.ts';
-import { checkTable } from '../shared/core/check-table.ts';
+import { checkTable, hasUniqueKey } from '../shared/core/check-table.ts';
 import { rememberRun } from '../shared/core/fence.ts';
 import { watchGaps } from '../shared/core/gaps.ts';
 import { loadSize } from '../shared/core/load-statements.ts';
@@ -147,7 +147,7 @@ class Round {
     client: pg.Client,
     table: Table,
     open: OpenSnapshot,
-    observed: Omit<Observation, 'oid'>,
+    observed: Pick<Observation, 'reading' | 'snapshot' | 'seenRuns'>,
     deadline: number,
   ): Promise<void> {
     const { job, states } = this.#data;
@@ -159,7 +159,8 @@ class Round {
       this.large.push(table.sourceName);
       return;
     }
-    const pass = beginPass(table, state.value, { ...observed, oid: found.oid });
+    const unique = hasUniqueKey(table, found);
+    const pass = beginPass(table, state.value, { ...observed, oid: found.oid, unique, oneSnapshot: true });
     const reading = readingOf(job, table, found, state.value, pass, open.snapshot);
     const rows = await underSavepoint(client, PROBE_TIMEOUT_MS, async () => {
       const counted = await client.query(countRows(reading.source, reading.ranges, reading.scope, SMALL_ROWS + 1));
@@ -223,7 +224,10 @@ class Round {
   /** Packs what was extracted into loads and takes the leases: only now, and only where there is work. */
   async leaseLoads(): Promise<Plan['loads']> {
     const { runId } = this.#event;
-    const parcels = [...this.#extracted].map(([name, { work }]) => ({ table: name, ...loadSize(work.table) }));
+    const parcels = [...this.#extracted].map(([name, { work }]) => ({
+      table: name,
+      ...loadSize(work.table, work.pass),
+    }));
     const loads = pack(parcels).map((tables, i) => ({ loadId: `load/${runId}/${i}/`, tables }));
     const leased = loads.map(async ({ loadId, tables }) => {
       const mine = await Promise.all(tables.map(async (name) => ((await this.#lease(name, loadId)) ? [name] : [])));

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { environmentOf } from '../shared/aws/environment.ts';
 import { readSecret } from '../shared/aws/secrets.ts';
 import { type Revised, Store } from '../shared/aws/store.ts';
-import { checkTable } from '../shared/core/check-table.ts';
+import { checkTable, hasUniqueKey } from '../shared/core/check-table.ts';
 import type { FenceReading } from '../shared/core/fence.ts';
 import { watchGaps } from '../shared/core/gaps.ts';
 import { limitsOf } from '../shared/core/limits.ts';
@@ -65,7 +65,8 @@ export async function split(event: SplitEvent, ports: SplitPorts, edge: Edge): P
     const found = open.tables.get(event.table);
     if (!found) throw errors.tableUnreadable(`${event.table} is no table: correct its sourceName, or disable it`);
     checkTable(table, found);
-    const observed = { reading, snapshot: open.snapshot, seenRuns, oid: found.oid };
+    const unique = hasUniqueKey(table, found);
+    const observed = { reading, snapshot: open.snapshot, seenRuns, oid: found.oid, unique, oneSnapshot: false };
     const pass = resumable(table, seen.value, found.oid) ?? beginPass(table, seen.value, observed);
     const rows = readingOf(job, table, found, seen.value, pass, open.snapshot);
     const limits = limitsOf(job, table);

@@ -16,6 +16,7 @@ import {
 import { type JobData, Store } from '../shared/aws/store.ts';
 import { errors } from '../shared/model/errors.ts';
 import { Job } from '../shared/model/job.ts';
+import { problemsOf } from '../shared/model/problems.ts';
 import type { Run } from '../shared/model/run.ts';
 import type { Cloud } from './cloud.ts';
 import { REGION } from './identity.ts';
@@ -46,10 +47,7 @@ export class Operator {
       () => null,
     );
     const parsed = Job.safeParse({ ...known, jobId, secretArn, destination: DESTINATION.name, ...more });
-    if (!parsed.success) {
-      const problems = parsed.error.issues.map((issue) => `${issue.path.join('.')} ${issue.message}`);
-      throw errors.badConfiguration(`job ${jobId}: ${problems.join('; ')}`);
-    }
+    if (!parsed.success) throw errors.badConfiguration(`job ${jobId}: ${problemsOf(parsed.error)}`);
     await this.store.putJob(parsed.data);
     return parsed.data;
   }

@@ -85,7 +85,6 @@ async function runSubStatement(sub: SubStatement, running: Running): Promise<voi
   progress(sub, 'STARTED', engine.now());
   try {
     const translated = translate(sub.sql, parameters);
-    await takeSnapshot(translated, session);
     if (translated.kind === 'sql' && translated.alone && statement.batch && !statement.autoCommit) {
       throw new DialectError(`${translated.alone} cannot run inside a transaction block`);
     }
@@ -102,15 +101,6 @@ async function runSubStatement(sub: SubStatement, running: Running): Promise<voi
     if (error instanceof LoadFailed) await noteLoadErrors(error, sub, session, engine);
     progress(sub, aborted ? 'ABORTED' : 'FAILED', engine.now());
   }
-}
-
-/**
- * Redshift's snapshot is made by the transaction's first SELECT, DML or CREATE/DROP/ALTER TABLE (c_serial_isolation.md);
- * Postgres' DDL makes none, a query does. A write that comes first waits for its table's lock before it has one.
- */
-async function takeSnapshot(translated: Translated, session: Session): Promise<void> {
-  if (translated.kind === 'sql' && translated.answers === 'none' && !translated.beforeSnapshot)
-    await session.client.query('SELECT 1');
 }
 
 async function runTranslated(
@@ -141,8 +131,8 @@ async function runTranslated(
 
 /**
  * Writers of one table follow one another, readers go on: Redshift's table lock. Taken when the writing statement
- * starts; the transaction's snapshot may be older, so that what SNAPSHOT isolation lets two writers do to each other
- * happens here, too.
+ * starts, and before the snapshot if that is the transaction's first. Else the snapshot is older, made as in Redshift by
+ * the first SELECT, DML or CREATE TABLE (c_serial_isolation.md): what two writers do to each other there happens here.
  */
 function lockForWriting(session: Session, table: string): Promise<void> {
   return session.privileged(`LOCK TABLE ${table} IN SHARE ROW EXCLUSIVE MODE`);

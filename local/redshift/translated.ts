@@ -17,8 +17,6 @@ export interface TranslatedSql {
   answers: 'rows' | 'count' | 'none';
   /** The table whose writers queue up here, as Redshift's table lock makes them do */
   writes?: RelationName;
-  /** LOCK and SET come before the transaction's snapshot */
-  beforeSnapshot?: boolean;
   /** Set where the statement commits, or can't run in a transaction block: its name, for the refusal in a batch */
   alone?: string;
 }

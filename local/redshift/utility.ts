@@ -93,7 +93,7 @@ export function lock(reader: Reader): TranslatedSql {
   reader.skip('table');
   const tables = reader.commaSeparated(() => quoteRelation(reader.relation()));
   reader.end();
-  return { ...definition(`LOCK TABLE ${tables.join(', ')} IN ACCESS EXCLUSIVE MODE`), beforeSnapshot: true };
+  return definition(`LOCK TABLE ${tables.join(', ')} IN ACCESS EXCLUSIVE MODE`);
 }
 
 const PRIVILEGES = [
@@ -166,11 +166,10 @@ export function set(reader: Reader): TranslatedSql {
     return token.value;
   });
   reader.end();
-  const setting = (...sql: string[]): TranslatedSql => ({ ...definition(...sql), beforeSnapshot: true });
-  if (name === 'query_group') return setting();
-  if (name === 'search_path') return setting(`SET search_path TO ${values.map(quoteName).join(', ')}, redshift`);
+  if (name === 'query_group') return definition();
+  if (name === 'search_path') return definition(`SET search_path TO ${values.map(quoteName).join(', ')}, redshift`);
   if (name === 'statement_timeout' || name === 'timezone') {
-    return setting(`SET ${name} TO ${postgresString(values[0] ?? '')}`);
+    return definition(`SET ${name} TO ${postgresString(values[0] ?? '')}`);
   }
   throw new StandInLimit(`SET ${name}`);
 }

@@ -10,6 +10,7 @@ import {
 import type { SeenRun } from '../core/fence.ts';
 import { errors } from '../model/errors.ts';
 import { Job } from '../model/job.ts';
+import { problemsOf } from '../model/problems.ts';
 import { expiryOf, type Run } from '../model/run.ts';
 import type { TableState } from '../model/state.ts';
 import { Table } from '../model/table.ts';
@@ -24,6 +25,8 @@ export interface Revised<T> {
 export interface JobData {
   job: Job;
   tables: Table[];
+  /** Table items that a person edited into nonsense, by their names, with what is wrong: the others go on. */
+  broken: Map<string, Error>;
   states: Map<string, Revised<TableState>>;
   /** Earlier runs, kept only where the fence is blind. */
   seenRuns: SeenRun[];
@@ -45,32 +48,50 @@ export class Store {
 
   /** @throws LoaderError BadConfiguration where there is no such job, or a person edited it into nonsense */
   async readJob(jobId: string): Promise<JobData> {
+    const items = await this.#items(jobId);
+    const jobItem = items.get('JOB');
+    if (!jobItem) throw errors.badConfiguration(`there is no job ${JSON.stringify(jobId)}: create it first`);
+    const job = Job.safeParse(jobItem);
+    if (!job.success) throw errors.badConfiguration(`job ${jobId}: ${problemsOf(job.error)}`);
+    const tables: Table[] = [];
+    const broken = new Map<string, Error>();
+    for (const [sk, item] of items) {
+      if (!sk.startsWith(TABLE)) continue;
+      const name = sk.slice(TABLE.length);
+      const parsed = Table.safeParse(item);
+      if (!parsed.success) broken.set(name, errors.badConfiguration(`${name}: ${problemsOf(parsed.error)}`));
+      else if (parsed.data.sourceName !== name)
+        broken.set(name, errors.badConfiguration(`${name}: sourceName is another than its item's: make it the same`));
+      else tables.push(parsed.data);
+    }
+    return {
+      job: job.data,
+      tables,
+      broken,
+      states: statesIn(items),
+      seenRuns: (items.get('SEEN')?.runs as SeenRun[] | undefined) ?? [],
+    };
+  }
+
+  /** What the loader knows of a job's tables, whatever people made of the job itself. */
+  async readStates(jobId: string): Promise<JobData['states']> {
+    return statesIn(await this.#items(jobId, STATE));
+  }
+
+  /** The items of a job's partition by their sort keys. */
+  async #items(jobId: string, kind = ''): Promise<Map<string, Record<string, unknown>>> {
     const items = new Map<string, Record<string, unknown>>();
     const pages = paginateQuery(
       { client: this.#client },
       {
         TableName: this.#table,
         ConsistentRead: true,
-        KeyConditionExpression: 'pk = :pk',
-        ExpressionAttributeValues: { ':pk': jobKey(jobId) },
+        KeyConditionExpression: `pk = :pk${kind === '' ? '' : ' AND begins_with(sk, :kind)'}`,
+        ExpressionAttributeValues: { ':pk': jobKey(jobId), ...(kind === '' ? {} : { ':kind': kind }) },
       },
     );
     for await (const page of pages) for (const item of page.Items ?? []) items.set(String(item.sk), item);
-
-    const jobItem = items.get('JOB');
-    if (!jobItem) throw errors.badConfiguration(`there is no job ${JSON.stringify(jobId)}: create it first`);
-    const ofKind = (kind: string) => [...items].filter(([sk]) => sk.startsWith(kind)).map(([, item]) => item);
-    return {
-      job: parseItem(Job, jobItem, `job ${jobId}`),
-      tables: ofKind('TABLE#').map((item) => parseItem(Table, item, `table ${String(item.sourceName)}`)),
-      states: new Map(
-        ofKind('STATE#').map((item) => [
-          String(item.sourceName),
-          { value: item.state as TableState, revision: Number(item.revision) },
-        ]),
-      ),
-      seenRuns: (items.get('SEEN')?.runs as SeenRun[] | undefined) ?? [],
-    };
+    return items;
   }
 
   /** Creates or replaces a job. */
@@ -85,7 +106,7 @@ export class Store {
     return this.#unlessRefused(
       new PutCommand({
         TableName: this.#table,
-        Item: { pk: jobKey(jobId), sk: `TABLE#${table.sourceName}`, ...table },
+        Item: { pk: jobKey(jobId), sk: `${TABLE}${table.sourceName}`, ...table },
         ConditionExpression: 'attribute_not_exists(pk)',
       }),
     );
@@ -97,7 +118,7 @@ export class Store {
     await this.#client.send(
       new UpdateCommand({
         TableName: this.#table,
-        Key: { pk: jobKey(jobId), sk: `TABLE#${sourceName}` },
+        Key: { pk: jobKey(jobId), sk: `${TABLE}${sourceName}` },
         UpdateExpression: `SET ${entries.map((_, i) => `#n${i} = :v${i}`).join(', ')}`,
         ExpressionAttributeNames: Object.fromEntries(entries.map(([name], i) => [`#n${i}`, name])),
         ExpressionAttributeValues: Object.fromEntries(entries.map(([, value], i) => [`:v${i}`, value])),
@@ -109,7 +130,7 @@ export class Store {
     const { Item } = await this.#client.send(
       new GetCommand({
         TableName: this.#table,
-        Key: { pk: jobKey(jobId), sk: `STATE#${sourceName}` },
+        Key: { pk: jobKey(jobId), sk: `${STATE}${sourceName}` },
         ConsistentRead: true,
       }),
     );
@@ -130,7 +151,7 @@ export class Store {
         TableName: this.#table,
         Item: {
           pk: jobKey(jobId),
-          sk: `STATE#${state.sourceName}`,
+          sk: `${STATE}${state.sourceName}`,
           sourceName: state.sourceName,
           revision: seen + 1,
           state,
@@ -248,18 +269,15 @@ export class Store {
 }
 
 const jobKey = (jobId: string): string => `JOB#${jobId}`;
+const TABLE = 'TABLE#';
+const STATE = 'STATE#';
 
-function parseItem<T>(
-  schema: {
-    safeParse(
-      value: unknown,
-    ): { success: true; data: T } | { success: false; error: { issues: { path: PropertyKey[]; message: string }[] } };
-  },
-  item: unknown,
-  what: string,
-): T {
-  const parsed = schema.safeParse(item);
-  if (parsed.success) return parsed.data;
-  const problems = parsed.error.issues.map((issue) => `${issue.path.join('.')} ${issue.message}`).join('; ');
-  throw errors.badConfiguration(`${what}: ${problems}`);
-}
+const statesIn = (items: Map<string, Record<string, unknown>>): JobData['states'] =>
+  new Map(
+    [...items]
+      .filter(([sk]) => sk.startsWith(STATE))
+      .map(([sk, item]) => [
+        sk.slice(STATE.length),
+        { value: item.state as TableState, revision: Number(item.revision) },
+      ]),
+  );

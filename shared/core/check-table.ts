@@ -61,3 +61,11 @@ function checkColumns(table: Table, source: SourceTable): void {
         "warehouse's table and the table's item, then run setup",
     );
 }
+
+/** Whether the source itself keeps the table's key unique; a person may have named any columns. */
+export function hasUniqueKey(table: Table, source: SourceTable): boolean {
+  const key = new Set(table.primaryKey);
+  return [source.primaryKey, ...source.uniqueKeys].some(
+    (unique) => unique.length > 0 && unique.every((column) => key.has(column)),
+  );
+}

@@ -1,5 +1,6 @@
 import { errors } from '../model/errors.ts';
 import { type Job, Limits } from '../model/job.ts';
+import { problemsOf } from '../model/problems.ts';
 import type { Table } from '../model/table.ts';
 
 /** A table's own limits, else its job's. @throws LoaderError BadConfiguration where the two don't go together */
@@ -9,6 +10,5 @@ export function limitsOf(job: Job, table: Table): Limits {
     chunkSize: table.chunkSize ?? job.chunkSize,
   });
   if (parsed.success) return parsed.data;
-  const problems = parsed.error.issues.map((issue) => `${issue.path.join('.')} ${issue.message}`).join('; ');
-  throw errors.badConfiguration(`${table.sourceName}: ${problems}`);
+  throw errors.badConfiguration(`${table.sourceName}: ${problemsOf(parsed.error)}`);
 }

@@ -10,6 +10,10 @@ export interface Observation {
   snapshot: Snapshot;
   seenRuns: SeenRun[];
   oid: number;
+  /** Whether the source enforces that the table's key is unique. */
+  unique: boolean;
+  /** Whether the whole pass is read by one snapshot. */
+  oneSnapshot: boolean;
 }
 
 /** A watermark of another mode or of a table that was made anew says nothing of this one. */
@@ -21,7 +25,7 @@ export const usableWatermark = (table: Table, state: TableState, oid: number): W
  * read, and is stored only when the whole pass is committed (RULES 7).
  */
 export function beginPass(table: Table, state: TableState, observation: Observation): Pass {
-  const { reading, snapshot, seenRuns, oid } = observation;
+  const { reading, snapshot, seenRuns, oid, unique, oneSnapshot } = observation;
   const previous = usableWatermark(table, state, oid);
   const next: Watermark = {
     mode: table.copyMode,
@@ -30,8 +34,11 @@ export function beginPass(table: Table, state: TableState, observation: Observat
     fence: decideFence(reading, previous?.fence ?? null, seenRuns, snapshot.xmin),
     snapshot,
   };
+  const walk = walkOf(table, previous);
   return {
-    walk: walkOf(table, previous),
+    walk,
+    fresh: state.watermark === undefined,
+    distinct: unique && (oneSnapshot || walk !== 'updated'),
     next,
     from: previous ? startOf(table, previous) : null,
     cursor: null,

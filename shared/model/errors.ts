@@ -9,9 +9,26 @@ export class LoaderError extends Error {
   }
 }
 
-/** The text that people read: `Name: what happened – what to do`. */
-export const describeError = (error: unknown): string =>
-  error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+const NAMED = /^[A-Z][A-Za-z]+: /;
+
+/** The text that people read: `Name: what happened – what to do`. A plain Error may have the name in its message. */
+export function describeError(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return error.name === 'Error' && NAMED.test(error.message) ? error.message : `${error.name}: ${error.message}`;
+}
+
+/** What a failed step of a state machine says, as people read it: a function's error arrives as JSON in Cause. */
+export function describeStepError({ Error: name = 'Error', Cause: cause = '' }: StepError): string {
+  // Step Functions cuts long causes off, so that they need not be JSON to their end.
+  const message = /"errorMessage":\s*("(?:[^"\\]|\\.)*")/.exec(cause)?.[1];
+  return `${name}: ${message ? String(JSON.parse(message)) : cause}`;
+}
+
+/** `$states.errorOutput`, and what DescribeExecution says of an execution that failed. */
+export interface StepError {
+  Error?: string;
+  Cause?: string;
+}
 
 export const errors = {
   sourceUnavailable: (message: string, cause?: unknown) => new LoaderError('SourceUnavailable', message, { cause }),
@@ -19,6 +36,7 @@ export const errors = {
   tableUnreadable: (message: string, cause?: unknown) => new LoaderError('TableUnreadable', message, { cause }),
   badConfiguration: (message: string) => new LoaderError('BadConfiguration', message),
   columnsDiffer: (message: string) => new LoaderError('ColumnsDiffer', message),
+  keyEndsInBlank: (message: string) => new LoaderError('KeyEndsInBlank', message),
   leaseLost: (message: string) => new LoaderError('LeaseLost', message),
   warehouseRefused: (message: string) => new LoaderError('WarehouseRefused', message),
   warehouseUnavailable: (message: string, cause?: unknown) =>

@@ -4,7 +4,10 @@ import { z } from 'zod';
 export const DEFAULT_ROW_LIMIT = 1_000_000;
 export const DEFAULT_CHUNK_SIZE = 100_000;
 
-const positive = z.int().positive();
+const wholeNumber = (issue: { input?: unknown }): string =>
+  `is ${JSON.stringify(issue.input)}: give a whole number above 0`;
+/** A limit: what it may be, said in words that name what it is. */
+export const positive = z.int({ error: wholeNumber }).positive({ error: wholeNumber });
 
 /** The limits that a job sets and a table may override. */
 export const Limits = z
@@ -30,7 +33,7 @@ export const Job = z
     rowLimit: positive.default(DEFAULT_ROW_LIMIT),
     chunkSize: positive.default(DEFAULT_CHUNK_SIZE),
     /** Connections to the source that a run opens at once. */
-    maxSourceConnections: positive.max(40).default(8),
+    maxSourceConnections: positive.max(40, 'is too high: give at most 40').default(8),
     /** Seconds below the fence that every pass reads again: application clocks and rounding put values there. */
     scanBack: z.int().nonnegative().default(300),
     /** Days after which an id that never came no longer counts as one that may still come. */

@@ -42,6 +42,10 @@ export type Walk = 'key' | 'updated' | 'whole';
 /** A pass that is under way: one walk over what is new, batch by batch, by a cursor. */
 export interface Pass {
   walk: Walk;
+  /** Whether it is the table's first: the warehouse holds nothing that a completed pass brought. */
+  fresh: boolean;
+  /** Whether no key can come twice in it: the source keeps the key unique, and ranges are disjoint or share a snapshot. */
+  distinct: boolean;
   /** What becomes the watermark when the pass completes: taken before the pass's first snapshot. */
   next: Watermark;
   /** Lower end of the walk over updatedKey (ISO) or over the key; null from the beginning. */

@@ -1,13 +1,12 @@
 import { z } from 'zod';
 import type { Column } from './column.ts';
+import { positive } from './job.ts';
 
 export const COPY_MODES = ['INSERT_ONLY', 'INSERT_AND_UPDATE', 'FULL_DATA_SYNC'] as const;
 export const CopyMode = z.enum(COPY_MODES, {
   error: (issue) => `is ${JSON.stringify(issue.input)}: choose ${COPY_MODES.join(', ')}`,
 });
 export type CopyMode = z.infer<typeof CopyMode>;
-
-const positive = z.int().positive();
 
 /**
  * What a person decides about a table, and the columns that setup agreed with the warehouse. What the loader knows of

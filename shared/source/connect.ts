@@ -18,17 +18,23 @@ const ADVICE: [RegExp, (where: string) => string][] = [
     () => 'nobody answers there: check host, port and security group',
   ],
   [/^(ENOTFOUND|EAI_AGAIN)$/, () => "the host name is unknown: correct the job's secret"],
+  [/^NO_TLS$/, () => 'the server speaks no TLS, which sslmode asks for: set ssl = on there, or sslmode=disable here'],
   [/^TLS$/, () => "TLS failed: check sslmode and the server's certificate"],
 ];
 
 /** Refused for good: trying again changes nothing. */
-const PERMANENT = /^(28P01|28000|3D000|TLS)$/;
+const PERMANENT = /^(28P01|28000|3D000|NO_TLS|TLS)$/;
+
+/** Five characters; Node's own codes have more, but for EPIPE. */
+export const SQLSTATE = /^(?!EPIPE$)[0-9A-Z]{5}$/;
 
 function codeOf(error: unknown): string {
-  const { code, message } = error as { code?: string; message?: string };
-  if (/timeout|timed out/i.test(message ?? '') && !code) return 'TIMEOUT';
-  if (/SSL|TLS|certificate|self.signed/i.test(`${message} ${code}`)) return 'TLS';
-  return code ?? '';
+  const { code = '', message = '' } = error as { code?: string; message?: string };
+  // What the server itself answers may have any name in it.
+  if (SQLSTATE.test(code)) return code;
+  if (/timeout|timed out/i.test(message) && !code) return 'TIMEOUT';
+  if (/does not support SSL/.test(message)) return 'NO_TLS';
+  return /SSL|TLS|CERT|certificate|self.signed/.test(`${message} ${code}`) ? 'TLS' : code;
 }
 
 /** `host:port/database`, for messages: never the user's password. */
@@ -51,12 +57,25 @@ export function parseSecret(secret: string): Address {
   return { where: `${host}:${port}/${database}`, config };
 }
 
+const malformed = () =>
+  errors.badConfiguration(
+    'the connection string is malformed: write postgres://user:password@host:5432/database, special characters as %XX',
+  );
+
+/** sslmode means what it means to psql, unless the string asks for the driver's own meaning. */
+function parsed(url: string): ReturnType<typeof parse> {
+  try {
+    return parse(url, { useLibpqCompat: !/[?&](uselibpqcompat=|sslmode=no-verify\b)/.test(url) });
+  } catch {
+    throw malformed();
+  }
+}
+
 function fromUrl(url: string): pg.ClientConfig {
-  if (!/^postgres(ql)?:\/\//.test(url) || !URL.canParse(url))
-    throw errors.badConfiguration(
-      'the connection string is malformed: write postgres://user:password@host:5432/database, special characters as %XX',
-    );
-  const { host, port, database, user, password, ssl } = parse(url);
+  if (!/^postgres(ql)?:\/\//.test(url) || !URL.canParse(url)) throw malformed();
+  const { host, port, database, user, password, ssl } = parsed(url);
+  // A slash in a password ends the host's part of a URL, and what follows would be shown as the database.
+  if (database?.includes('@')) throw malformed();
   return {
     host: host ?? undefined,
     port: port ? Number(port) : 5432,

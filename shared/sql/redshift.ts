@@ -51,7 +51,10 @@ export interface CopySource {
   nullMarker: string;
 }
 
-/** Statistics and compression are left alone: on a stage they would cost more than the load (FACTS.md, COPY). */
+/**
+ * Statistics and compression are left alone: on a stage they would cost more than the load. Decimals beyond a column's
+ * scale are rounded as Postgres rounds, not cut off.
+ */
 export const copyInto = (stage: string, columns: Pick<Column, 'name'>[], source: CopySource): string =>
   [
     `COPY ${stage} (${names(columns)})`,
@@ -59,15 +62,21 @@ export const copyInto = (stage: string, columns: Pick<Column, 'name'>[], source:
     `IAM_ROLE ${quotePlainLiteral(source.roleArn)}`,
     `FORMAT AS CSV NULL AS ${quotePlainLiteral(source.nullMarker)}`,
     `ZSTD${source.manifest ? ' MANIFEST' : ''}`,
-    "TIMEFORMAT 'auto' COMPUPDATE OFF STATUPDATE OFF",
+    "TIMEFORMAT 'auto' ROUNDEC COMPUPDATE OFF STATUPDATE OFF",
   ].join(' ');
 
+/** Rows that must be there: `from` is a table, with or without a WHERE. */
+export interface Counted {
+  from: string;
+  rows: number;
+}
+
 /**
- * Fails the transaction, by a division by zero, unless every stage holds exactly the rows that were extracted: nothing
- * is committed on a miscount.
+ * Fails the transaction, by a division by zero, unless every table holds exactly the rows that were extracted: nothing is
+ * committed on a miscount.
  */
-export const guardCounts = (stages: { stage: string; rows: number }[]): string => {
-  const conditions = stages.map(({ stage, rows }) => `(SELECT COUNT(*) FROM ${stage}) = ${rows}`);
+export const guardCounts = (counted: Counted[]): string => {
+  const conditions = counted.map(({ from, rows }) => `(SELECT COUNT(*) FROM ${from}) = ${rows}`);
   return `SELECT 1 / CASE WHEN ${conditions.join(' AND ')} THEN 1 ELSE 0 END`;
 };
 
@@ -118,9 +127,15 @@ export function insertMissing(schema: string, table: Table, stage: string): stri
   );
 }
 
+/** The rows beyond a cursor of one integer key; null for all. */
+export function cursorCondition(table: Table, cursor: (string | null)[] | null): string | null {
+  const [key] = keyColumns(table);
+  return cursor?.[0] && key ? `${quoteIdentifier(key.name)} > ${BigInt(cursor[0])}` : null;
+}
+
 /** Never TRUNCATE, which would commit: readers see the old rows until the new ones are there. */
-export const deleteAll = (schema: string, table: Table): string =>
-  `DELETE FROM ${qualified(schema, table.destinationName)}`;
+export const deleteRows = (schema: string, table: Table, condition: string | null): string =>
+  `DELETE FROM ${qualified(schema, table.destinationName)}${condition ? ` WHERE ${condition}` : ''}`;
 
 export const insertAll = (schema: string, table: Table, stage: string): string =>
   `INSERT INTO ${qualified(schema, table.destinationName)} (${names(table.columns)}) SELECT ${names(table.columns)} FROM ${stage}`;

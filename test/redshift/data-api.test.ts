@@ -255,6 +255,18 @@ test("two overlapping anti-joins double rows, as under Redshift's SNAPSHOT isola
   assert.deepEqual(await warehouse.rows('SELECT id FROM doubled'), [[1], [1]]);
 });
 
+test('a first CREATE TABLE makes the snapshot, a first write makes it after its wait for the lock', async () => {
+  await warehouse.ok('CREATE TABLE waited (id INT)');
+  const load = (Sqls: string[]) => warehouse.client.send(new BatchExecuteStatementCommand({ ...PLACE, Sqls }));
+  const insert = 'INSERT INTO waited SELECT 1 WHERE NOT EXISTS (SELECT 1 FROM waited)';
+  const first = await load([insert, 'SELECT COUNT(*) FROM slow a, slow b WHERE a.n + b.n = -1']);
+  while ((await describe(first.Id, 0)).SubStatements?.[0]?.Status !== 'FINISHED');
+  const second = await load(['CREATE TEMP TABLE stage (id INT)', insert]);
+  const third = await load([insert]);
+  for (const { Id } of [first, second, third]) assert.equal((await describe(Id)).Status, 'FINISHED');
+  assert.deepEqual(await warehouse.rows('SELECT id FROM waited'), [[1], [1]]);
+});
+
 test('a merge into rows that changed meanwhile fails with error 1023', async () => {
   await warehouse.ok('CREATE TABLE contended (id INT, v INT)', 'INSERT INTO contended VALUES (1, 1)');
   const load = (Sqls: string[]) => warehouse.client.send(new BatchExecuteStatementCommand({ ...PLACE, Sqls }));
