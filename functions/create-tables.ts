@@ -39,22 +39,39 @@ export async function createTables(
     const token = randomBytes(16).toString('hex');
     let statement = await warehouse.submit(sqls, `setup/${event.runId}/${name}/`, token);
     while (statement.status === 'running') statement = await warehouse.follow(statement.id);
-    if (statement.status !== 'finished')
-      throw errors.warehouseRefused(`${await warehouse.explain(statement)} – ${advice}`);
+    if (statement.status !== 'finished') throw errors.warehouseRefused(`${statement.error} – ${advice}`);
   };
-  const todo = tables.filter((table) => !table.created);
+  // An item without columns was written by hand, for a table that setup never met: plan reports it.
+  const todo = tables.filter((table) => !table.created && table.columns.length > 0);
   if (todo.length === 0) return { created: 0 };
 
   await proveCopy(event, stage, copyRoleArn, execute);
   const existing = new Map<string, Set<string>>();
   for await (const [table = '', column = ''] of warehouse.query(columnsIn(destination.schema)))
     existing.set(table ?? '', (existing.get(table ?? '') ?? new Set()).add(column ?? ''));
-  const statements = todo.flatMap((table) => ddlOf(destination.schema, table, existing.get(table.destinationName)));
   const grant = `see the deployment's outputs for the GRANTs that schema ${destination.schema} needs`;
-  for (let start = 0; start < statements.length; start += MAX_STATEMENTS)
-    await execute(statements.slice(start, start + MAX_STATEMENTS), `ddl-${start}`, grant);
-  for (const table of todo) await store.updateTable(event.jobId, table.sourceName, { created: true });
+  const create = async (some: Table[]): Promise<void> => {
+    const sqls = some.flatMap((table) => ddlOf(destination.schema, table, existing.get(table.destinationName)));
+    for (let start = 0; start < sqls.length; start += MAX_STATEMENTS)
+      await execute(sqls.slice(start, start + MAX_STATEMENTS), 'ddl', `${namesOf(some)}: ${grant}`);
+    for (const table of some) await store.updateTable(event.jobId, table.sourceName, { created: true });
+  };
+  const failures = await eachOrSingly(todo, create);
+  if (failures.length > 0) throw errors.warehouseRefused(failures.map((error) => error.message).join('\n'));
   return { created: todo.length };
+}
+
+const namesOf = (tables: Table[]): string => tables.map((table) => table.sourceName).join(', ');
+
+/** All at one go; where that fails each table on its own, so that one that is refused doesn't hold up its neighbours. */
+async function eachOrSingly(tables: Table[], create: (some: Table[]) => Promise<void>): Promise<Error[]> {
+  const failures: Error[] = [];
+  const attempt = (some: Table[]) => create(some).catch((error: Error) => void failures.push(error));
+  await attempt(tables);
+  if (failures.length === 0 || tables.length === 1) return failures;
+  failures.length = 0;
+  for (const table of tables) await attempt([table]);
+  return failures;
 }
 
 /** What brings the warehouse's table to the agreed columns: everything, or the columns that are missing. */
@@ -75,12 +92,12 @@ async function proveCopy(
   const column: Pick<Column, 'name'> = { name: 'n' };
   const copy = copyInto('proof', [column], { url: stage.url(key), manifest: false, roleArn, nullMarker: '~' });
   const sqls = ['CREATE TEMP TABLE proof (n INTEGER)', copy, guardCounts([{ from: 'proof', rows: 1 }])];
-  await execute(
-    sqls,
-    'proof',
-    `Redshift could not COPY from ${stage.url(key)}: attach ${roleArn} to the warehouse (the deployment's outputs have the command)`,
-  );
-  await stage.remove([key]);
+  const advice = `Redshift could not COPY from ${stage.url(key)}: attach ${roleArn} to the warehouse (the deployment's outputs have the command)`;
+  try {
+    await execute(sqls, 'proof', advice);
+  } finally {
+    await stage.remove([key]);
+  }
 }
 
 export const handler = handle(CreateTablesEvent, (event) => {

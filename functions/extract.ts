@@ -1,16 +1,16 @@
 import type pg from 'pg';
 import { z } from 'zod';
 import { environmentOf } from '../shared/aws/environment.ts';
-import { readSecret } from '../shared/aws/secrets.ts';
-import { objectKey, Stage } from '../shared/aws/stage.ts';
+import { connectBySecret } from '../shared/aws/source.ts';
+import { chunkKey, Stage } from '../shared/aws/stage.ts';
 import { Store } from '../shared/aws/store.ts';
 import { checkTable } from '../shared/core/check-table.ts';
 import { errors } from '../shared/model/errors.ts';
 import type { StagedObject } from '../shared/model/state.ts';
-import { connectSource } from '../shared/source/connect.ts';
+import { refuseBlankKeys } from '../shared/source/blank-keys.ts';
 import { copyCompressed } from '../shared/source/read.ts';
 import { readingOf } from '../shared/source/reading.ts';
-import { openSnapshot } from '../shared/source/session.ts';
+import { openSnapshot, tableIn } from '../shared/source/session.ts';
 import { tableError } from '../shared/source/snapshot.ts';
 import { copyOut, type Range, rowsOf } from '../shared/sql/postgres.ts';
 import { handle } from './edge.ts';
@@ -43,11 +43,12 @@ export interface ExtractPorts {
  * Run again it writes the same keys again: the objects are replaced.
  *
  * @returns one object a range
- * @throws LoaderError SourceUnavailable, TableUnreadable, LeaseLost
+ * @throws LoaderError SourceUnavailable, TableUnreadable, KeyEndsInBlank, LeaseLost
  */
 export async function extract(event: ExtractEvent, { store, stage, connect }: ExtractPorts): Promise<StagedObject[]> {
-  const { job, tables, states } = await store.readJob(event.jobId);
+  const { job, tables, broken, states } = await store.readJob(event.jobId);
   const table = tables.find((one) => one.sourceName === event.table);
+  if (broken.has(event.table)) throw broken.get(event.table);
   const state = states.get(event.table)?.value;
   if (!table || state?.lease?.owner !== event.owner || !state.pass || !state.batch)
     throw errors.leaseLost(`${event.table} is somebody else's now: the next run goes on with it`);
@@ -56,23 +57,20 @@ export async function extract(event: ExtractEvent, { store, stage, connect }: Ex
   const client = await connect(job.secretArn);
   try {
     const open = await openSnapshot(client, job, [event.table]);
-    const failure = open.failures.get(event.table);
-    if (failure) throw failure;
-    const found = open.tables.get(event.table);
-    if (!found) throw errors.tableUnreadable(`${event.table} is no table: correct its sourceName, or disable it`);
+    const found = tableIn(open, event.table);
     checkTable(table, found);
     const { source, scope } = readingOf(job, table, found, state, pass, open.snapshot);
     const objects: StagedObject[] = [];
+    await refuseBlankKeys(client, table, found, { source, ranges: event.extract.ranges, scope });
     for (const [i, range] of event.extract.ranges.entries()) {
-      const part = `${pass.batches}-${event.extract.index}-${i}`;
-      const key = objectKey(event.jobId, event.runId, event.table, part);
+      const key = chunkKey(event, pass, event.extract.index, i);
       const sql = copyOut(table.columns, [rowsOf(source, range, scope)], batch.nullMarker);
       const { result: rows, bytes } = await stage.write(key, (sink) => copyCompressed(client, sql, sink));
       objects.push({ key, rows, bytes });
     }
     return objects;
   } catch (error) {
-    throw tableError(error, { schema: job.sourceSchema, name: event.table });
+    throw tableError(error, { schema: job.sourceSchema, name: event.table }, client);
   } finally {
     await client.end();
   }
@@ -80,6 +78,5 @@ export async function extract(event: ExtractEvent, { store, stage, connect }: Ex
 
 export const handler = handle(ExtractEvent, (event) => {
   const { TABLE_NAME, BUCKET_NAME } = environmentOf('extract');
-  const connect = async (secretArn: string) => connectSource(await readSecret(secretArn));
-  return extract(event, { store: new Store(TABLE_NAME), stage: new Stage(BUCKET_NAME), connect });
+  return extract(event, { store: new Store(TABLE_NAME), stage: new Stage(BUCKET_NAME), connect: connectBySecret });
 });

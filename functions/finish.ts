@@ -1,7 +1,9 @@
 import { z } from 'zod';
 import { environmentOf } from '../shared/aws/environment.ts';
+import { Stage, stagedKeys } from '../shared/aws/stage.ts';
 import { Store } from '../shared/aws/store.ts';
 import { afterFailure } from '../shared/core/pass.ts';
+import { describeStepError } from '../shared/model/errors.ts';
 import type { RunTable } from '../shared/model/run.ts';
 import type { TableState } from '../shared/model/state.ts';
 import { type Edge, handle } from './edge.ts';
@@ -18,6 +20,11 @@ export const FinishEvent = z.object({
 });
 export type FinishEvent = z.infer<typeof FinishEvent>;
 
+export interface FinishPorts {
+  store: Store;
+  stage: Pick<Stage, 'remove'>;
+}
+
 export interface Finished {
   status: 'succeeded' | 'failed';
   /** One line for people, for the execution that fails by it. */
@@ -25,30 +32,44 @@ export interface Finished {
 }
 
 /**
- * Writes an execution's part of the run's record, and gives back the leases of tables that a failed step left behind.
+ * Writes an execution's part of the run's record, and gives back the leases of tables that a failed step left behind, with
+ * what it had staged.
  * Done again it writes the same.
  */
-export async function finish(event: FinishEvent, store: Store, edge: Edge): Promise<Finished> {
-  const { states } = await store.readJob(event.jobId);
-  const error = event.error ? messageOf(event.error) : null;
-  const own = [...states.values()].filter(({ value }) =>
-    event.part === 'job' ? value.run?.runId === event.runId : value.sourceName === event.part,
-  );
+export async function finish(event: FinishEvent, { store, stage }: FinishPorts, edge: Edge): Promise<Finished> {
+  const states = await store.readStates(event.jobId);
+  const error = event.error ? describeStepError(event.error) : null;
+  const own =
+    event.part === 'job'
+      ? [...states.values()].filter(({ value }) => value.run?.runId === event.runId)
+      : [states.get(event.part) ?? { value: { sourceName: event.part }, revision: 0 }];
   const entries = await Promise.all(
     own
       .filter(({ value }) => event.part !== 'job' || value.lease === undefined || value.lease.owner === event.owner)
       .map(async ({ value, revision }): Promise<[string, RunTable]> => {
         const held = value.lease?.owner === event.owner;
-        const ended = held
-          ? afterFailure(value, error ?? 'LeaseLost: the load ended without a result', edge.now())
-          : value;
-        if (held) await store.saveState(event.jobId, ended, revision);
+        // A large table whose first step failed was never leased.
+        const broken = held || (event.part !== 'job' && error !== null && value.lease === undefined);
+        if (!broken) return [value.sourceName, entryOf(value, event.runId, error)];
+        const run =
+          value.run?.runId === event.runId
+            ? value.run
+            : { runId: event.runId, rows: 0, bytes: 0, startedAt: event.startedAt };
+        const ended = afterFailure(
+          { ...value, run },
+          error ?? 'LeaseLost: the load ended without a result',
+          edge.now(),
+        );
+        await store.saveState(event.jobId, ended, revision);
+        await stage.remove(stagedKeys(event.jobId, event.runId, value));
         return [value.sourceName, entryOf(ended, event.runId, error)];
       }),
   );
-  const run = await store.finishRun(event, Object.fromEntries(entries), error, edge.now());
+  // A large table's error is told with the table, not as the whole run's.
+  const whole = event.part === 'job' ? error : null;
+  const run = await store.finishRun(event, Object.fromEntries(entries), whole, edge.now());
   const failed = Object.entries(run.tables).flatMap(([name, { error: why }]) => (why ? [`${name}: ${why}`] : []));
-  const reason = [...(error ? [error] : []), ...failed].join('\n');
+  const reason = [...(whole ? [whole] : []), ...failed].join('\n');
   return { status: reason ? 'failed' : 'succeeded', reason };
 }
 
@@ -59,12 +80,7 @@ function entryOf(state: TableState, runId: string, error: string | null): RunTab
   return { rows: run.rows, bytes: run.bytes, seconds, ...(run.error ? { error: run.error } : {}) };
 }
 
-/** A function's error arrives as JSON in Cause. */
-export function messageOf({ Error: name = 'Error', Cause: cause = '' }: { Error?: string; Cause?: string }): string {
-  const parsed = cause.startsWith('{') ? (JSON.parse(cause) as { errorMessage?: string }) : {};
-  return `${name}: ${parsed.errorMessage ?? cause}`;
-}
-
-export const handler = handle(FinishEvent, (event, edge) =>
-  finish(event, new Store(environmentOf('finish').TABLE_NAME), edge),
-);
+export const handler = handle(FinishEvent, (event, edge) => {
+  const { TABLE_NAME, BUCKET_NAME } = environmentOf('finish');
+  return finish(event, { store: new Store(TABLE_NAME), stage: new Stage(BUCKET_NAME) }, edge);
+});

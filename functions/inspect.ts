@@ -1,7 +1,7 @@
 import type pg from 'pg';
 import { z } from 'zod';
 import { environmentOf } from '../shared/aws/environment.ts';
-import { readSecret } from '../shared/aws/secrets.ts';
+import { connectBySecret } from '../shared/aws/source.ts';
 import { Store } from '../shared/aws/store.ts';
 import { guess } from '../shared/core/guess.ts';
 import { foldColumnNames, foldNames } from '../shared/core/names.ts';
@@ -9,7 +9,6 @@ import type { SourceCatalog, SourceTable } from '../shared/model/catalog.ts';
 import type { Column } from '../shared/model/column.ts';
 import type { Table } from '../shared/model/table.ts';
 import { readCatalog } from '../shared/source/catalog.ts';
-import { connectSource } from '../shared/source/connect.ts';
 import { readFence } from '../shared/source/fence.ts';
 import { mapType } from '../shared/sql/types.ts';
 import { handle } from './edge.ts';
@@ -38,7 +37,7 @@ export async function inspect(
   event: z.infer<typeof InspectEvent>,
   { store, connect }: InspectPorts,
 ): Promise<Inspected> {
-  const { job, tables } = await store.readJob(event.jobId);
+  const { job, tables, broken } = await store.readJob(event.jobId);
   const client = await connect(job.secretArn);
   const { blind, catalog } = await (async () => {
     try {
@@ -53,7 +52,8 @@ export async function inspect(
   })();
   const known = new Map(tables.map((table) => [table.sourceName, table]));
   let added = 0;
-  for (const table of newTables(catalog, tables)) if (await store.addTable(event.jobId, table)) added += 1;
+  for (const table of newTables(catalog, tables, [...broken.keys()]))
+    if (await store.addTable(event.jobId, table)) added += 1;
   for (const found of catalog.tables) {
     const table = known.get(found.name);
     const columns = table && withNewColumns(table.columns, found);
@@ -87,8 +87,8 @@ function withNewColumns(agreed: Column[], found: SourceTable): Column[] | null {
     : [...agreed, ...fresh.map((column, i) => ({ ...column, name: names[i]?.name ?? column.name }))];
 }
 
-function newTables(catalog: SourceCatalog, tables: Table[]): Table[] {
-  const known = new Set(tables.map((table) => table.sourceName));
+function newTables(catalog: SourceCatalog, tables: Table[], broken: string[]): Table[] {
+  const known = new Set([...tables.map((table) => table.sourceName), ...broken]);
   const fresh = catalog.tables.filter((found) => !known.has(found.name) && found.columns.length > 0);
   const names = foldNames(
     fresh.map((found) => found.name),
@@ -123,6 +123,5 @@ function notesOn(columns: Column[]): string[] {
 }
 
 export const handler = handle(InspectEvent, (event) => {
-  const connect = async (secretArn: string) => connectSource(await readSecret(secretArn));
-  return inspect(event, { store: new Store(environmentOf('inspect').TABLE_NAME), connect });
+  return inspect(event, { store: new Store(environmentOf('inspect').TABLE_NAME), connect: connectBySecret });
 });

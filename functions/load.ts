@@ -2,13 +2,15 @@ import { createHash } from 'node:crypto';
 import { MetricUnit } from '@aws-lambda-powertools/metrics';
 import { z } from 'zod';
 import { destinationOf, environmentOf } from '../shared/aws/environment.ts';
-import { Stage } from '../shared/aws/stage.ts';
+import { manifestKey, Stage, stagedKeys } from '../shared/aws/stage.ts';
 import { type Revised, Store } from '../shared/aws/store.ts';
 import { type Statement, Warehouse } from '../shared/aws/warehouse.ts';
+import { describeLoadError } from '../shared/core/load-advice.ts';
 import { type Cargo, loadStatements } from '../shared/core/load-statements.ts';
 import { afterCommit, afterFailure, leaseFor } from '../shared/core/pass.ts';
 import type { Destination } from '../shared/model/destination.ts';
 import { describeError, errors } from '../shared/model/errors.ts';
+import type { Job } from '../shared/model/job.ts';
 import type { StagedObject, TableState } from '../shared/model/state.ts';
 import type { Table } from '../shared/model/table.ts';
 import { type Edge, handle } from './edge.ts';
@@ -72,7 +74,7 @@ export async function load(event: LoadEvent, ports: LoadPorts, edge: Edge): Prom
     const state = states.get(name);
     return table && state?.value.lease?.owner === event.owner && state.value.batch ? [{ table, state }] : [];
   });
-  const loader = new Loader(event, ports, edge, destination, warehouse);
+  const loader = new Loader(event, ports, edge, job, destination, warehouse);
   if (event.objects) for (const one of mine) await loader.adopt(one, event.objects);
   const loaded = await loader.run(mine);
   if (!loaded.done) return loaded;
@@ -86,13 +88,22 @@ class Loader {
   readonly #event: LoadEvent;
   readonly #ports: LoadPorts;
   readonly #edge: Edge;
+  readonly #job: Job;
   readonly #destination: Destination;
   readonly #warehouse: Warehouse;
 
-  constructor(event: LoadEvent, ports: LoadPorts, edge: Edge, destination: Destination, warehouse: Warehouse) {
+  constructor(
+    event: LoadEvent,
+    ports: LoadPorts,
+    edge: Edge,
+    job: Job,
+    destination: Destination,
+    warehouse: Warehouse,
+  ) {
     this.#event = event;
     this.#ports = ports;
     this.#edge = edge;
+    this.#job = job;
     this.#destination = destination;
     this.#warehouse = warehouse;
   }
@@ -119,7 +130,7 @@ class Loader {
         return this.#later(rest, { failed, attempt: outcome.attempt, statementId: outcome.id });
       if (outcome.status === 'finished') await this.#commit(group);
       else if (group.length > 1) return this.#later(group, { failed, singly: true, attempt: 0 });
-      else failed.push(...(await this.#fail(group, await this.#explain(outcome))));
+      else for (const one of group) failed.push(await this.#fail(one, await this.#explain(outcome, one)));
       [statementId, attempt] = [undefined, 0];
     }
     return { done: true, more: false, failed };
@@ -174,7 +185,7 @@ class Loader {
   async #cargo({ table, state }: Loading): Promise<Cargo> {
     const { pass, batch } = state.value;
     if (!pass || !batch) throw errors.leaseLost(`${table.sourceName} has no batch: the next run goes on with it`);
-    const stageName = `loader_${createHash('sha256').update(`${this.#event.jobId}/${table.sourceName}/${pass.next.fence}`).digest('hex').slice(0, 16)}`;
+    const stageName = `loader_${createHash('sha256').update(`${this.#event.jobId}/${table.sourceName}`).digest('hex').slice(0, 16)}`;
     return { table, pass, batch, stageName, copyUrl: await this.#copyUrl(batch.objects) };
   }
 
@@ -191,7 +202,7 @@ class Loader {
   }
 
   async #commit(group: Loading[]): Promise<void> {
-    const keys = group.flatMap(({ state }) => objectKeys(state.value));
+    const keys = group.flatMap(({ state }) => stagedKeys(this.#event.jobId, this.#event.runId, state.value));
     await Promise.all(
       group.map(async (loading) => {
         const rows = loading.state.value.batch?.objects.reduce((sum, object) => sum + object.rows, 0) ?? 0;
@@ -204,23 +215,23 @@ class Loader {
   }
 
   /** The warehouse's words, and what they mean where ours provoked them. */
-  async #explain(statement: Statement): Promise<string> {
+  async #explain(statement: Statement, { table }: Loading): Promise<string> {
     if (statement.status === 'aborted') return 'its statement was cancelled: the next run tries again';
-    const text = await this.#warehouse.explain(statement);
-    if (!/division by zero|divide by zero/i.test(text)) return text;
+    const refused = await this.#warehouse.loadError(statement);
+    if (refused) return describeLoadError(refused, table, this.#job.sourceSchema, this.#destination.schema);
+    if (!/division by zero|divide by zero/i.test(statement.error)) return statement.error;
     return 'the stage holds another number of rows than were extracted, so nothing was committed: the next run tries again';
   }
 
-  async #fail([loading]: Loading[], error: string): Promise<string[]> {
-    if (!loading) return [];
+  async #fail(loading: Loading, error: string): Promise<string> {
     const name = loading.table.sourceName;
     const reason = describeError(errors.warehouseRefused(`${name}: ${error}`));
     this.#edge.logger.error('table failed', { table: name, reason });
     this.#edge.metrics.addMetric('TablesFailed', MetricUnit.Count, 1);
-    const keys = objectKeys(loading.state.value);
+    const keys = stagedKeys(this.#event.jobId, this.#event.runId, loading.state.value);
     await this.#save(loading, afterFailure(loading.state.value, reason, this.#edge.now()));
     await this.#ports.stage.remove(keys);
-    return [name];
+    return name;
   }
 
   /** @throws LoaderError LeaseLost where somebody else wrote the state in between */
@@ -230,13 +241,6 @@ class Loader {
       throw errors.leaseLost(`${loading.table.sourceName} was taken over: the next run goes on with it`);
     loading.state = { value: state, revision };
   }
-}
-
-const manifestKey = (firstKey: string): string => `${firstKey}.manifest`;
-
-function objectKeys(state: TableState): string[] {
-  const keys = state.batch?.objects.map((object) => object.key) ?? [];
-  return keys.length > 1 && keys[0] ? [...keys, manifestKey(keys[0])] : keys;
 }
 
 /** StatementName takes at most 500 characters. */

@@ -3,24 +3,26 @@ import { MetricUnit } from '@aws-lambda-powertools/metrics';
 import type pg from 'pg';
 import { z } from 'zod';
 import { environmentOf } from '../shared/aws/environment.ts';
-import { readSecret } from '../shared/aws/secrets.ts';
+import { connectBySecret } from '../shared/aws/source.ts';
 import { objectKey, Stage } from '../shared/aws/stage.ts';
 import { type JobData, type Revised, Store } from '../shared/aws/store.ts';
 import { checkTable, hasUniqueKey } from '../shared/core/check-table.ts';
 import { rememberRun } from '../shared/core/fence.ts';
 import { watchGaps } from '../shared/core/gaps.ts';
+import { limitsOf } from '../shared/core/limits.ts';
 import { loadSize } from '../shared/core/load-statements.ts';
 import { pack } from '../shared/core/pack.ts';
 import { beginPass, isFree, leaseFor, type Observation, resumable, takeLease } from '../shared/core/pass.ts';
+import type { SourceTable } from '../shared/model/catalog.ts';
 import { describeError, errors } from '../shared/model/errors.ts';
 import { expiryOf, type Run, type RunTable } from '../shared/model/run.ts';
 import type { Pass, TableState } from '../shared/model/state.ts';
 import type { Table } from '../shared/model/table.ts';
-import { connectSource } from '../shared/source/connect.ts';
+import { refuseBlankKeys } from '../shared/source/blank-keys.ts';
 import { readFence } from '../shared/source/fence.ts';
 import { copyCompressed } from '../shared/source/read.ts';
 import { accountedRanges, type Reading, readingOf } from '../shared/source/reading.ts';
-import { type OpenSnapshot, openSnapshot } from '../shared/source/session.ts';
+import { type OpenSnapshot, openSnapshot, tableIn } from '../shared/source/session.ts';
 import { tableError, underSavepoint } from '../shared/source/snapshot.ts';
 import { copyOut, countRows, highestId, missingIds, rowsOf } from '../shared/sql/postgres.ts';
 import { type Edge, handle } from './edge.ts';
@@ -60,6 +62,7 @@ export interface Plan {
 /** A table that has something new. */
 interface Work {
   table: Table;
+  found: SourceTable;
   state: Revised<TableState>;
   pass: Pass;
   reading: Reading;
@@ -75,11 +78,13 @@ export async function plan(event: PlanEvent, ports: PlanPorts, edge: Edge): Prom
   const { store } = ports;
   const data = await store.readJob(event.jobId);
   const began = edge.now();
+  const failures = new Map(data.broken);
   const free = data.tables.filter((table) => {
     const state = data.states.get(table.sourceName)?.value;
-    return table.created && !table.disabled && (!state || isFree(state, event.runId, began));
+    if (table.disabled || (state && !isFree(state, event.runId, began))) return false;
+    if (!table.created) failures.set(table.sourceName, notCreated(table));
+    return table.created;
   });
-  const failures = new Map<string, Error>();
   const round = new Round(event, ports, edge, data, failures);
   if (free.length > 0) await round.look(free);
 
@@ -91,6 +96,13 @@ export async function plan(event: PlanEvent, ports: PlanPorts, edge: Edge): Prom
   reportLag(data, failures.size, edge);
   return { idle, loads, large: round.large };
 }
+
+const notCreated = ({ sourceName, columns }: Table): Error =>
+  errors.badConfiguration(
+    columns.length === 0
+      ? `${sourceName}: setup never met it at the source: correct its sourceName and run setup, or disable the table`
+      : `${sourceName}: the warehouse lacks the table or some of its columns: run setup`,
+  );
 
 /** One look at all tables of a job. */
 class Round {
@@ -129,15 +141,22 @@ class Round {
         await this.#ports.store.putSeenRuns(job.jobId, rememberRun(seenRuns, run, open.snapshot.xmin));
       }
       const deadline = this.#edge.now().getTime() + BUDGET_MS;
-      for (const table of tables)
-        if (!open.failures.has(table.sourceName))
-          await this.#lookAt(client, table, open, { reading, snapshot: open.snapshot, seenRuns }, deadline).catch(
-            (error) =>
-              this.#failures.set(
-                table.sourceName,
-                tableError(error, { schema: job.sourceSchema, name: table.sourceName }),
-              ),
-          );
+      for (const table of tables) {
+        const name = table.sourceName;
+        if (open.failures.has(name)) continue;
+        try {
+          await this.#lookAt(client, table, open, { reading, snapshot: open.snapshot, seenRuns }, deadline);
+        } catch (cause) {
+          const error = tableError(cause, { schema: job.sourceSchema, name }, client);
+          // The connection is gone, for the tables that follow, too: the whole look is taken again.
+          if (error.name === 'SourceUnavailable') throw error;
+          this.#failures.set(name, error);
+        }
+      }
+    } catch (error) {
+      const staged = [...this.#extracted.values()].flatMap(({ state }) => state.batch?.objects ?? []);
+      await this.#ports.stage.remove(staged.map((object) => object.key));
+      throw error;
     } finally {
       await client.end();
     }
@@ -151,9 +170,9 @@ class Round {
     deadline: number,
   ): Promise<void> {
     const { job, states } = this.#data;
-    const found = open.tables.get(table.sourceName);
-    if (!found) throw errors.tableUnreadable(`${table.sourceName} is no table: correct its sourceName, or disable it`);
+    const found = tableIn(open, table.sourceName);
     checkTable(table, found);
+    limitsOf(job, table);
     const state = states.get(table.sourceName) ?? { value: { sourceName: table.sourceName }, revision: 0 };
     if (resumable(table, state.value, found.oid)) {
       this.large.push(table.sourceName);
@@ -167,17 +186,24 @@ class Round {
       return Number(counted.rows[0].rows);
     });
     const emptied = table.copyMode === 'FULL_DATA_SYNC' && rows === 0 && state.value.watermark?.rows !== 0;
-    if (rows === 0 && !emptied) return;
+    if (rows === 0 && !emptied) return this.#nothingNew(state);
     if (rows > SMALL_ROWS || this.#edge.now().getTime() > deadline) {
       this.large.push(table.sourceName);
       return;
     }
-    await this.#extract(client, { table, state, pass, reading });
+    await this.#extract(client, { table, found, state, pass, reading });
+  }
+
+  /** What held the table up is over, and nothing waits: both would else be told until the next new row. */
+  async #nothingNew({ value, revision }: Revised<TableState>): Promise<void> {
+    const { lastError, behindSince, ...well } = value;
+    if (lastError !== undefined || behindSince !== undefined)
+      await this.#ports.store.saveState(this.#event.jobId, well, revision);
   }
 
   /** Extracts a small delta by the connection and snapshot that found it. */
   async #extract(client: pg.Client, work: Work): Promise<void> {
-    const { table, pass, reading } = work;
+    const { table, found, pass, reading } = work;
     const name = table.sourceName;
     const { jobId, runId } = this.#event;
     const nullMarker = newNullMarker();
@@ -188,8 +214,9 @@ class Round {
       nullMarker,
     );
     await underSavepoint(client, BUDGET_MS, async () => {
-      const { result: rows, bytes } = await this.#ports.stage.write(key, (sink) => copyCompressed(client, sql, sink));
+      await refuseBlankKeys(client, table, found, reading);
       const next = await this.#nextWatermark(client, work);
+      const { result: rows, bytes } = await this.#ports.stage.write(key, (sink) => copyCompressed(client, sql, sink));
       const state: TableState = {
         ...work.state.value,
         sourceName: name,
@@ -291,6 +318,5 @@ function reportLag({ job, states }: JobData, failed: number, { metrics, now }: E
 
 export const handler = handle(PlanEvent, (event, edge) => {
   const { TABLE_NAME, BUCKET_NAME } = environmentOf('plan');
-  const connect = async (secretArn: string) => connectSource(await readSecret(secretArn));
-  return plan(event, { store: new Store(TABLE_NAME), stage: new Stage(BUCKET_NAME), connect }, edge);
+  return plan(event, { store: new Store(TABLE_NAME), stage: new Stage(BUCKET_NAME), connect: connectBySecret }, edge);
 });

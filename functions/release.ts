@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { environmentOf } from '../shared/aws/environment.ts';
 import { Store } from '../shared/aws/store.ts';
 import { afterFailure } from '../shared/core/pass.ts';
+import type { TableState } from '../shared/model/state.ts';
 import { type Edge, handle } from './edge.ts';
 
 const Input = z.object({ jobId: z.string(), owner: z.string().optional() });
@@ -26,14 +27,13 @@ export type StatusChange = z.infer<typeof StatusChange>;
  */
 export async function release({ detail }: StatusChange, store: Store, edge: Edge): Promise<string[]> {
   const { jobId, owner = detail.name } = Input.parse(JSON.parse(detail.input));
-  const { states } = await store.readJob(jobId);
+  const states = await store.readStates(jobId);
   const held = [...states.values()].filter(({ value }) => value.lease?.owner === owner);
   const why = `ExecutionEnded: ${detail.name} ended as ${detail.status}${detail.cause ? `: ${detail.cause}` : ''} – the next run goes on`;
-  const released = held.map(async ({ value, revision }) => {
-    const saved = await store.saveState(jobId, afterFailure(value, why, edge.now()), revision);
-    return saved === null ? [] : [value.sourceName];
-  });
-  return (await Promise.all(released)).flat();
+  // A function of the execution may still be at work, and write what it knows.
+  const giveBack = (state: TableState) => (state.lease?.owner === owner ? afterFailure(state, why, edge.now()) : null);
+  const released = await Promise.all(held.map((state) => store.changeState(jobId, state, giveBack)));
+  return released.map(({ sourceName }) => sourceName);
 }
 
 export const handler = handle(StatusChange, (event, edge) =>

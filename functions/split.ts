@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type pg from 'pg';
 import { z } from 'zod';
 import { environmentOf } from '../shared/aws/environment.ts';
-import { readSecret } from '../shared/aws/secrets.ts';
+import { connectBySecret } from '../shared/aws/source.ts';
 import { type Revised, Store } from '../shared/aws/store.ts';
 import { checkTable, hasUniqueKey } from '../shared/core/check-table.ts';
 import type { FenceReading } from '../shared/core/fence.ts';
@@ -12,10 +12,9 @@ import { afterCommit, beginPass, isFree, leaseFor, resumable, takeLease } from '
 import { errors } from '../shared/model/errors.ts';
 import type { Pass, TableState } from '../shared/model/state.ts';
 import type { Table } from '../shared/model/table.ts';
-import { connectSource } from '../shared/source/connect.ts';
 import { readFence } from '../shared/source/fence.ts';
 import { accountedRanges, type Reading, readingOf } from '../shared/source/reading.ts';
-import { openSnapshot } from '../shared/source/session.ts';
+import { openSnapshot, tableIn } from '../shared/source/session.ts';
 import { tableError } from '../shared/source/snapshot.ts';
 import { chunkBounds, type Key, missingIds, type Range } from '../shared/sql/postgres.ts';
 import { type Edge, handle } from './edge.ts';
@@ -50,9 +49,10 @@ const NOTHING = { extracts: [], concurrency: 1 };
  */
 export async function split(event: SplitEvent, ports: SplitPorts, edge: Edge): Promise<Split> {
   const { store } = ports;
-  const { job, tables, states, seenRuns } = await store.readJob(event.jobId);
+  const { job, tables, broken, states, seenRuns } = await store.readJob(event.jobId);
   const table = tables.find((one) => one.sourceName === event.table);
-  if (!table) throw errors.badConfiguration(`job ${event.jobId} has no table ${JSON.stringify(event.table)}`);
+  if (!table)
+    throw broken.get(event.table) ?? errors.badConfiguration(`${event.table}: the job has no such table any more`);
   const seen: Revised<TableState> = states.get(event.table) ?? { value: { sourceName: event.table }, revision: 0 };
   if (!isFree(seen.value, event.owner, edge.now())) return { next: 'busy', ...NOTHING };
 
@@ -60,10 +60,7 @@ export async function split(event: SplitEvent, ports: SplitPorts, edge: Edge): P
   try {
     const reading = await readFence(client);
     const open = await openSnapshot(client, job, [event.table]);
-    const failure = open.failures.get(event.table);
-    if (failure) throw failure;
-    const found = open.tables.get(event.table);
-    if (!found) throw errors.tableUnreadable(`${event.table} is no table: correct its sourceName, or disable it`);
+    const found = tableIn(open, event.table);
     checkTable(table, found);
     const unique = hasUniqueKey(table, found);
     const observed = { reading, snapshot: open.snapshot, seenRuns, oid: found.oid, unique, oneSnapshot: false };
@@ -71,7 +68,7 @@ export async function split(event: SplitEvent, ports: SplitPorts, edge: Edge): P
     const rows = readingOf(job, table, found, seen.value, pass, open.snapshot);
     const limits = limitsOf(job, table);
     const batch = await cut(client, table, pass, rows, limits).catch((error) => {
-      throw tableError(error, { schema: job.sourceSchema, name: event.table });
+      throw tableError(error, { schema: job.sourceSchema, name: event.table }, client);
     });
     const next = await accountFor(client, table, { ...pass, walk: batch.walk }, rows, batch.cursor, reading, edge);
     return await begin(event, store, seen, { ...next, walk: batch.walk }, batch, job.maxSourceConnections, edge);
@@ -163,7 +160,13 @@ async function begin(
       leaseFor(event.owner, now, seen.value.lease?.owner === event.owner ? seen.value.lease.load : undefined),
     ),
     pass,
-    batch: { nullMarker: `~${randomBytes(8).toString('hex')}~`, objects: [], cursor: batch.cursor, last: batch.last },
+    batch: {
+      nullMarker: `~${randomBytes(8).toString('hex')}~`,
+      objects: [],
+      calls: batch.extracts.map(({ ranges }) => ranges.length),
+      cursor: batch.cursor,
+      last: batch.last,
+    },
     run,
     behindSince: seen.value.behindSince ?? now.toISOString(),
   };
@@ -175,6 +178,5 @@ async function begin(
 }
 
 export const handler = handle(SplitEvent, (event, edge) => {
-  const connect = async (secretArn: string) => connectSource(await readSecret(secretArn));
-  return split(event, { store: new Store(environmentOf('split').TABLE_NAME), connect }, edge);
+  return split(event, { store: new Store(environmentOf('split').TABLE_NAME), connect: connectBySecret }, edge);
 });

@@ -89,8 +89,8 @@ export class Functions extends Construct {
     for (const name of ['inspect', 'plan', 'split', 'extract', 'finish', 'release'] as const)
       storage.grantProgress(this.all[name]);
     storage.grantProgress(warehouseRole);
-    for (const name of ['plan', 'extract'] as const) storage.grantStaging(this.all[name]);
-    for (const grantee of [this.all.plan, this.all.extract, warehouseRole, this.copyRole])
+    for (const name of ['plan', 'extract', 'finish'] as const) storage.grantStaging(this.all[name]);
+    for (const grantee of [this.all.plan, this.all.extract, this.all.finish, warehouseRole, this.copyRole])
       accept(grantee, stagedObjects(storage.bucket));
     storage.grantStaging(warehouseRole);
     for (const name of ['inspect', 'plan', 'split', 'extract'] as const) this.#grantSecrets(this.all[name]);

@@ -14,7 +14,7 @@ import {
   StartExecutionCommand,
 } from '@aws-sdk/client-sfn';
 import { type JobData, Store } from '../shared/aws/store.ts';
-import { errors } from '../shared/model/errors.ts';
+import { describeStepError, errors } from '../shared/model/errors.ts';
 import { Job } from '../shared/model/job.ts';
 import { problemsOf } from '../shared/model/problems.ts';
 import type { Run } from '../shared/model/run.ts';
@@ -82,7 +82,7 @@ export class Operator {
     await tick();
     const run = (await this.store.listRuns(jobId, 20)).find((one) => one.runId === runId);
     if (!run) throw executionError(execution);
-    if (run.error && Object.keys(run.tables).length === 0) throw executionError(execution);
+    if (run.error && Object.keys(run.tables).length === 0) throw new Error(run.error);
     return run;
   }
 
@@ -121,9 +121,5 @@ export class Operator {
   }
 }
 
-function executionError({ status, error, cause }: DescribeExecutionOutput): Error {
-  const parsed = cause?.startsWith('{') ? (JSON.parse(cause) as { errorMessage?: string }) : {};
-  const failure = new Error(parsed.errorMessage ?? cause ?? `the execution ended as ${status}`);
-  failure.name = error ?? 'ExecutionFailed';
-  return failure;
-}
+const executionError = ({ status, error, cause }: DescribeExecutionOutput): Error =>
+  new Error(describeStepError({ Error: error ?? 'ExecutionFailed', Cause: cause ?? `it ended as ${status}` }));

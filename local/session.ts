@@ -120,8 +120,7 @@ export class Session {
       const entry = run.tables[table.sourceName];
       const found = verified.get(table.sourceName);
       const state = states.get(table.sourceName)?.value;
-      const error =
-        entry?.error ?? (found instanceof Error ? describeError(found) : null) ?? state?.lastError ?? run.error ?? null;
+      const error = entry?.error ?? (found instanceof Error ? describeError(found) : null) ?? state?.lastError ?? null;
       const sides = found && !(found instanceof Error) ? found : NOTHING;
       return {
         name: table.sourceName,

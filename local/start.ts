@@ -1,8 +1,9 @@
-import { existsSync, writeFileSync } from 'node:fs';
+import { accessSync, constants, existsSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { Command, InvalidArgumentError } from 'commander';
 import pg from 'pg';
 import { describeError, errors } from '../shared/model/errors.ts';
+import { connectSource } from '../shared/source/connect.ts';
 import { type Control, startControl } from './control.ts';
 import { changeShop } from './demo/changes.ts';
 import { createShop } from './demo/shop.ts';
@@ -16,9 +17,17 @@ import { renderSetup } from './ui/setup.ts';
 import { terminalOf } from './ui/terminal.ts';
 
 const whole = (text: string): number => {
-  if (!/^[1-9]\d*$/.test(text)) throw new InvalidArgumentError('Give a whole number above 0.');
+  if (!/^[1-9]\d{0,9}$/.test(text)) throw new InvalidArgumentError('Give a whole number above 0.');
   return Number(text);
 };
+
+const portNumber = (text: string): number => {
+  if (!/^[1-9]\d*$/.test(text) || Number(text) > 65_535) throw new InvalidArgumentError('Give a port from 1 to 65535.');
+  return Number(text);
+};
+
+/** What somebody mistyped may hold a connection string. */
+const withoutPasswords = (text: string): string => text.replace(/:\/\/[^\s'"]*@/g, '://…@');
 
 interface Options {
   source?: string;
@@ -40,8 +49,10 @@ const command = new Command('npm start --')
   .option('--fresh', 'start over: forget what the folder holds', false)
   .option('--report <file>', 'write the report as JSON when the run has ended')
   .option('--rows <n>', "rows of the demo's database", whole, 1_000_000)
-  .option('--port <n>', 'port of the local AWS endpoint (default: any free one)', whole)
-  .showHelpAfterError('(npm start -- --help lists the options)');
+  .option('--port <n>', 'port of the local AWS endpoint (default: any free one)', portNumber)
+  .showHelpAfterError('(npm start -- --help lists the options)')
+  .configureOutput({ outputError: (text, write) => write(withoutPasswords(text)) })
+  .exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : 2));
 
 /** What has to be ended, in reverse order, however this process ends. */
 const undo: (() => Promise<unknown>)[] = [];
@@ -53,15 +64,15 @@ const terminal = terminalOf(process.stdout, process.env);
 const say = (line: string): void => void process.stdout.write(`${line}\n`);
 
 async function main(options: Options): Promise<boolean> {
-  if (options.report && !existsSync(dirname(resolve(options.report))))
-    throw errors.badConfiguration(
-      `${dirname(resolve(options.report))} does not exist: --report can't be written there`,
-    );
+  if (options.report) checkReport(resolve(options.report));
+  // Before the folder is bound to it: a source that is mistyped leaves nothing behind.
+  if (options.source) await (await connectSource(options.source)).end();
   const folder = openStateFolder(
     options.state,
     options.source ? whereOf(options.source) : 'the demo shop',
     options.fresh,
   );
+  undo.push(async () => folder.release());
   const source = options.source ? Promise.resolve(options.source) : openShop(folder, options.rows);
   source.catch(() => undefined);
   say(options.source ? `Source: ${whereOf(options.source)}` : 'Source: the demo shop');
@@ -85,6 +96,19 @@ async function main(options: Options): Promise<boolean> {
     await new Promise(() => undefined);
   }
   return allIdentical(report);
+}
+
+/** @throws LoaderError BadConfiguration before the run, not after it */
+function checkReport(file: string): void {
+  const folder = dirname(file);
+  const fail = (why: string) => errors.badConfiguration(`--report ${file} can't be written: ${why}`);
+  if (!existsSync(folder)) throw fail(`${folder} does not exist: create it, or name another file`);
+  if (existsSync(file) && !statSync(file).isFile()) throw fail('it is no file: name another');
+  try {
+    accessSync(existsSync(file) ? file : folder, constants.W_OK);
+  } catch (error) {
+    throw fail(`${(error as NodeJS.ErrnoException).code}: name another file`);
+  }
 }
 
 async function runOnce(session: Session, title: string): Promise<Report> {
@@ -147,6 +171,12 @@ async function serve(session: Session): Promise<Control> {
   return control;
 }
 
+/** One line, and no stack trace: what a person can do stands in the message. */
+function fail(error: unknown): void {
+  process.stderr.write(`\n${describeError(error)}\n`);
+  process.exitCode = 2;
+}
+
 function onSignal(signal: NodeJS.Signals): void {
   process.once(signal, async () => {
     say('\nStopping');
@@ -160,8 +190,7 @@ onSignal('SIGTERM');
 try {
   process.exitCode = (await main(command.parse().opts<Options>())) ? 0 : 1;
 } catch (error) {
-  process.stderr.write(`\n${describeError(error)}\n`);
-  process.exitCode = 2;
+  fail(error);
 } finally {
-  await stopAll();
+  await stopAll().catch(fail);
 }

@@ -19,7 +19,7 @@ export const NEEDS = {
   split: ['TABLE_NAME'],
   extract: ['TABLE_NAME', 'BUCKET_NAME'],
   load: ['TABLE_NAME', 'BUCKET_NAME', 'DESTINATIONS', 'COPY_ROLE_ARN'],
-  finish: ['TABLE_NAME'],
+  finish: ['TABLE_NAME', 'BUCKET_NAME'],
   release: ['TABLE_NAME'],
 } as const satisfies Record<string, readonly (keyof Environment)[]>;
 

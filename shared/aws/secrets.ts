@@ -7,9 +7,9 @@ const KEPT_MS = 5 * 60_000;
 const kept = new Map<string, { value: string; at: number }>();
 
 /** @throws LoaderError BadConfiguration where there is no such secret, or this role may not read it */
-export async function readSecret(arn: string, now: () => number = Date.now): Promise<string> {
+export async function readSecret(arn: string, { anew = false, now = Date.now } = {}): Promise<string> {
   const known = kept.get(arn);
-  if (known && now() - known.at < KEPT_MS) return known.value;
+  if (!anew && known && now() - known.at < KEPT_MS) return known.value;
   const value = await fetchSecret(arn);
   kept.set(arn, { value, at: now() });
   return value;

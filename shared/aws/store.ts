@@ -163,6 +163,23 @@ export class Store {
     return saved ? seen + 1 : null;
   }
 
+  /**
+   * Changes a state, again and again while somebody else writes in between.
+   * @param change the state as it should be, or null to leave it
+   * @returns the state as it stands now
+   */
+  async changeState(
+    jobId: string,
+    { value, revision }: Revised<TableState>,
+    change: (state: TableState) => TableState | null,
+  ): Promise<TableState> {
+    for (let seen = { value, revision }; ; seen = await this.readState(jobId, value.sourceName)) {
+      const changed = change(seen.value);
+      if (!changed) return seen.value;
+      if ((await this.saveState(jobId, changed, seen.revision)) !== null) return changed;
+    }
+  }
+
   async putSeenRuns(jobId: string, runs: SeenRun[]): Promise<void> {
     await this.#client.send(new PutCommand({ TableName: this.#table, Item: { pk: jobKey(jobId), sk: 'SEEN', runs } }));
   }

@@ -8,6 +8,7 @@ import {
   paginateGetStatementResult,
   RedshiftDataClient,
 } from '@aws-sdk/client-redshift-data';
+import type { LoadError } from '../core/load-advice.ts';
 import { clusterIdentifier, type Destination, isServerless } from '../model/destination.ts';
 import { errors } from '../model/errors.ts';
 
@@ -107,14 +108,16 @@ export class Warehouse {
         });
   }
 
-  /** What a failed statement says, with row and column where COPY refused a value. */
-  async explain(statement: Statement): Promise<string> {
-    if (!/sys_load_error_detail|stl_load_errors/i.test(statement.error)) return statement.error;
+  /** Which value COPY refused; null where that is not why the statement failed. */
+  async loadError(statement: Statement): Promise<LoadError | null> {
+    if (!/sys_load_error_detail|stl_load_errors/i.test(statement.error)) return null;
     const sql =
-      'SELECT TRIM(file_name), line_number, TRIM(column_name), TRIM(column_type), TRIM(error_message) ' +
+      'SELECT TRIM(error_message), TRIM(file_name), line_number, TRIM(column_name), TRIM(column_type), TRIM(column_length) ' +
       `FROM sys_load_error_detail WHERE query_id = ${statement.queryId} ORDER BY start_time DESC LIMIT 1`;
-    for await (const [file, line, column, type, message] of this.query(sql))
-      return `${message} – line ${line}, column ${column} (${type}) of ${file}`;
-    return statement.error;
+    for await (const row of this.query(sql)) {
+      const [message = '', file = '', line = '', column = '', type = '', length = ''] = row.map((value) => value ?? '');
+      return { message, file, line, column, type, length };
+    }
+    return null;
   }
 }

@@ -28,7 +28,7 @@ const access = (table: SourceTable, user: string): string[] => {
   }
   if (table.rowSecurity) {
     checks.push(
-      `row security hides rows from ${user}: ALTER ROLE ${grantee} BYPASSRLS; or give it a policy for all rows`,
+      `row security would hide rows from ${user}, so it is not read: run as an administrator: ALTER ROLE ${grantee} BYPASSRLS;`,
     );
   }
   return checks;

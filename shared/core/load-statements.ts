@@ -24,7 +24,7 @@ export interface Cargo {
   batch: Batch;
   /** What COPY reads: one object, or the manifest of several; null where the batch has no object at all. */
   copyUrl: string | null;
-  /** Names the permanent stage of a full sync that takes several batches: unique to table and pass. */
+  /** Names the permanent stage of a full sync of several batches: the same for every pass, so that none is left behind. */
   stageName: string;
 }
 

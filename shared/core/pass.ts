@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { Batch, Lease, Pass, Snapshot, StagedObject, TableState, Walk, Watermark } from '../model/state.ts';
 import type { Table } from '../model/table.ts';
 import { loadedBelow } from './already-loaded.ts';
@@ -16,9 +17,15 @@ export interface Observation {
   oneSnapshot: boolean;
 }
 
-/** A watermark of another mode or of a table that was made anew says nothing of this one. */
+/** The columns that tell a table's rows apart and say what is new. */
+const keysOf = (table: Table): string[] => [table.updatedKey ?? '', ...table.primaryKey];
+
+/** A watermark by another mode or other keys, or of a table that was made anew, says nothing of this one. */
+const means = ({ mode, oid, keys }: Watermark, table: Table, tableOid: number): boolean =>
+  mode === table.copyMode && oid === tableOid && isDeepStrictEqual(keys, keysOf(table));
+
 export const usableWatermark = (table: Table, state: TableState, oid: number): Watermark | null =>
-  state.watermark && state.watermark.mode === table.copyMode && state.watermark.oid === oid ? state.watermark : null;
+  state.watermark && means(state.watermark, table, oid) ? state.watermark : null;
 
 /**
  * Begins a pass: what will be the watermark is fixed now, by the fence and snapshot that come before the first row is
@@ -30,6 +37,7 @@ export function beginPass(table: Table, state: TableState, observation: Observat
   const next: Watermark = {
     mode: table.copyMode,
     oid,
+    keys: keysOf(table),
     key: previous?.key ?? null,
     fence: decideFence(reading, previous?.fence ?? null, seenRuns, snapshot.xmin),
     snapshot,
@@ -57,9 +65,16 @@ const startOf = (table: Table, previous: Watermark): string | null =>
 
 /** A pass that stopped half-way goes on where its last batch was committed, if it still means the same rows. */
 export const resumable = (table: Table, state: TableState, oid: number): Pass | null =>
-  state.pass && state.pass.batches > 0 && state.pass.next.mode === table.copyMode && state.pass.next.oid === oid
+  state.pass && state.pass.batches > 0 && means(state.pass.next, table, oid) && !mayHoldUnknownRows(state)
     ? state.pass
     : null;
+
+/**
+ * Whether a full sync's stage may hold rows of a load that ended without a result: its stage has no keys to load them
+ * again by, so it has to be filled from the beginning.
+ */
+const mayHoldUnknownRows = ({ pass, lease }: TableState): boolean =>
+  pass?.next.mode === 'FULL_DATA_SYNC' && lease?.load !== undefined;
 
 /** The gaps that may still fill, and the rows below the watermark's snapshot that need no second load. */
 export function reread(table: Table, state: TableState, pass: Pass, now: Snapshot, gapDays: number) {
@@ -85,7 +100,8 @@ export const isFree = (state: TableState, me: string, now: Date): boolean =>
 
 /** Takes the table over; the statements of an owner that died are remembered until they are settled (RULES 14). */
 export function takeLease(state: TableState, lease: Lease): TableState {
-  const orphan = state.lease && state.lease.owner !== lease.owner ? (state.lease.load ?? state.orphan) : state.orphan;
+  // While an orphan is there its heir has submitted nothing: it settles before.
+  const orphan = state.orphan ?? (state.lease?.owner === lease.owner ? undefined : state.lease?.load);
   return { ...state, lease, ...(orphan === undefined ? {} : { orphan }) };
 }
 
@@ -121,10 +137,11 @@ export function afterCommit(state: TableState, now: Date): TableState {
 export function afterFailure(state: TableState, error: string, now: Date): TableState {
   const { lease, batch: _batch, pass, ...rest } = state;
   const at = now.toISOString();
-  const orphan = lease?.load ?? state.orphan;
+  const orphan = state.orphan ?? lease?.load;
+  const goesOn = pass && pass.batches > 0 && !mayHoldUnknownRows(state);
   return {
     ...rest,
-    ...(pass && pass.batches > 0 ? { pass } : {}),
+    ...(goesOn ? { pass } : {}),
     ...(orphan === undefined ? {} : { orphan }),
     run: rest.run && { ...rest.run, finishedAt: at, error },
     behindSince: rest.behindSince ?? at,

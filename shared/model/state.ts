@@ -26,6 +26,8 @@ export interface Watermark {
   mode: CopyMode;
   /** pg_class.oid of the table at the source. */
   oid: number;
+  /** The table's updatedKey ('' where it has none) and primary key: by other columns it would mean other rows. */
+  keys: string[];
   /** The highest key seen, for INSERT_ONLY. */
   key: string | null;
   /** No row with an updatedKey below it can still be committed: ISO with microseconds, UTC. */
@@ -70,6 +72,8 @@ export interface Batch {
   /** The text that stands for NULL in its CSV: random, so that no value can be taken for it. */
   nullMarker: string;
   objects: StagedObject[];
+  /** For a large table, how many objects each call of extract makes: should they never be loaded, they are removed. */
+  calls?: number[];
   /** Where the pass stands once this batch is committed. */
   cursor: (string | null)[] | null;
   /** Whether the pass is complete once this batch is committed. */

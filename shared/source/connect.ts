@@ -1,5 +1,6 @@
 import pg from 'pg';
 import { parse } from 'pg-connection-string';
+import { z } from 'zod';
 import { errors } from '../model/errors.ts';
 import { PIN_SESSION } from '../sql/postgres.ts';
 
@@ -64,10 +65,13 @@ const malformed = () =>
 
 /** sslmode means what it means to psql, unless the string asks for the driver's own meaning. */
 function parsed(url: string): ReturnType<typeof parse> {
+  // Names of certificates' files are the only thing that a well-formed string can get wrong here.
   try {
     return parse(url, { useLibpqCompat: !/[?&](uselibpqcompat=|sslmode=no-verify\b)/.test(url) });
   } catch {
-    throw malformed();
+    throw errors.badConfiguration(
+      "the connection string's TLS options can't be used: sslrootcert, sslcert and sslkey have to name files, and verify-ca needs an sslrootcert",
+    );
   }
 }
 
@@ -87,12 +91,21 @@ function fromUrl(url: string): pg.ClientConfig {
   };
 }
 
+const RdsSecret = z.object({
+  host: z.string(),
+  port: z.coerce.number().int().positive().default(5432),
+  dbname: z.string().optional(),
+  database: z.string().optional(),
+  username: z.string(),
+  password: z.string(),
+});
+
 function fromJson(text: string): pg.ClientConfig {
   try {
-    const { host, port, dbname, database, username, password } = JSON.parse(text) as Record<string, string>;
+    const { host, port, dbname, database, username, password } = RdsSecret.parse(JSON.parse(text));
     // Secrets of this form belong to RDS, which speaks TLS; its own certificates are not in Node's store.
     const ssl = { rejectUnauthorized: false };
-    return { host, port: port ? Number(port) : 5432, database: dbname ?? database, user: username, password, ssl };
+    return { host, port, database: dbname ?? database, user: username, password, ssl };
   } catch {
     throw errors.badConfiguration(
       'the secret is neither a connection string nor JSON with host, username, password, dbname',
@@ -130,4 +143,11 @@ export function sourceError(error: unknown, where: string): Error {
   const advice = ADVICE.find(([pattern]) => pattern.test(code))?.[1](where) ?? (error as Error).message;
   const text = `cannot reach ${where} – ${advice}`;
   return PERMANENT.test(code) ? errors.sourceRefused(text, error) : errors.sourceUnavailable(text, error);
+}
+
+/** Whether the session is over: ended by the server (class 08, 57P0x), or by the network. */
+export function isConnectionLost(error: unknown): boolean {
+  const { code = '', message = '' } = error as { code?: string; message?: string };
+  if (SQLSTATE.test(code)) return /^(08...|57P0[1-5])$/.test(code);
+  return /^(ECONNRESET|EPIPE|ETIMEDOUT)$/.test(code) || /connection (terminated|error)|not queryable/i.test(message);
 }

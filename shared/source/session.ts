@@ -1,5 +1,6 @@
 import type pg from 'pg';
 import type { SourceTable } from '../model/catalog.ts';
+import { errors } from '../model/errors.ts';
 import type { Job } from '../model/job.ts';
 import type { Snapshot } from '../model/state.ts';
 import { readCatalog } from './catalog.ts';
@@ -22,5 +23,16 @@ export async function openSnapshot(client: pg.Client, job: Job, names: string[])
   const snapshot = await readSnapshot(client);
   const only = names.filter((name) => !failures.has(name));
   const catalog = await readCatalog(client, { schema: job.sourceSchema, exclude: [], only });
-  return { snapshot, tables: new Map(catalog.tables.map((table) => [table.name, table])), failures };
+  const tables = new Map(catalog.tables.map((table) => [table.name, table]));
+  for (const name of only)
+    if (!tables.has(name))
+      failures.set(name, errors.tableUnreadable(`${name} is no table: correct its sourceName, or disable it`));
+  return { snapshot, tables, failures };
+}
+
+/** One of the tables. @throws LoaderError TableUnreadable */
+export function tableIn(open: OpenSnapshot, name: string): SourceTable {
+  const found = open.tables.get(name);
+  if (!found) throw open.failures.get(name);
+  return found;
 }

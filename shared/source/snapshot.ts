@@ -1,12 +1,18 @@
 import type pg from 'pg';
-import { errors } from '../model/errors.ts';
+import { errors, LoaderError } from '../model/errors.ts';
 import { lockTable } from '../sql/postgres.ts';
+import { qualified, quoteIdentifier } from '../sql/quote.ts';
+import { isConnectionLost, SQLSTATE, sourceError } from './connect.ts';
 
 /** A table that is being altered holds up nobody else for longer than this. */
 const LOCK_TIMEOUT_MS = 2_000;
 
 /** Rewrites and TRUNCATE aren't MVCC-safe, so tables are locked before the snapshot's first SELECT (RULES 9). */
 export const BEGIN = 'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY';
+
+/** Where the connection is lost this fails, too: what broke it is the error to tell. */
+const rollBack = (client: pg.Client, savepoint: string) =>
+  client.query(`ROLLBACK TO SAVEPOINT ${savepoint}; RELEASE SAVEPOINT ${savepoint}`).catch(() => undefined);
 
 /** Runs something under a savepoint, so that one bad table doesn't spoil the snapshot (RULES 10). */
 export async function underSavepoint<T>(client: pg.Client, timeoutMs: number, work: () => Promise<T>): Promise<T> {
@@ -16,7 +22,7 @@ export async function underSavepoint<T>(client: pg.Client, timeoutMs: number, wo
     await client.query('RELEASE SAVEPOINT one_table');
     return result;
   } catch (error) {
-    await client.query('ROLLBACK TO SAVEPOINT one_table; RELEASE SAVEPOINT one_table');
+    await rollBack(client, 'one_table');
     throw error;
   }
 }
@@ -25,30 +31,44 @@ export async function underSavepoint<T>(client: pg.Client, timeoutMs: number, wo
  * Takes the lock that keeps a table as it is while a snapshot reads it; under a savepoint of its own.
  * @throws LoaderError TableUnreadable: gone, forbidden, or locked by somebody else
  */
-export async function lockForReading(client: pg.Client, table: { schema: string; name: string }): Promise<void> {
+export async function lockForReading(client: pg.Client, table: TableName): Promise<void> {
   const lock = `SAVEPOINT one_lock; SET LOCAL lock_timeout = ${LOCK_TIMEOUT_MS}; ${lockTable(table)}; RELEASE SAVEPOINT one_lock`;
   try {
     await client.query(lock);
   } catch (error) {
-    await client.query('ROLLBACK TO SAVEPOINT one_lock; RELEASE SAVEPOINT one_lock');
-    throw tableError(error, table);
+    await rollBack(client, 'one_lock');
+    throw tableError(error, table, client);
   }
 }
 
-/** A driver's error about one table as ours, with what to do. */
-export function tableError(error: unknown, { schema, name }: { schema: string; name: string }): Error {
-  const { code, message } = error as { code?: string; message: string };
+interface TableName {
+  schema: string;
+  name: string;
+}
+
+/** A driver's error about one table as ours, with what to do; one of the connection itself is SourceUnavailable. */
+export function tableError(error: unknown, { schema, name }: TableName, client: pg.Client): Error {
+  if (error instanceof LoaderError) return error;
+  if (isConnectionLost(error)) return sourceError(error, `${client.host}:${client.port}/${client.database}`);
+  const { code = '', message, routine } = error as { code?: string; message: string; routine?: string };
+  const user = quoteIdentifier(client.user ?? '');
   const table = `${schema}.${name}`;
   switch (code) {
     case '42P01':
     case '3F000':
       return errors.tableUnreadable(
-        `${table} does not exist at the source any more: disable the table, or restore it`,
+        `${table} does not exist at the source: correct its sourceName, restore it, or disable the table`,
         error,
       );
     case '42501':
+      // The message itself is in the server's language.
+      if (routine === 'check_enable_rls')
+        return errors.tableUnreadable(
+          `${table}: row security would hide rows from ${user} – run as an administrator: ALTER ROLE ${user} BYPASSRLS;`,
+          error,
+        );
       return errors.tableUnreadable(
-        `${table}: no right to read it – run as its owner: GRANT SELECT ON "${schema}"."${name}" TO the job's user`,
+        `${table}: ${message} – run as its owner: ${grants({ schema, name }, user)}`,
         error,
       );
     case '55P03':
@@ -62,6 +82,11 @@ export function tableError(error: unknown, { schema, name }: { schema: string; n
         error,
       );
     default:
-      return code ? errors.tableUnreadable(`${table}: ${message} (SQLSTATE ${code})`, error) : (error as Error);
+      return SQLSTATE.test(code)
+        ? errors.tableUnreadable(`${table}: ${message} (SQLSTATE ${code})`, error)
+        : (error as Error);
   }
 }
+
+const grants = ({ schema, name }: TableName, user: string): string =>
+  `GRANT USAGE ON SCHEMA ${quoteIdentifier(schema)} TO ${user}; GRANT SELECT ON ${qualified(schema, name)} TO ${user};`;

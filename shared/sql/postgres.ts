@@ -43,7 +43,7 @@ export interface Skip {
 export const PIN_SESSION = `
   SET DateStyle = 'ISO, MDY'; SET TimeZone = 'UTC'; SET IntervalStyle = 'postgres'; SET extra_float_digits = 1;
   SET bytea_output = 'hex'; SET client_encoding = 'UTF8'; SET xmloption = 'content';
-  SET search_path = pg_catalog; SET default_transaction_read_only = on; SET standard_conforming_strings = on`;
+  SET search_path = pg_catalog; SET row_security = off; SET default_transaction_read_only = on; SET standard_conforming_strings = on`;
 
 const ISO = `'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'`;
 /** A timestamptz as ISO text in UTC with microseconds; the session's zone is pinned to UTC. */
@@ -172,6 +172,14 @@ export function missingIds(source: Source, ranges: Gap[]): string {
     `UNION ALL SELECT r.high + 1) ids) x WHERE id - before > 1 ORDER BY before`
   );
 }
+
+/** One row if a key among the ranges' rows ends in a blank, else none. */
+export const keyEndingInBlank = (source: Source, key: SourceColumn, ranges: Range[], scope: Scope): string => {
+  const parts = ranges.map(
+    (range) => `SELECT t.${quoteIdentifier(key.name)}::text AS key ${rowsOf(source, range, scope)}`,
+  );
+  return `SELECT 1 FROM (${parts.join(' UNION ALL ')}) s WHERE key LIKE '% ' LIMIT 1`;
+};
 
 /** The highest id: {max: bigint text | null}. */
 export const highestId = (source: Source): string =>
