@@ -89,7 +89,6 @@ async function main(options: Options): Promise<boolean> {
   process.stdout.write(renderReport(report, terminal));
   if (options.report) writeFileSync(options.report, `${JSON.stringify(report, null, 2)}\n`);
   if (control) {
-    say(`  Warehouse  ${session.warehouse}`);
     say(`  AWS        ${session.endpoint}`);
     say(`  Run again  curl -X POST ${control.url}/run`);
     say('\n  Ctrl-C stops.');
@@ -177,16 +176,20 @@ function fail(error: unknown): void {
   process.exitCode = 2;
 }
 
-function onSignal(signal: NodeJS.Signals): void {
-  process.once(signal, async () => {
+/** Ends things in order; whoever can't wait presses Ctrl-C again. */
+function onSignal(signal: 'SIGINT' | 'SIGTERM', code: number): void {
+  let stopping = false;
+  process.on(signal, async () => {
+    if (stopping) process.exit(code);
+    stopping = true;
     say('\nStopping');
-    await stopAll().catch((error) => console.error(describeError(error)));
-    process.exit(signal === 'SIGINT' ? 130 : 143);
+    await stopAll().catch((error) => process.stderr.write(`${describeError(error)}\n`));
+    process.exit(code);
   });
 }
 
-onSignal('SIGINT');
-onSignal('SIGTERM');
+onSignal('SIGINT', 130);
+onSignal('SIGTERM', 143);
 try {
   process.exitCode = (await main(command.parse().opts<Options>())) ? 0 : 1;
 } catch (error) {
