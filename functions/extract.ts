@@ -5,6 +5,7 @@ import { connectBySecret } from '../shared/aws/source.ts';
 import { chunkKey, Stage } from '../shared/aws/stage.ts';
 import { Store } from '../shared/aws/store.ts';
 import { checkTable } from '../shared/core/check-table.ts';
+import { renewLease } from '../shared/core/pass.ts';
 import { errors } from '../shared/model/errors.ts';
 import type { StagedObject } from '../shared/model/state.ts';
 import { refuseBlankKeys } from '../shared/source/blank-keys.ts';
@@ -13,7 +14,7 @@ import { readingOf } from '../shared/source/reading.ts';
 import { openSnapshot, tableIn } from '../shared/source/session.ts';
 import { tableError } from '../shared/source/snapshot.ts';
 import { copyOut, type Range, rowsOf } from '../shared/sql/postgres.ts';
-import { handle } from './edge.ts';
+import { type Edge, handle } from './edge.ts';
 
 const Key = z.array(z.string().nullable()).nullable();
 const RangeSchema: z.ZodType<Range> = z.discriminatedUnion('kind', [
@@ -45,14 +46,21 @@ export interface ExtractPorts {
  * @returns one object a range
  * @throws LoaderError SourceUnavailable, TableUnreadable, KeyEndsInBlank, LeaseLost
  */
-export async function extract(event: ExtractEvent, { store, stage, connect }: ExtractPorts): Promise<StagedObject[]> {
-  const { job, tables, broken, states } = await store.readJob(event.jobId);
+export async function extract(
+  event: ExtractEvent,
+  { store, stage, connect }: ExtractPorts,
+  edge: Edge,
+): Promise<StagedObject[]> {
+  const { job, tables, broken, states } = await store.readJob(event.jobId, [event.table]);
   const table = tables.find((one) => one.sourceName === event.table);
   if (broken.has(event.table)) throw broken.get(event.table);
-  const state = states.get(event.table)?.value;
-  if (!table || state?.lease?.owner !== event.owner || !state.pass || !state.batch)
+  const seen = states.get(event.table);
+  const state = seen?.value;
+  if (!table || !seen || state?.lease?.owner !== event.owner || !state.pass || !state.batch)
     throw errors.leaseLost(`${event.table} is somebody else's now: the next run goes on with it`);
   const { pass, batch } = state;
+  // The chunks of one batch may take longer than a lease lasts.
+  await store.changeState(event.jobId, seen, (one) => renewLease(one, event.owner, edge.now()));
 
   const client = await connect(job.secretArn);
   try {
@@ -76,7 +84,8 @@ export async function extract(event: ExtractEvent, { store, stage, connect }: Ex
   }
 }
 
-export const handler = handle(ExtractEvent, (event) => {
+export const handler = handle(ExtractEvent, (event, edge) => {
   const { TABLE_NAME, BUCKET_NAME } = environmentOf('extract');
-  return extract(event, { store: new Store(TABLE_NAME), stage: new Stage(BUCKET_NAME), connect: connectBySecret });
+  const ports = { store: new Store(TABLE_NAME), stage: new Stage(BUCKET_NAME), connect: connectBySecret };
+  return extract(event, ports, edge);
 });

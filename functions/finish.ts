@@ -46,23 +46,10 @@ export async function finish(event: FinishEvent, { store, stage }: FinishPorts, 
   const entries = await Promise.all(
     own
       .filter(({ value }) => event.part !== 'job' || value.lease === undefined || value.lease.owner === event.owner)
-      .map(async ({ value, revision }): Promise<[string, RunTable]> => {
-        const held = value.lease?.owner === event.owner;
-        // A large table whose first step failed was never leased.
-        const broken = held || (event.part !== 'job' && error !== null && value.lease === undefined);
-        if (!broken) return [value.sourceName, entryOf(value, event.runId, error)];
-        const run =
-          value.run?.runId === event.runId
-            ? value.run
-            : { runId: event.runId, rows: 0, bytes: 0, startedAt: event.startedAt };
-        const ended = afterFailure(
-          { ...value, run },
-          error ?? 'LeaseLost: the load ended without a result',
-          edge.now(),
-        );
-        await store.saveState(event.jobId, ended, revision);
-        await stage.remove(stagedKeys(event.jobId, event.runId, value));
-        return [value.sourceName, entryOf(ended, event.runId, error)];
+      .map(async (seen): Promise<[string, RunTable]> => {
+        const ended = await store.changeState(event.jobId, seen, (state) => brokenOff(event, state, error, edge.now()));
+        if (ended !== seen.value) await stage.remove(stagedKeys(event.jobId, event.runId, seen.value));
+        return [ended.sourceName, entryOf(ended, event.runId, error)];
       }),
   );
   // A large table's error is told with the table, not as the whole run's.
@@ -71,6 +58,17 @@ export async function finish(event: FinishEvent, { store, stage }: FinishPorts, 
   const failed = Object.entries(run.tables).flatMap(([name, { error: why }]) => (why ? [`${name}: ${why}`] : []));
   const reason = [...(whole ? [whole] : []), ...failed].join('\n');
   return { status: reason ? 'failed' : 'succeeded', reason };
+}
+
+/** The state of a table whose work was not done; null where it was, or where it is somebody else's. */
+function brokenOff(event: FinishEvent, state: TableState, error: string | null, now: Date): TableState | null {
+  const held = state.lease?.owner === event.owner;
+  // A large table whose first step failed was never leased.
+  const neverBegan = event.part !== 'job' && error !== null && state.lease === undefined;
+  if (!held && !neverBegan) return null;
+  const { runId, startedAt } = event;
+  const run = state.run?.runId === runId ? state.run : { runId, rows: 0, bytes: 0, startedAt };
+  return afterFailure({ ...state, run }, error ?? 'LeaseLost: the load ended without a result', now);
 }
 
 function entryOf(state: TableState, runId: string, error: string | null): RunTable {

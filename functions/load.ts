@@ -7,7 +7,7 @@ import { type Revised, Store } from '../shared/aws/store.ts';
 import { type Statement, Warehouse } from '../shared/aws/warehouse.ts';
 import { describeLoadError } from '../shared/core/load-advice.ts';
 import { type Cargo, loadStatements } from '../shared/core/load-statements.ts';
-import { afterCommit, afterFailure, leaseFor } from '../shared/core/pass.ts';
+import { afterCommit, afterFailure, leaseFor, renewLease } from '../shared/core/pass.ts';
 import type { Destination } from '../shared/model/destination.ts';
 import { describeError, errors } from '../shared/model/errors.ts';
 import type { Job } from '../shared/model/job.ts';
@@ -19,8 +19,6 @@ import { type Edge, handle } from './edge.ts';
 const RESERVE_MS = 45_000;
 /** Redshift's own transient failures are tried again this often, each under a token of its own. */
 const MAX_ATTEMPTS = 4;
-/** A lease is renewed when less than this remains of it. */
-const RENEW_BELOW_SECONDS = 10 * 60;
 
 const StagedObjectSchema: z.ZodType<StagedObject> = z.object({ key: z.string(), rows: z.int(), bytes: z.int() });
 
@@ -67,7 +65,7 @@ interface Loading {
  * batch may be done again.
  */
 export async function load(event: LoadEvent, ports: LoadPorts, edge: Edge): Promise<Loaded> {
-  const { job, tables, states } = await ports.store.readJob(event.jobId);
+  const { job, tables, states } = await ports.store.readJob(event.jobId, event.tables);
   const { destination, warehouse } = ports.open(job.destination);
   const mine = event.tables.flatMap((name): Loading[] => {
     const table = tables.find((one) => one.sourceName === name);
@@ -148,8 +146,9 @@ class Loader {
       await this.#warehouse.settle(value.orphan);
       const { orphan: _settled, ...rest } = value;
       await this.#save(loading, rest);
-    } else if ((value.lease?.until ?? 0) - this.#edge.now().getTime() / 1000 < RENEW_BELOW_SECONDS)
-      await this.#save(loading, { ...value, lease: leaseFor(this.#event.owner, this.#edge.now(), value.lease?.load) });
+    }
+    const renewed = renewLease(loading.state.value, this.#event.owner, this.#edge.now());
+    if (renewed) await this.#save(loading, renewed);
   }
 
   /** Submits and follows until the statement ends or this call's time does; transient failures get a new token. */

@@ -7,7 +7,7 @@ import { connectBySecret } from '../shared/aws/source.ts';
 import { objectKey, Stage } from '../shared/aws/stage.ts';
 import { type JobData, type Revised, Store } from '../shared/aws/store.ts';
 import { checkTable, hasUniqueKey } from '../shared/core/check-table.ts';
-import { rememberRun } from '../shared/core/fence.ts';
+import { remember } from '../shared/core/fence.ts';
 import { watchGaps } from '../shared/core/gaps.ts';
 import { limitsOf } from '../shared/core/limits.ts';
 import { loadSize } from '../shared/core/load-statements.ts';
@@ -125,7 +125,7 @@ class Round {
   }
 
   async look(tables: Table[]): Promise<void> {
-    const { job, seenRuns } = this.#data;
+    const { job, checkpoints } = this.#data;
     const client = await this.#ports.connect(job.secretArn);
     try {
       const reading = await readFence(client);
@@ -137,15 +137,15 @@ class Round {
       for (const [name, error] of open.failures) this.#failures.set(name, error);
       if (reading.blind) {
         this.blind = reading.blind;
-        const run = { time: reading.clock, xmax: open.snapshot.xmax };
-        await this.#ports.store.putSeenRuns(job.jobId, rememberRun(seenRuns, run, open.snapshot.xmin));
+        const kept = remember(checkpoints, reading.checkpoint, open.snapshot.xmin);
+        await this.#ports.store.putCheckpoints(job.jobId, kept);
       }
       const deadline = this.#edge.now().getTime() + BUDGET_MS;
       for (const table of tables) {
         const name = table.sourceName;
         if (open.failures.has(name)) continue;
         try {
-          await this.#lookAt(client, table, open, { reading, snapshot: open.snapshot, seenRuns }, deadline);
+          await this.#lookAt(client, table, open, { reading, snapshot: open.snapshot, checkpoints }, deadline);
         } catch (cause) {
           const error = tableError(cause, { schema: job.sourceSchema, name }, client);
           // The connection is gone, for the tables that follow, too: the whole look is taken again.
@@ -166,7 +166,7 @@ class Round {
     client: pg.Client,
     table: Table,
     open: OpenSnapshot,
-    observed: Pick<Observation, 'reading' | 'snapshot' | 'seenRuns'>,
+    observed: Pick<Observation, 'reading' | 'snapshot' | 'checkpoints'>,
     deadline: number,
   ): Promise<void> {
     const { job, states } = this.#data;

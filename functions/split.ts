@@ -49,7 +49,7 @@ const NOTHING = { extracts: [], concurrency: 1 };
  */
 export async function split(event: SplitEvent, ports: SplitPorts, edge: Edge): Promise<Split> {
   const { store } = ports;
-  const { job, tables, broken, states, seenRuns } = await store.readJob(event.jobId);
+  const { job, tables, broken, states, checkpoints } = await store.readJob(event.jobId, [event.table]);
   const table = tables.find((one) => one.sourceName === event.table);
   if (!table)
     throw broken.get(event.table) ?? errors.badConfiguration(`${event.table}: the job has no such table any more`);
@@ -63,11 +63,11 @@ export async function split(event: SplitEvent, ports: SplitPorts, edge: Edge): P
     const found = tableIn(open, event.table);
     checkTable(table, found);
     const unique = hasUniqueKey(table, found);
-    const observed = { reading, snapshot: open.snapshot, seenRuns, oid: found.oid, unique, oneSnapshot: false };
+    const observed = { reading, snapshot: open.snapshot, checkpoints, oid: found.oid, unique, oneSnapshot: false };
     const pass = resumable(table, seen.value, found.oid) ?? beginPass(table, seen.value, observed);
     const rows = readingOf(job, table, found, seen.value, pass, open.snapshot);
     const limits = limitsOf(job, table);
-    const batch = await cut(client, table, pass, rows, limits).catch((error) => {
+    const batch = await cut(client, table, pass, rows, limits, job.maxSourceConnections).catch((error) => {
       throw tableError(error, { schema: job.sourceSchema, name: event.table }, client);
     });
     const next = await accountFor(client, table, { ...pass, walk: batch.walk }, rows, batch.cursor, reading, edge);
@@ -91,6 +91,7 @@ async function cut(
   pass: Pass,
   { source, scope, ranges }: Reading,
   limits: { rowLimit: number; chunkSize: number },
+  concurrency: number,
 ): Promise<Cut> {
   if (source.keys.length === 0)
     return { walk: 'whole', extracts: [{ index: 0, ranges: [{ kind: 'all' }] }], cursor: null, last: true };
@@ -108,10 +109,15 @@ async function cut(
     pass.batches === 0 ? ranges.filter((range) => range.kind === 'gaps' || range.kind === 'unstamped') : [];
   const cursor = keys.at(-1) ?? pass.cursor;
   const all = [...chunks, ...others];
-  const together = table.copyMode === 'FULL_DATA_SYNC';
-  const extracts =
-    together && all.length > 0 ? [{ index: 0, ranges: all }] : all.map((range, index) => ({ index, ranges: [range] }));
-  return { walk: pass.walk, extracts, cursor, last };
+  const calls = table.copyMode === 'FULL_DATA_SYNC' ? 1 : concurrency;
+  return { walk: pass.walk, extracts: shareOut(all, calls), cursor, last };
+}
+
+/** As many calls as may run at once, neighbours together: each call costs a connection and a look at the catalog. */
+function shareOut(ranges: Range[], calls: number): Split['extracts'] {
+  const share = Math.ceil(ranges.length / calls);
+  const starts = ranges.map((_, i) => i).filter((i) => i % share === 0);
+  return starts.map((start, index) => ({ index, ranges: ranges.slice(start, start + share) }));
 }
 
 /** For INSERT_ONLY: the ids that this snapshot, which comes before the chunks', does not show. */

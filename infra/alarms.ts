@@ -1,4 +1,4 @@
-import { Duration } from 'aws-cdk-lib';
+import { Duration, Stack } from 'aws-cdk-lib';
 import {
   Alarm,
   ComparisonOperator,
@@ -8,6 +8,7 @@ import {
   TreatMissingData,
 } from 'aws-cdk-lib/aws-cloudwatch';
 import { SnsAction } from 'aws-cdk-lib/aws-cloudwatch-actions';
+import { ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import type { IFunction } from 'aws-cdk-lib/aws-lambda';
 import { Topic } from 'aws-cdk-lib/aws-sns';
 import { EmailSubscription } from 'aws-cdk-lib/aws-sns-subscriptions';
@@ -22,14 +23,16 @@ const own = (metricName: string, statistic: string): Metric =>
   new Metric({
     namespace: 'RedshiftLoader',
     metricName,
-    dimensionsMap: { service: 'plan' },
+    // What functions/edge.ts writes its metrics under.
+    dimensionsMap: { service: 'redshift-loader' },
     statistic,
     period: PERIOD,
   });
 
+/** What does not run has no figures, and a sum with a term that has none has none itself: hence FILL. */
 const sum = (metrics: IMetric[], label: string): MathExpression =>
   new MathExpression({
-    expression: metrics.map((_, i) => `m${i}`).join(' + '),
+    expression: metrics.map((_, i) => `FILL(m${i}, 0)`).join(' + '),
     usingMetrics: Object.fromEntries(metrics.map((metric, i) => [`m${i}`, metric])),
     label,
     period: PERIOD,
@@ -47,6 +50,12 @@ export class Alarms extends Construct {
   constructor(scope: Construct, id: string, { machines, functions }: Watched, email: string | undefined) {
     super(scope, id);
     this.topic = new Topic(this, 'Topic', { displayName: 'Redshift Loader', enforceSSL: true });
+    // A topic's own policy replaces the default one, by which alarms of the account may publish.
+    this.topic.grantPublish(
+      new ServicePrincipal('cloudwatch.amazonaws.com', {
+        conditions: { StringEquals: { 'aws:SourceAccount': Stack.of(this).account } },
+      }),
+    );
     if (email) this.topic.addSubscription(new EmailSubscription(email));
 
     const failed = machines.flatMap((machine) => [

@@ -7,6 +7,7 @@ import {
   InterfaceVpcEndpointAwsService,
   type ISecurityGroup,
   type IVpc,
+  Port,
   SecurityGroup,
   Subnet,
   type SubnetSelection,
@@ -174,7 +175,7 @@ export class Functions extends Construct {
         role.addToPolicy(
           new PolicyStatement({
             actions: ['redshift:GetClusterCredentialsWithIAM'],
-            resources: [one.arn.replace(/:(cluster|namespace):/, ':dbname:').concat(`/${one.database}`)],
+            resources: [one.arn.replace(':cluster:', ':dbname:').concat(`/${one.database}`)],
           }),
         );
     }
@@ -212,13 +213,23 @@ export class Functions extends Construct {
     const subnets = source.subnetIds.map((id, i) => Subnet.fromSubnetId(this, `SourceSubnet${i}`, id));
     const group = SecurityGroup.fromSecurityGroupId(this, 'SourceSecurityGroup', source.securityGroupId);
     if (source.routeTableIds.length > 0) this.#gateways(vpc, source.routeTableIds);
-    if (source.secretsManagerEndpoint)
+    if (source.secretsManagerEndpoint) {
+      // A group of its own: the functions' group need not let itself in.
+      const reached = new SecurityGroup(this, 'SecretsManagerGroup', {
+        vpc,
+        description: 'Lets the functions of Redshift Loader reach Secrets Manager',
+        allowAllOutbound: false,
+      });
+      reached.addIngressRule(group, Port.HTTPS);
       new InterfaceVpcEndpoint(this, 'SecretsManager', {
         vpc,
         service: InterfaceVpcEndpointAwsService.SECRETS_MANAGER,
         subnets: { subnets },
-        securityGroups: [group],
+        securityGroups: [reached],
+        // By default the endpoint lets the whole VPC in, whose range only CloudFormation knows.
+        open: false,
       });
+    }
     return { vpc, vpcSubnets: { subnets }, securityGroups: [group], allowPublicSubnet: true };
   }
 

@@ -1,3 +1,4 @@
+import { Duration } from 'aws-cdk-lib';
 import {
   Choice,
   Condition,
@@ -72,6 +73,25 @@ export class LoadJob extends Construct {
       },
     });
 
+    const startLoadTable = StepFunctionsStartExecution.jsonata(this, 'Start load-table', {
+      stateMachine: loadTable,
+      associateWithParent: false,
+      name: jsonata("$runId & '-' & $string($states.input.index)"),
+      input: TaskInput.fromObject({
+        jobId: jsonata('$jobId'),
+        runId: jsonata('$runId'),
+        startedAt: jsonata('$startedAt'),
+        table: jsonata('$states.input.table'),
+        owner: jsonata("$runId & '/' & $states.input.table"),
+      }),
+    });
+    // Starting the same name with the same input again is the same execution, so an answer that got lost does no harm.
+    startLoadTable.addRetry({
+      errors: ['States.TaskFailed'],
+      interval: Duration.seconds(1),
+      maxAttempts: 3,
+      backoffRate: 3,
+    });
     const eachLarge = EachOf.jsonata(this, 'Each large table', {
       items: ProvideItems.jsonata(jsonata('$plan.large')),
       itemSelector: {
@@ -79,20 +99,7 @@ export class LoadJob extends Construct {
         table: jsonata('$states.context.Map.Item.Value'),
       },
       maxConcurrency: 10,
-    }).itemProcessor(
-      StepFunctionsStartExecution.jsonata(this, 'Start load-table', {
-        stateMachine: loadTable,
-        associateWithParent: false,
-        name: jsonata("$runId & '-' & $string($states.input.index)"),
-        input: TaskInput.fromObject({
-          jobId: jsonata('$jobId'),
-          runId: jsonata('$runId'),
-          startedAt: jsonata('$startedAt'),
-          table: jsonata('$states.input.table'),
-          owner: jsonata("$runId & '/' & $states.input.table"),
-        }),
-      }),
-    );
+    }).itemProcessor(startLoadTable);
 
     const eachLoad = EachOf.jsonata(this, 'Each load', {
       items: ProvideItems.jsonata(jsonata('$plan.loads')),

@@ -1,6 +1,6 @@
 /**
  * Names that are fixed, because something refers to them before they exist: a machine that starts itself, or a person's
- * GRANT to the database user that Redshift makes of a role. One installation an account and region.
+ * GRANT to the database user that Redshift makes of a role. One installation an account: names of roles know no region.
  */
 export const NAMES = {
   setupJob: 'redshift-loader-setup-job',

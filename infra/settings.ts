@@ -4,6 +4,9 @@ import { Destination } from '../shared/model/destination.ts';
 const id = (prefix: string) =>
   z.string().regex(new RegExp(`^${prefix}-[0-9a-f]+$`), `is no id like ${prefix}-0123456789abcdef0`);
 
+/** Lambda allows 4 KB of environment; the other variables need some of it. */
+const ENVIRONMENT_BYTES = 3_500;
+
 /** What differs between installations: cdk.json's context `settings`, or `-c settings='{…}'`. */
 const Settings = z.strictObject({
   /** Where the source databases can be reached; absent: from the public internet. */
@@ -22,7 +25,11 @@ const Settings = z.strictObject({
   destinations: z
     .array(Destination)
     .default([])
-    .refine((all) => new Set(all.map((one) => one.name)).size === all.length, 'have two of one name'),
+    .refine((all) => new Set(all.map((one) => one.name)).size === all.length, 'have two of one name')
+    .refine(
+      (all) => Buffer.byteLength(JSON.stringify(all)) <= ENVIRONMENT_BYTES,
+      `are more than fit a function's environment (${ENVIRONMENT_BYTES} bytes of JSON): take some out`,
+    ),
   /** Who is told when something needs a person. */
   alarmEmail: z.email().optional(),
   /** How long functions' logs are kept. */

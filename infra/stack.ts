@@ -39,7 +39,10 @@ export class RedshiftLoader extends Stack {
 
     new CfnScheduleGroup(this, 'Schedules', { name: NAMES.scheduleGroup });
     const scheduler = new Role(this, 'SchedulerRole', {
-      assumedBy: new ServicePrincipal('scheduler.amazonaws.com'),
+      // Else another account's schedule could have Scheduler use this role (its guide: "Confused deputy prevention").
+      assumedBy: new ServicePrincipal('scheduler.amazonaws.com', {
+        conditions: { StringEquals: { 'aws:SourceAccount': this.account } },
+      }),
       description: 'Lets schedules start runs',
     });
     loadJob.machine.grantStartExecution(scheduler);
@@ -69,7 +72,8 @@ export class RedshiftLoader extends Stack {
     const attach = isServerless(destination)
       ? `aws redshift-serverless update-namespace --namespace-name NAMESPACE --iam-roles ${copyRoleArn} EVERY_ROLE_IT_HAS_NOW`
       : `aws redshift modify-cluster-iam-roles --cluster-identifier ${clusterIdentifier(destination)} --add-iam-roles ${copyRoleArn}`;
-    this.#output(`Attach${title}`, `Lets COPY into ${name} read the stage (give the complete list of roles)`, attach);
+    const complete = isServerless(destination) ? ' (give the complete list of roles)' : '';
+    this.#output(`Attach${title}`, `Lets COPY into ${name} read the stage${complete}`, attach);
     if (destination.secretArn) return;
     const user = `"IAMR:${NAMES.warehouseRole}"`;
     this.#output(

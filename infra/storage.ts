@@ -39,7 +39,14 @@ export class Storage extends Construct {
 
   /** Progress is written by conditional puts and updates; nothing is ever scanned or deleted. */
   grantProgress(grantee: IGrantable): void {
-    this.table.grant(grantee, 'dynamodb:Query', 'dynamodb:GetItem', 'dynamodb:PutItem', 'dynamodb:UpdateItem');
+    this.table.grant(
+      grantee,
+      'dynamodb:Query',
+      'dynamodb:GetItem',
+      'dynamodb:BatchGetItem',
+      'dynamodb:PutItem',
+      'dynamodb:UpdateItem',
+    );
   }
 
   grantStaging(grantee: IGrantable): void {

@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import {
@@ -23,6 +24,8 @@ import { REGION } from './identity.ts';
 import { DESTINATION } from './installation.ts';
 
 const POLL_MS = 100;
+/** As many readers at once as this machine has cores for; a process each would only wait for its turn. */
+const LOCAL = { destination: DESTINATION.name, maxSourceConnections: Math.min(8, Math.max(2, availableParallelism())) };
 
 /** What a person would do with the AWS CLI: the operator's hands on an installation. */
 export class Operator {
@@ -46,7 +49,7 @@ export class Operator {
       ({ job: found }) => found,
       () => null,
     );
-    const parsed = Job.safeParse({ ...known, jobId, secretArn, destination: DESTINATION.name, ...more });
+    const parsed = Job.safeParse({ ...LOCAL, ...known, jobId, secretArn, ...more });
     if (!parsed.success) throw errors.badConfiguration(`job ${jobId}: ${problemsOf(parsed.error)}`);
     await this.store.putJob(parsed.data);
     return parsed.data;

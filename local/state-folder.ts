@@ -1,5 +1,5 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { errors } from '../shared/model/errors.ts';
 import { identityOf } from './processes.ts';
 
@@ -37,7 +37,7 @@ function open(dir: string, source: string, fresh: boolean): StateFolder {
     throw errors.badConfiguration(
       `${dir} holds files that are not Redshift Loader's: name another folder with --state`,
     );
-  mkdirSync(dir, { recursive: true });
+  make(dir);
   const release = lock(dir);
   try {
     if (fresh) for (const name of readdirSync(dir)) if (name !== LOCK) rmSync(join(dir, name), { recursive: true });
@@ -65,6 +65,13 @@ function ownerIn(text: string): string | null {
   } catch {
     return null;
   }
+}
+
+/** Step by step: Node's own recursion never ends where the system answers ENOENT to mkdir, as under /proc. */
+function make(dir: string): void {
+  if (existsSync(dir)) return;
+  make(dirname(dir));
+  mkdirSync(dir);
 }
 
 /** A lock whose process has ended is anybody's. */

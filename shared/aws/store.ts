@@ -1,5 +1,6 @@
 import { ConditionalCheckFailedException, DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import {
+  BatchGetCommand,
   DynamoDBDocumentClient,
   GetCommand,
   PutCommand,
@@ -7,7 +8,7 @@ import {
   QueryCommand,
   UpdateCommand,
 } from '@aws-sdk/lib-dynamodb';
-import type { SeenRun } from '../core/fence.ts';
+import type { Checkpoint } from '../core/fence.ts';
 import { errors } from '../model/errors.ts';
 import { Job } from '../model/job.ts';
 import { problemsOf } from '../model/problems.ts';
@@ -28,13 +29,13 @@ export interface JobData {
   /** Table items that a person edited into nonsense, by their names, with what is wrong: the others go on. */
   broken: Map<string, Error>;
   states: Map<string, Revised<TableState>>;
-  /** Earlier runs, kept only where the fence is blind. */
-  seenRuns: SeenRun[];
+  /** Checkpoints that earlier runs saw, kept only where the fence is blind. */
+  checkpoints: Checkpoint[];
 }
 
 /**
  * The one DynamoDB table. A job's partition `JOB#<jobId>` holds its items by kind: JOB, TABLE#<name> (what people
- * decide), STATE#<name> (what the loader knows), SEEN. Runs have the partition `RUNS#<jobId>`, so that reading a job
+ * decide), STATE#<name> (what the loader knows), CHECKPOINTS. Runs have the partition `RUNS#<jobId>`, so that reading a job
  * never reads its history.
  */
 export class Store {
@@ -46,9 +47,12 @@ export class Store {
     this.#client = DynamoDBDocumentClient.from(client, { marshallOptions: { removeUndefinedValues: true } });
   }
 
-  /** @throws LoaderError BadConfiguration where there is no such job, or a person edited it into nonsense */
-  async readJob(jobId: string): Promise<JobData> {
-    const items = await this.#items(jobId);
+  /**
+   * @param only the tables to read, at most 40; all of them where absent
+   * @throws LoaderError BadConfiguration where there is no such job, or a person edited it into nonsense
+   */
+  async readJob(jobId: string, only?: string[]): Promise<JobData> {
+    const items = only ? await this.#named(jobId, only) : await this.#items(jobId);
     const jobItem = items.get('JOB');
     if (!jobItem) throw errors.badConfiguration(`there is no job ${JSON.stringify(jobId)}: create it first`);
     const job = Job.safeParse(jobItem);
@@ -69,7 +73,7 @@ export class Store {
       tables,
       broken,
       states: statesIn(items),
-      seenRuns: (items.get('SEEN')?.runs as SeenRun[] | undefined) ?? [],
+      checkpoints: (items.get('CHECKPOINTS')?.checkpoints as Checkpoint[] | undefined) ?? [],
     };
   }
 
@@ -91,6 +95,22 @@ export class Store {
       },
     );
     for await (const page of pages) for (const item of page.Items ?? []) items.set(String(item.sk), item);
+    return items;
+  }
+
+  /** A few tables' items and the job's own: a function that works on one table doesn't pay for reading all. */
+  async #named(jobId: string, tables: string[]): Promise<Map<string, Record<string, unknown>>> {
+    const kinds = tables.flatMap((name) => [`${TABLE}${name}`, `${STATE}${name}`]);
+    let keys: Record<string, unknown>[] = ['JOB', 'CHECKPOINTS', ...kinds].map((sk) => ({ pk: jobKey(jobId), sk }));
+    const items = new Map<string, Record<string, unknown>>();
+    // An answer over 16 MB, or a throttled one, leaves keys for the next call.
+    while (keys.length > 0) {
+      const { Responses, UnprocessedKeys } = await this.#client.send(
+        new BatchGetCommand({ RequestItems: { [this.#table]: { Keys: keys, ConsistentRead: true } } }),
+      );
+      for (const item of Responses?.[this.#table] ?? []) items.set(String(item.sk), item);
+      keys = UnprocessedKeys?.[this.#table]?.Keys ?? [];
+    }
     return items;
   }
 
@@ -180,8 +200,10 @@ export class Store {
     }
   }
 
-  async putSeenRuns(jobId: string, runs: SeenRun[]): Promise<void> {
-    await this.#client.send(new PutCommand({ TableName: this.#table, Item: { pk: jobKey(jobId), sk: 'SEEN', runs } }));
+  async putCheckpoints(jobId: string, checkpoints: Checkpoint[]): Promise<void> {
+    await this.#client.send(
+      new PutCommand({ TableName: this.#table, Item: { pk: jobKey(jobId), sk: 'CHECKPOINTS', checkpoints } }),
+    );
   }
 
   async putRun(jobId: string, run: Run): Promise<void> {
@@ -222,31 +244,10 @@ export class Store {
         ConditionExpression: 'attribute_not_exists(pk)',
       }),
     );
-    const names = Object.keys(tables);
-    const sets = names.map((_, i) => `tables.#t${i} = :t${i}`);
-    if (error) sets.push('#error = :error');
-    const { Attributes } = await this.#client.send(
-      new UpdateCommand({
-        TableName: this.#table,
-        Key: key,
-        UpdateExpression: `${sets.length > 0 ? `SET ${sets.join(', ')} ` : ''}ADD parts :part`,
-        ...(sets.length > 0
-          ? {
-              ExpressionAttributeNames: {
-                ...Object.fromEntries(names.map((name, i) => [`#t${i}`, name])),
-                ...(error ? { '#error': 'error' } : {}),
-              },
-            }
-          : {}),
-        ExpressionAttributeValues: {
-          ':part': new Set([part]),
-          ...Object.fromEntries(names.map((name, i) => [`:t${i}`, tables[name]])),
-          ...(error ? { ':error': error } : {}),
-        },
-        ReturnValues: 'ALL_NEW',
-      }),
-    );
-    const run = Attributes as Run & { parts: Set<string> };
+    const all = Object.keys(tables);
+    const last = all.splice(Math.max(0, all.length - TABLES_AT_ONCE));
+    for (; all.length > 0; ) await this.#addToRun(key, tables, all.splice(0, TABLES_AT_ONCE));
+    const run = await this.#addToRun(key, tables, last, { part, error });
     if (!run.expected.every((one) => run.parts.has(one))) return run;
     const failed = run.error !== undefined || Object.values(run.tables).some((one) => one.error !== undefined);
     const ended = {
@@ -256,6 +257,40 @@ export class Store {
     };
     await this.#client.send(new PutCommand({ TableName: this.#table, Item: ended }));
     return ended;
+  }
+
+  /** Adds some tables to a run's item, and with the last of them the part that has ended. */
+  async #addToRun(
+    key: { pk: string; sk: string },
+    tables: Run['tables'],
+    names: string[],
+    ended?: { part: string; error: string | null },
+  ): Promise<Run & { parts: Set<string> }> {
+    const sets = names.map((_, i) => `tables.#t${i} = :t${i}`);
+    const error = ended?.error;
+    if (error) sets.push('#error = :error');
+    const { Attributes } = await this.#client.send(
+      new UpdateCommand({
+        TableName: this.#table,
+        Key: key,
+        UpdateExpression: `${sets.length > 0 ? `SET ${sets.join(', ')} ` : ''}${ended ? 'ADD parts :part' : ''}`,
+        ...(sets.length > 0
+          ? {
+              ExpressionAttributeNames: {
+                ...Object.fromEntries(names.map((name, i) => [`#t${i}`, name])),
+                ...(error ? { '#error': 'error' } : {}),
+              },
+            }
+          : {}),
+        ExpressionAttributeValues: {
+          ...(ended ? { ':part': new Set([ended.part]) } : {}),
+          ...Object.fromEntries(names.map((name, i) => [`:t${i}`, tables[name]])),
+          ...(error ? { ':error': error } : {}),
+        },
+        ReturnValues: 'ALL_NEW',
+      }),
+    );
+    return Attributes as Run & { parts: Set<string> };
   }
 
   /** A job's newest runs, newest first. */
@@ -284,6 +319,9 @@ export class Store {
     }
   }
 }
+
+/** DynamoDB allows 4 KB of update expression and 300 operators in it (its quotas). */
+const TABLES_AT_ONCE = 100;
 
 const jobKey = (jobId: string): string => `JOB#${jobId}`;
 const TABLE = 'TABLE#';

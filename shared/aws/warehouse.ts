@@ -4,9 +4,10 @@ import {
   DescribeStatementCommand,
   type DescribeStatementCommandOutput,
   ExecuteStatementCommand,
-  ListStatementsCommand,
   paginateGetStatementResult,
+  paginateListStatements,
   RedshiftDataClient,
+  ValidationException,
 } from '@aws-sdk/client-redshift-data';
 import type { LoadError } from '../core/load-advice.ts';
 import { clusterIdentifier, type Destination, isServerless } from '../model/destination.ts';
@@ -80,14 +81,22 @@ export class Warehouse {
 
   /** Ends what an owner that died may have left running, so that two loads of one table never overlap (RULES 14). */
   async settle(namePrefix: string): Promise<void> {
-    const { Statements } = await this.#client.send(
-      new ListStatementsCommand({ StatementName: namePrefix, Status: 'ALL' }),
-    );
-    for (const { Id, Status } of Statements ?? []) {
-      if (!Id || Status === 'FINISHED' || Status === 'FAILED' || Status === 'ABORTED') continue;
-      await this.#client.send(new CancelStatementCommand({ Id }));
-      let statement = await this.follow(Id);
-      while (statement.status === 'running') statement = await this.follow(Id);
+    const pages = paginateListStatements({ client: this.#client }, { StatementName: namePrefix, Status: 'ALL' });
+    for await (const { Statements = [] } of pages)
+      for (const { Id, Status } of Statements) {
+        if (!Id || Status === 'FINISHED' || Status === 'FAILED' || Status === 'ABORTED') continue;
+        await this.#cancel(Id);
+        let statement = await this.follow(Id);
+        while (statement.status === 'running') statement = await this.follow(Id);
+      }
+  }
+
+  async #cancel(id: string): Promise<void> {
+    try {
+      await this.#client.send(new CancelStatementCommand({ Id: id }));
+    } catch (error) {
+      // It ended in the meantime: "Could not cancel a query that is already in FINISHED state".
+      if (!(error instanceof ValidationException)) throw error;
     }
   }
 

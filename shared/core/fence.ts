@@ -8,40 +8,48 @@ export interface FenceReading {
   prepared: number;
   /** Why open transactions can't be seen; null where they can. */
   blind: string | null;
+  /** The source's last checkpoint: what a blind fence goes by. */
+  checkpoint: Checkpoint;
 }
 
-/** An earlier run, as the blind fence needs it: no transaction that was open at `time` is still open once xmin reaches xmax. */
-export interface SeenRun {
+/**
+ * A moment for the blind fence: every transaction id that was given out by `time` is below `nextXid`, so all have ended
+ * once a snapshot's xmin has reached that. A snapshot's own xmax would not do: it lies above the last id that has *ended*,
+ * and a transaction that runs may have a higher one.
+ */
+export interface Checkpoint {
   time: string;
-  xmax: string;
+  nextXid: string;
 }
 
 /** Below every timestamp: a pass from here reads the whole index, and skips what is already loaded. */
 export const BEGINNING = '0001-01-01T00:00:00.000000Z';
 
-/** Runs kept for the blind fence: at one a minute, three hours; older ones only matter while a transaction is that old. */
-const KEPT_RUNS = 180;
+/** Kept for the blind fence: at one in 5 minutes, 15 hours; older ones only matter while a transaction is that old. */
+const KEPT_CHECKPOINTS = 180;
 
 const later = (a: string, b: string): string => (a > b ? a : b);
 
 /**
  * The fence of a pass that starts now: the time below which no transaction still open can commit a row.
  * A prepared transaction makes it stand still (RULES 3); where others' transactions can't be seen it is the time of the
- * newest earlier run all of whose transactions have ended (RULES 4; `scanBack` is subtracted whenever a pass reads).
+ * newest checkpoint all of whose transactions have ended (RULES 4; `scanBack` is subtracted whenever a pass reads).
  */
-export function decideFence(reading: FenceReading, previous: string | null, seen: SeenRun[], xmin: string): string {
+export function decideFence(reading: FenceReading, previous: string | null, seen: Checkpoint[], xmin: string): string {
   if (reading.prepared > 0) return previous ?? BEGINNING;
   if (reading.blind === null) return reading.fence;
-  const ended = seen.filter((run) => BigInt(run.xmax) <= BigInt(xmin)).map((run) => run.time);
+  const ended = [...seen, reading.checkpoint].filter((one) => hasEnded(one, xmin)).map(({ time }) => time);
   return ended.reduce(later, previous ?? BEGINNING);
 }
 
-/** The runs worth remembering after this one: the newest whose transactions have ended, and all since. */
-export function rememberRun(seen: SeenRun[], run: SeenRun, xmin: string): SeenRun[] {
-  const all = [...seen, run];
-  const ended = all.filter((one) => BigInt(one.xmax) <= BigInt(xmin)).length;
+const hasEnded = ({ nextXid }: Checkpoint, xmin: string): boolean => BigInt(nextXid) <= BigInt(xmin);
+
+/** The checkpoints worth remembering after this one: the newest whose transactions have ended, and all since. */
+export function remember(seen: Checkpoint[], checkpoint: Checkpoint, xmin: string): Checkpoint[] {
+  const all = seen.at(-1)?.time === checkpoint.time ? seen : [...seen, checkpoint];
+  const ended = all.filter((one) => hasEnded(one, xmin)).length;
   const needed = all.slice(Math.max(0, ended - 1));
-  if (needed.length <= KEPT_RUNS) return needed;
+  if (needed.length <= KEPT_CHECKPOINTS) return needed;
   // Thinning keeps the ends: a lower time is always safe, only less tight.
   return needed.filter((_, i) => i === 0 || i === needed.length - 1 || i % 2 === 1);
 }

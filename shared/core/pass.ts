@@ -2,14 +2,14 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Batch, Lease, Pass, Snapshot, StagedObject, TableState, Walk, Watermark } from '../model/state.ts';
 import type { Table } from '../model/table.ts';
 import { loadedBelow } from './already-loaded.ts';
-import { decideFence, type FenceReading, type SeenRun } from './fence.ts';
+import { type Checkpoint, decideFence, type FenceReading } from './fence.ts';
 import { stillOpen } from './gaps.ts';
 
 /** What a pass is begun from: the fence is read before the snapshot is taken (RULES 1). */
 export interface Observation {
   reading: FenceReading;
   snapshot: Snapshot;
-  seenRuns: SeenRun[];
+  checkpoints: Checkpoint[];
   oid: number;
   /** Whether the source enforces that the table's key is unique. */
   unique: boolean;
@@ -32,14 +32,14 @@ export const usableWatermark = (table: Table, state: TableState, oid: number): W
  * read, and is stored only when the whole pass is committed (RULES 7).
  */
 export function beginPass(table: Table, state: TableState, observation: Observation): Pass {
-  const { reading, snapshot, seenRuns, oid, unique, oneSnapshot } = observation;
+  const { reading, snapshot, checkpoints, oid, unique, oneSnapshot } = observation;
   const previous = usableWatermark(table, state, oid);
   const next: Watermark = {
     mode: table.copyMode,
     oid,
     keys: keysOf(table),
     key: previous?.key ?? null,
-    fence: decideFence(reading, previous?.fence ?? null, seenRuns, snapshot.xmin),
+    fence: decideFence(reading, previous?.fence ?? null, checkpoints, snapshot.xmin),
     snapshot,
   };
   const walk = walkOf(table, previous);
@@ -93,6 +93,16 @@ export const leaseFor = (owner: string, now: Date, load?: string): Lease => ({
   until: Math.floor(now.getTime() / 1000) + LEASE_SECONDS,
   ...(load === undefined ? {} : { load }),
 });
+
+/** A lease is renewed when less than this remains of it: no step works for longer. */
+const RENEW_BELOW_SECONDS = 15 * 60;
+
+/** The state with its owner's lease renewed; null where enough remains of it, or it is somebody else's. */
+export function renewLease(state: TableState, owner: string, now: Date): TableState | null {
+  const { lease } = state;
+  if (lease?.owner !== owner || lease.until - now.getTime() / 1000 >= RENEW_BELOW_SECONDS) return null;
+  return { ...state, lease: leaseFor(owner, now, lease.load) };
+}
 
 /** Whether `me` may work on the table now. */
 export const isFree = (state: TableState, me: string, now: Date): boolean =>

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 
 const WORKGROUP = /^arn:[\w-]+:redshift-serverless:[a-z0-9-]+:\d{12}:workgroup\/[\w-]+$/;
-const CLUSTER = /^arn:[\w-]+:redshift:[a-z0-9-]+:\d{12}:(cluster|namespace):[\w-]+$/;
+const CLUSTER = /^arn:[\w-]+:redshift:[a-z0-9-]+:\d{12}:cluster:[\w-]+$/;
 
 /** A Redshift database that the deployment may load: named by ARN, so that policies can be exact. */
 export const Destination = z

@@ -1,5 +1,5 @@
 import type pg from 'pg';
-import type { FenceReading } from '../core/fence.ts';
+import type { Checkpoint, FenceReading } from '../core/fence.ts';
 import type { Snapshot } from '../model/state.ts';
 import { isoTime } from '../sql/postgres.ts';
 import { APPLICATION_NAME } from './connect.ts';
@@ -36,7 +36,13 @@ export async function readFence(client: pg.Client): Promise<FenceReading> {
     `SELECT pg_has_role(current_user, 'pg_read_all_stats', 'USAGE') AS granted, pg_is_in_recovery() AS standby,
             EXISTS (SELECT 1 FROM pg_stat_subscription WHERE pid IS NOT NULL) AS subscriber, quote_ident(current_user) AS user`,
   );
-  return { fence: open.fence, clock: open.clock, prepared, blind: whyBlind({ ...sight, hidden: open.hidden }) };
+  const checkpoint = await one<Checkpoint>(
+    `SELECT ${isoTime(`checkpoint_time - ${SKEW}`)} AS time,
+            (split_part(next_xid, ':', 1)::numeric * 4294967296 + split_part(next_xid, ':', 2)::numeric)::text AS "nextXid"
+       FROM pg_control_checkpoint()`,
+  );
+  const blind = whyBlind({ ...sight, hidden: open.hidden });
+  return { fence: open.fence, clock: open.clock, prepared, blind, checkpoint };
 }
 
 function whyBlind(sight: {

@@ -70,12 +70,16 @@ function between(source: Source, after: Key | null, upTo: Key | null): string[] 
   return [...bound('>', after), ...bound('<=', upTo)];
 }
 
-/** The lower end of a walk over the updated key, `seconds` below a fence, in the column's own type. */
+/**
+ * The lower end of a walk over the updated key, `seconds` below a fence, in the column's own type. A local clock that is
+ * put back within the next hour will show times below the fence's: the walk starts an hour earlier then (RULES 5).
+ */
 export function sinceFence(source: Source, fence: string, seconds: number): string {
   const moment = `greatest(${quoteLiteral(fence)}::timestamptz - interval '${seconds} s', '0001-01-01 00:00:00+00')`;
-  return source.updatedKey?.type.name === 'timestamp'
-    ? `(${moment}) AT TIME ZONE ${quoteLiteral(source.timezone)}`
-    : moment;
+  if (source.updatedKey?.type.name !== 'timestamp') return moment;
+  const local = (time: string) => `(${time}) AT TIME ZONE ${quoteLiteral(source.timezone)}`;
+  if (source.timezone === 'UTC') return local(moment);
+  return `least(${local(moment)}, ${local(`${moment} + interval '1 h'`)} - interval '1 h')`;
 }
 
 /**

@@ -36,6 +36,8 @@ export interface TestJob {
 export interface Bench {
   job(sql: string, options?: Partial<Job> & { url?: (url: string) => string }): Promise<TestJob>;
   installation: Installation;
+  /** The installation's folder. */
+  state: string;
   operator: Operator;
   source: Postgres;
 }
@@ -45,7 +47,7 @@ export function bench(options: Omit<Partial<InstallationOptions>, 'state'> = {},
   const dir = mkdtempSync(join(tmpdir(), 'redshift-loader-job-'));
   const clients: pg.Client[] = [];
   let made = 0;
-  const parts = {} as Bench;
+  const parts = { state: join(dir, 'state') } as Bench;
 
   before(async () => {
     parts.source = await startPostgres({
@@ -53,7 +55,7 @@ export function bench(options: Omit<Partial<InstallationOptions>, 'state'> = {},
       name: 'source',
       settings: { max_prepared_transactions: '10', ...settings },
     });
-    parts.installation = await startInstallation({ state: join(dir, 'state'), schemas: SCHEMAS, ...options });
+    parts.installation = await startInstallation({ state: parts.state, schemas: SCHEMAS, ...options });
     parts.operator = new Operator(parts.installation.cloud);
   });
   after(async () => {

@@ -1,0 +1,72 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { checkTable, hasUniqueKey } from '../../shared/core/check-table.ts';
+import { limitsOf } from '../../shared/core/limits.ts';
+import type { SourceTable } from '../../shared/model/catalog.ts';
+import { Job } from '../../shared/model/job.ts';
+import type { Table } from '../../shared/model/table.ts';
+import { events, orders } from './samples.ts';
+
+const source: SourceTable = {
+  schema: 'public',
+  name: 'Orders',
+  kind: 'table',
+  oid: 1,
+  columns: orders.columns.map((column) => ({
+    name: column.source,
+    type: column.sourceType,
+    nullable: column.source === 'note',
+  })),
+  primaryKey: ['Id'],
+  uniqueKeys: [],
+  indexedColumns: ['Id'],
+  sequences: [],
+  stats: null,
+  estimatedRows: 1,
+  readable: true,
+};
+const refused = (table: Table, message: RegExp, found = source, name = 'BadConfiguration') =>
+  assert.throws(() => checkTable(table, found), { name, message });
+
+test('tables whose keys carry their mode pass', () => {
+  checkTable(orders, source);
+  checkTable(events, source);
+  checkTable({ ...orders, copyMode: 'FULL_DATA_SYNC', primaryKey: [], updatedKey: null }, source);
+});
+
+test("a table is refused by name where its keys can't carry its mode, with what to do", () => {
+  refused({ ...orders, primaryKey: [] }, /^Orders: has no primary key.*name one, or choose FULL_DATA_SYNC$/);
+  refused({ ...orders, primaryKey: ['note'] }, /^Orders: the key column "note" may be NULL/);
+  refused({ ...orders, primaryKey: ['gone'] }, /"gone" does not exist/);
+  refused({ ...orders, updatedKey: null }, /needs an updatedKey/);
+  refused({ ...orders, updatedKey: 'note' }, /"note" is text, not a timestamp/);
+  refused({ ...events, primaryKey: ['updated_at'] }, /needs a single integer key/);
+  refused({ ...events, primaryKey: ['Id', 'updated_at'] }, /needs a single integer key/);
+});
+
+test('columns that came, went or changed at the source are named', () => {
+  const [id, note, updated] = source.columns;
+  if (!id || !note || !updated) assert.fail();
+  const differs = (columns: SourceTable['columns'], message: RegExp) =>
+    refused(orders, message, { ...source, columns }, 'ColumnsDiffer');
+  differs([...source.columns, { ...note, name: 'new' }], /^Orders: the source has "new", which the warehouse lacks/);
+  differs([id, updated], /no longer has "note"/);
+  differs([id, { ...note, type: { ...note.type, declared: 'integer' } }, updated], /"note" was text and is integer/);
+});
+
+test('a key is unique where an index of the source covers no more than its columns', () => {
+  const keyed = (primaryKey: string[]) =>
+    hasUniqueKey({ ...orders, primaryKey }, { ...source, uniqueKeys: [['a', 'b']] });
+  assert.deepEqual([['Id'], ['Id', 'note'], ['note'], ['a'], ['b', 'a']].map(keyed), [true, true, false, false, true]);
+  assert.equal(hasUniqueKey({ ...orders, primaryKey: [] }, { ...source, primaryKey: [] }), false);
+});
+
+test("a table's own limits come before its job's, and the two have to go together", () => {
+  const job = Job.parse({ jobId: 'j', secretArn: 'arn:x', destination: 'd', rowLimit: 1_000, chunkSize: 100 });
+  assert.deepEqual(limitsOf(job, orders), { rowLimit: 1_000, chunkSize: 100 });
+  assert.deepEqual(limitsOf(job, { ...orders, chunkSize: 500 }), { rowLimit: 1_000, chunkSize: 500 });
+  assert.throws(() => limitsOf(job, { ...orders, rowLimit: 50 }), {
+    name: 'BadConfiguration',
+    message: /^Orders: .*rowLimit/,
+  });
+});

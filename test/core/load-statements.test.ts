@@ -1,0 +1,145 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { translate } from '../../local/redshift/dialect.ts';
+import { type Cargo, loadStatements } from '../../shared/core/load-statements.ts';
+import type { Batch, Pass } from '../../shared/model/state.ts';
+import type { Table } from '../../shared/model/table.ts';
+import { addColumn, columnsIn, createTable } from '../../shared/sql/redshift.ts';
+import { events, orders, passOf, prices } from './samples.ts';
+
+const ROLE = 'arn:aws:iam::000000000000:role/copy';
+const object = (rows: number) => ({ key: `k${rows}`, rows, bytes: 1 });
+const cargo = (table: Table, pass: Partial<Pass> = {}, batch: Partial<Batch> = {}): Cargo => ({
+  table,
+  pass: passOf(table, pass),
+  batch: { nullMarker: '~n~', objects: [object(3)], cursor: null, last: true, ...batch },
+  copyUrl: 's3://bucket/key',
+  stageName: 'loader_1',
+});
+
+/** Every statement passes the strict dialect on its way. */
+const sqlOf = (...cargos: Cargo[]): string[] => {
+  const sqls = loadStatements(cargos, { schema: 'public', copyRoleArn: ROLE });
+  for (const sql of sqls) translate(sql);
+  return sqls;
+};
+const copy = (into: string, manifest = '') =>
+  `COPY ${into} ("id", "note", "updated_at") FROM 's3://bucket/key' IAM_ROLE '${ROLE}' FORMAT AS CSV NULL AS '~n~' ` +
+  `ZSTD${manifest} TIMEFORMAT 'auto' ROUNDEC COMPUPDATE OFF STATUPDATE OFF`;
+const guard = (from: string, rows: number) =>
+  `SELECT 1 / CASE WHEN (SELECT COUNT(*) FROM ${from}) = ${rows} THEN 1 ELSE 0 END`;
+const TEMP = 'CREATE TEMP TABLE stage_0 (LIKE "public"."orders")';
+const MERGED = (stage: string) =>
+  `MERGE INTO "public"."orders" USING ${stage} ON "orders"."id" = ${stage}."id" ` +
+  `WHEN MATCHED THEN UPDATE SET "note" = ${stage}."note", "updated_at" = ${stage}."updated_at" ` +
+  `WHEN NOT MATCHED THEN INSERT ("id", "note", "updated_at") VALUES (${stage}."id", ${stage}."note", ${stage}."updated_at")`;
+
+test('updates are counted in a stage, then merged', () => {
+  assert.deepEqual(sqlOf(cargo(orders)), [TEMP, copy('stage_0'), guard('stage_0', 3), MERGED('stage_0')]);
+});
+
+test('where a key may come twice the newest of its rows is merged', () => {
+  assert.deepEqual(sqlOf(cargo(orders, { distinct: false })), [
+    TEMP,
+    copy('stage_0'),
+    guard('stage_0', 3),
+    'CREATE TEMP TABLE newest_0 AS SELECT "id", "note", "updated_at" FROM (SELECT "id", "note", "updated_at", ' +
+      'ROW_NUMBER() OVER (PARTITION BY "id" ORDER BY "updated_at" DESC NULLS LAST) AS nth FROM stage_0) AS numbered WHERE nth = 1',
+    MERGED('newest_0'),
+  ]);
+});
+
+test('rows that are only inserted are never appended blindly', () => {
+  assert.deepEqual(sqlOf(cargo(events)), [
+    TEMP,
+    copy('stage_0'),
+    guard('stage_0', 3),
+    'INSERT INTO "public"."orders" ("id", "note", "updated_at") SELECT "id", "note", "updated_at" FROM ' +
+      '(SELECT "id", "note", "updated_at", ROW_NUMBER() OVER (PARTITION BY "id" ORDER BY "id") AS nth FROM stage_0) AS s ' +
+      'WHERE nth = 1 AND NOT EXISTS (SELECT 1 FROM "public"."orders" AS t WHERE t."id" = s."id")',
+  ]);
+});
+
+const SWAP = (stage: string) => [
+  'DELETE FROM "public"."orders"',
+  `INSERT INTO "public"."orders" ("id", "note", "updated_at") SELECT "id", "note", "updated_at" FROM ${stage}`,
+];
+
+test('a full sync counts its stage before it deletes, in one transaction that TRUNCATE would end', () => {
+  assert.deepEqual(sqlOf(cargo(prices)), [TEMP, copy('stage_0'), guard('stage_0', 3), ...SWAP('stage_0')]);
+});
+
+test('a full sync of several batches fills one stage, and swaps and drops it with the last', () => {
+  const stage = '"public"."loader_1"';
+  assert.deepEqual(sqlOf(cargo(prices, {}, { last: false })), [
+    `DROP TABLE IF EXISTS ${stage}`,
+    `CREATE TABLE ${stage} (LIKE "public"."orders")`,
+    copy(stage),
+    guard(stage, 3),
+  ]);
+  assert.deepEqual(sqlOf(cargo(prices, { batches: 1, staged: 7 }, { last: false })), [copy(stage), guard(stage, 10)]);
+  assert.deepEqual(sqlOf(cargo(prices, { batches: 2, staged: 10 })), [
+    copy(stage),
+    guard(stage, 13),
+    ...SWAP(stage),
+    `DROP TABLE IF EXISTS ${stage}`,
+  ]);
+});
+
+test("a table's first pass copies straight into it, and replaces what a batch done before had brought", () => {
+  const target = '"public"."orders"';
+  assert.deepEqual(sqlOf(cargo(orders, { fresh: true })), [`DELETE FROM ${target}`, copy(target), guard(target, 3)]);
+  const beyond = `${target} WHERE "id" > 500`;
+  assert.deepEqual(sqlOf(cargo(events, { fresh: true, batches: 2, cursor: ['500'] })), [
+    `DELETE FROM ${beyond}`,
+    copy(target),
+    guard(beyond, 3),
+  ]);
+});
+
+test('a first pass by a text key goes through a stage from its second batch on: text sorts differently there', () => {
+  const byNote = { ...orders, primaryKey: ['note'] };
+  const sqls = sqlOf(cargo(byNote, { fresh: true, batches: 1, cursor: ['z'] }));
+  assert.deepEqual(sqls.slice(0, 1), [TEMP]);
+  assert.match(sqls.at(-1) ?? '', /^MERGE INTO/);
+});
+
+test('several objects are copied by their manifest, none by no COPY at all', () => {
+  assert.equal(sqlOf(cargo(orders, {}, { objects: [object(3), object(4)] }))[1], copy('stage_0', ' MANIFEST'));
+  const empty = sqlOf({ ...cargo(prices, {}, { objects: [] }), copyUrl: null });
+  assert.deepEqual(empty, [TEMP, guard('stage_0', 0), ...SWAP('stage_0')]);
+});
+
+test('tables that travel together are all staged and counted before the first is touched', () => {
+  const other = { ...events, destinationName: 'events' };
+  const sqls = sqlOf(cargo(orders), cargo(other));
+  assert.deepEqual(
+    sqls.map((sql) => sql.replace(/^(\w+( TEMP)?).*/s, '$1')),
+    ['CREATE TEMP', 'COPY', 'CREATE TEMP', 'COPY', 'SELECT', 'MERGE', 'INSERT'],
+  );
+  assert.match(sqls[4] ?? '', /FROM stage_0\) = 3 AND \(SELECT COUNT\(\*\) FROM stage_1\) = 3 THEN/);
+});
+
+test('a key of several columns is matched by all, and a table that is all key updates itself', () => {
+  const composite = { ...orders, primaryKey: ['Id', 'note'] };
+  assert.match(
+    sqlOf(cargo(composite))[3] ?? '',
+    /ON "orders"\."id" = stage_0\."id" AND "orders"\."note" = stage_0\."note" WHEN/,
+  );
+  const allKey = { ...orders, primaryKey: ['Id', 'note', 'updated_at'] };
+  assert.match(sqlOf(cargo(allKey))[3] ?? '', /UPDATE SET "id" = stage_0\."id", "note"/);
+});
+
+test('tables are made with their key NOT NULL alone, declared nowhere else, sorted by what is read', () => {
+  const sqls = [
+    createTable('public', orders),
+    addColumn('public', orders, orders.columns[1] ?? assert.fail()),
+    columnsIn('public'),
+  ];
+  for (const sql of sqls) translate(sql);
+  assert.deepEqual(sqls.slice(0, 2), [
+    'CREATE TABLE IF NOT EXISTS "public"."orders" ("id" BIGINT NOT NULL, "note" VARCHAR(65535), "updated_at" TIMESTAMPTZ) ' +
+      'DISTSTYLE AUTO SORTKEY ("updated_at")',
+    'ALTER TABLE "public"."orders" ADD COLUMN "note" VARCHAR(65535)',
+  ]);
+});

@@ -1,0 +1,176 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import {
+  afterCommit,
+  afterFailure,
+  beginPass,
+  isFree,
+  leaseFor,
+  type Observation,
+  renewLease,
+  reread,
+  resumable,
+  takeLease,
+} from '../../shared/core/pass.ts';
+import type { Batch, TableState } from '../../shared/model/state.ts';
+import { events, keysOf, orders, passOf, prices, reading, snapshot, stateOf, watermark } from './samples.ts';
+
+const NOW = new Date('2026-11-22T10:00:00Z');
+const observed: Observation = { reading, snapshot, checkpoints: [], oid: 1, unique: true, oneSnapshot: true };
+const batch: Batch = { nullMarker: '~', objects: [{ key: 'a', rows: 5, bytes: 50 }], cursor: ['5'], last: false };
+const run = { runId: 'r', rows: 1, bytes: 10, startedAt: '2026-11-22T09:59:00.000Z' };
+const known = (change: Partial<TableState> = {}) => stateOf(orders, { watermark: watermark(orders), ...change });
+
+test('a first pass reads everything by its key, and from the second on what is new by the updated key', () => {
+  const first = beginPass(orders, stateOf(orders), observed);
+  assert.deepEqual([first.walk, first.from, first.fresh], ['key', null, true]);
+  const second = beginPass(orders, known(), observed);
+  assert.deepEqual([second.walk, second.from, second.fresh], ['updated', watermark(orders).fence, false]);
+  const onward = beginPass(events, stateOf(events, { watermark: watermark(events, { key: '7' }) }), observed);
+  assert.deepEqual([onward.walk, onward.from, onward.next.key], ['key', '7', '7']);
+  assert.equal(beginPass(prices, stateOf(prices, { watermark: watermark(prices) }), observed).walk, 'whole');
+});
+
+test('what will be the watermark is fixed when the pass begins, by the fence before its snapshot', () => {
+  const { next } = beginPass(orders, known(), observed);
+  assert.deepEqual(next, {
+    mode: 'INSERT_AND_UPDATE',
+    oid: 1,
+    keys: keysOf(orders),
+    key: null,
+    fence: reading.fence,
+    snapshot,
+  });
+});
+
+test('a watermark of another mode, of other keys or of a table made anew starts the table over', () => {
+  const over = (state: TableState, table = orders, oid = 1) => {
+    const pass = beginPass(table, state, { ...observed, oid });
+    assert.deepEqual([pass.walk, pass.from], ['key', null]);
+    assert.deepEqual(reread(table, state, pass, snapshot, 7), { gaps: [], skip: null });
+  };
+  over(known({ watermark: watermark(prices) }));
+  over(known(), orders, 2);
+  over(known(), { ...orders, updatedKey: 'created_at' });
+  over(known(), { ...orders, primaryKey: ['Id', 'note'] });
+});
+
+test('a key can come twice where the source does not keep it unique, or where rows move along a walk of many snapshots', () => {
+  const distinct = (change: Partial<Observation>, state = known()) =>
+    beginPass(orders, state, { ...observed, ...change }).distinct;
+  assert.equal(distinct({}), true);
+  assert.equal(distinct({ unique: false }), false);
+  assert.equal(distinct({ oneSnapshot: false }), false);
+  assert.equal(distinct({ oneSnapshot: false }, stateOf(orders)), true, 'ranges of the key itself are disjoint');
+});
+
+test('a pass goes on where its last batch was committed, unless it means other rows now', () => {
+  const pass = passOf(orders, { batches: 2, cursor: ['9'] });
+  const state = stateOf(orders, { pass });
+  assert.equal(resumable(orders, state, 1), pass);
+  assert.equal(resumable(orders, stateOf(orders, { pass: { ...pass, batches: 0 } }), 1), null, 'nothing is committed');
+  assert.equal(resumable(orders, state, 2), null, 'another table of the same name');
+  assert.equal(resumable({ ...orders, copyMode: 'FULL_DATA_SYNC' }, state, 1), null);
+  assert.equal(resumable({ ...orders, primaryKey: ['Id', 'note'] }, state, 1), null, 'the cursor has other columns');
+});
+
+test('a full sync begins anew when its stage may hold rows of a load that nobody saw the end of', () => {
+  const pass = passOf(prices, { batches: 2, staged: 10 });
+  const lease = leaseFor('dead', NOW, 'load/dead/');
+  assert.equal(resumable(prices, stateOf(prices, { pass, lease }), 1), null);
+  assert.equal(afterFailure(stateOf(prices, { pass, lease }), 'why', NOW).pass, undefined);
+  const waiting = stateOf(prices, { pass, lease: leaseFor('dead', NOW) });
+  assert.equal(afterFailure(waiting, 'why', NOW).pass, pass, 'nothing was submitted: it goes on');
+});
+
+test('a table is free for its owner, and for others when its lease is gone or over', () => {
+  const lease = leaseFor('me', NOW);
+  const later = (minutes: number) => new Date(NOW.getTime() + minutes * 60_000);
+  assert.equal(isFree(stateOf(orders), 'you', NOW), true);
+  assert.equal(isFree(stateOf(orders, { lease }), 'me', NOW), true);
+  assert.equal(isFree(stateOf(orders, { lease }), 'you', later(19.9)), false);
+  assert.equal(isFree(stateOf(orders, { lease }), 'you', later(20)), true);
+});
+
+test('a lease is renewed by its owner alone, and only when little of it remains', () => {
+  const state = stateOf(orders, { lease: leaseFor('me', NOW, 'load/1/') });
+  const later = (minutes: number) => new Date(NOW.getTime() + minutes * 60_000);
+  assert.equal(renewLease(state, 'me', later(5)), null);
+  assert.deepEqual(renewLease(state, 'me', later(6))?.lease, leaseFor('me', later(6), 'load/1/'));
+  assert.equal(renewLease(state, 'you', later(6)), null);
+  assert.equal(renewLease(stateOf(orders), 'me', NOW), null);
+});
+
+test('whoever takes a table over inherits the statements that its last owner may have left running', () => {
+  const mine = leaseFor('me', NOW, 'load/me/');
+  const abandoned = stateOf(orders, { lease: leaseFor('dead', NOW, 'load/dead/') });
+  assert.equal(takeLease(abandoned, mine).orphan, 'load/dead/');
+  assert.equal(takeLease(stateOf(orders, { lease: leaseFor('me', NOW, 'load/me/') }), mine).orphan, undefined);
+  assert.equal(takeLease(stateOf(orders, { lease: leaseFor('dead', NOW) }), mine).orphan, undefined);
+});
+
+test('an orphan is not forgotten when its heir dies before settling it', () => {
+  const heir = takeLease(
+    stateOf(orders, { lease: leaseFor('dead', NOW, 'load/dead/') }),
+    leaseFor('heir', NOW, 'load/heir/'),
+  );
+  assert.equal(takeLease(heir, leaseFor('me', NOW, 'load/me/')).orphan, 'load/dead/');
+  assert.equal(afterFailure(heir, 'died', NOW).orphan, 'load/dead/');
+});
+
+test('a committed batch moves the cursor, and only the last one the watermark', () => {
+  const state = known({
+    pass: passOf(orders),
+    batch,
+    lease: leaseFor('me', NOW, 'load/1/'),
+    run,
+    orphan: 'o',
+    lastError: 'e',
+  });
+  const moved = afterCommit(state, NOW);
+  assert.deepEqual(moved.watermark, state.watermark);
+  assert.deepEqual(moved.pass, { ...passOf(orders), cursor: ['5'], batches: 1, staged: 5 });
+  assert.deepEqual(moved.lease, leaseFor('me', NOW), 'renewed, and its statement has ended');
+  assert.deepEqual([moved.batch, moved.orphan, moved.run], [undefined, undefined, { ...run, rows: 6, bytes: 60 }]);
+
+  const next = watermark(orders, { fence: reading.fence });
+  const ended = afterCommit({ ...state, pass: passOf(orders, { next }), batch: { ...batch, last: true } }, NOW);
+  assert.deepEqual(ended, {
+    sourceName: 'Orders',
+    watermark: next,
+    completedAt: NOW.toISOString(),
+    run: { ...run, rows: 6, bytes: 60, finishedAt: NOW.toISOString() },
+  });
+});
+
+test('a full sync remembers how many rows it brought, over all its batches', () => {
+  const state = stateOf(prices, { pass: passOf(prices, { batches: 2, staged: 10 }), batch: { ...batch, last: true } });
+  assert.equal(afterCommit(state, NOW).watermark?.rows, 15);
+});
+
+test('a failure leaves the watermark and the last committed batch where they were, and gives the table back', () => {
+  const pass = passOf(orders, { batches: 1, cursor: ['5'] });
+  const state = known({ pass, batch, lease: leaseFor('me', NOW, 'load/1/'), run });
+  assert.deepEqual(afterFailure(state, 'why', NOW), {
+    sourceName: 'Orders',
+    watermark: watermark(orders),
+    pass,
+    orphan: 'load/1/',
+    run: { ...run, finishedAt: NOW.toISOString(), error: 'why' },
+    behindSince: NOW.toISOString(),
+    lastError: 'why',
+  });
+  assert.equal(
+    afterFailure({ ...state, pass: passOf(orders) }, 'why', NOW).pass,
+    undefined,
+    'no batch: it begins anew',
+  );
+});
+
+test("gaps are probed until their days are over, and rows of the watermark's snapshot are skipped", () => {
+  const young = { from: '5', to: '6', seen: '2026-11-20T00:00:00.000Z' };
+  const old = { from: '1', to: '2', seen: '2026-11-01T00:00:00.000Z' };
+  const state = stateOf(events, { watermark: watermark(events, { key: '9', gaps: [old, young] }) });
+  const pass = beginPass(events, state, observed);
+  assert.deepEqual(reread(events, state, pass, snapshot, 7), { gaps: [young], skip: { below: 60n, now: snapshot } });
+});

@@ -1,0 +1,294 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { bench, type TestJob } from './harness.ts';
+import { batchAnswered, Executions, Interruptions } from './interruptions.ts';
+
+const during = new Interruptions();
+const server = bench(during.options);
+const executions = new Executions(server);
+
+const SHOP = `
+  CREATE TABLE orders (id bigserial PRIMARY KEY, note text, updated_at timestamptz NOT NULL DEFAULT now());
+  CREATE INDEX ON orders (updated_at);
+  CREATE TABLE events (id bigserial PRIMARY KEY, body text);
+  CREATE TABLE countries (code text PRIMARY KEY, name text);
+  INSERT INTO orders (note) SELECT 'note ' || n FROM generate_series(1, 300) n;
+  INSERT INTO events (body) SELECT 'event ' || n FROM generate_series(1, 200) n;
+  INSERT INTO countries VALUES ('DE', 'Deutschland'), ('FR', 'France'), ('JP', '日本');
+  ANALYZE;`;
+const CHANGES = `
+  UPDATE orders SET note = 'changed', updated_at = now() WHERE id <= 20;
+  INSERT INTO orders (note) SELECT 'new ' || n FROM generate_series(1, 30) n;
+  INSERT INTO events (body) SELECT 'new ' || n FROM generate_series(1, 30) n;
+  UPDATE countries SET name = 'Germany' WHERE code = 'DE'`;
+const SMALL = { rowLimit: 10_000, chunkSize: 5_000 };
+
+const loaded = async (sql = SHOP, options = {}): Promise<TestJob> => {
+  const job = await server.job(sql, options);
+  await job.setup();
+  assert.equal((await job.run()).status, 'succeeded');
+  return job;
+};
+
+const settled = async (job: TestJob): Promise<void> => {
+  await server.installation.cloud.idle();
+  for (const [name, { value }] of (await job.read()).states) assert.equal(value.lease, undefined, `${name} is free`);
+};
+
+const becomesIdentical = async (job: TestJob): Promise<void> => {
+  const run = await job.run();
+  assert.equal(run.status, 'succeeded', JSON.stringify(run));
+  assert.deepEqual(await job.differing(), []);
+};
+
+test('an execution stopped in the middle of a load gives its tables back at once, and the next run completes', async () => {
+  const job = await loaded();
+  await job.source.query(CHANGES);
+  // A reader of the administrator's keeps the load's statement running.
+  await job.warehouse.query(`BEGIN; LOCK TABLE "${job.schema}".orders IN ACCESS EXCLUSIVE MODE`);
+  const running = job.run();
+  await runningStatement(job);
+  await executions.stopAll();
+  await running.catch(() => undefined);
+  for (let wait = 0; wait < 50 && (await leases(job)).length > 0; wait++) await sleep(100);
+  assert.deepEqual(await leases(job), [], 'released while the statement still runs');
+  const orders = (await job.read()).states.get('orders')?.value;
+  assert.match(orders?.orphan ?? '', /^load\//, 'the statement that was left is remembered');
+  assert.match(orders?.lastError ?? '', /^ExecutionEnded: .*the next run goes on/);
+
+  const next = job.run();
+  await sleep(300);
+  await job.warehouse.query('COMMIT');
+  assert.equal((await next).status, 'succeeded');
+  assert.deepEqual(await job.differing(), []);
+  await settled(job);
+});
+
+const leases = async (job: TestJob): Promise<string[]> =>
+  [...(await job.read()).states.values()].flatMap(({ value }) => (value.lease ? [value.sourceName] : []));
+
+/** Waits until a statement of the loader waits for the test's lock. */
+const runningStatement = async (job: TestJob): Promise<void> => {
+  for (let wait = 0; wait < 100; wait++) {
+    const { rows } = await job.warehouse.query('SELECT 1 FROM pg_locks WHERE NOT granted');
+    if (rows.length > 0) return;
+    await sleep(100);
+  }
+  assert.fail('no load came to wait');
+};
+
+test('a load whose function is killed while the warehouse works loads nothing twice', async () => {
+  const job = await loaded();
+  await job.source.query(CHANGES);
+  during.atCall(batchAnswered, () => server.installation.cloud.lambda.kill(functionNamed('Load')));
+  const run = await job.run();
+  assert.equal(run.status, 'succeeded', JSON.stringify(run));
+  assert.deepEqual(await job.differing(), []);
+  assert.deepEqual(await job.rows('SELECT count(*)::int AS n, count(DISTINCT id)::int AS keys FROM $.events'), [
+    { n: 230, keys: 230 },
+  ]);
+  await settled(job);
+});
+
+const functionNamed = (word: string): string => {
+  const found = server.installation.cloud.stack
+    .of('AWS::Lambda::Function')
+    .filter(({ name }) => new RegExp(`${word}(?![a-z])`, 'i').test(name));
+  assert.equal(found.length, 1, `one function is called ${word}: ${found.map(({ name }) => name)}`);
+  return found[0]?.name ?? '';
+};
+
+test('an answer of the warehouse that is lost is asked for again, and the statement runs once', async () => {
+  const job = await loaded();
+  await job.source.query(CHANGES);
+  let batches = 0;
+  const count = (call: Parameters<typeof batchAnswered>[0]) => {
+    if (batchAnswered(call)) batches++;
+    return false;
+  };
+  during.atCall(count, () => undefined);
+  during.atCall(batchAnswered, () => {
+    throw new Error('the connection broke');
+  });
+  const run = await job.run();
+  assert.equal(run.status, 'succeeded', JSON.stringify(run));
+  assert.ok(batches >= 2, 'it was submitted again');
+  assert.deepEqual(await job.differing(), []);
+});
+
+test('a load event that is delivered twice, at once and later, loads nothing twice', async () => {
+  const job = await loaded();
+  await job.source.query(CHANGES);
+  const { lambda } = server.installation.cloud;
+  const functionArn = lambda.find(functionNamed('Load'))?.arn ?? '';
+  let event = {};
+  const invoke = () => lambda.invoke({ functionArn, payload: JSON.stringify(event) });
+  let twin: Promise<unknown> = Promise.resolve();
+  during.atState('Load', async ({ executionArn }) => {
+    const runId = executionArn.split(':').at(-1) ?? '';
+    const { states } = await job.read();
+    const tables = [...states].filter(([, { value }]) => value.lease?.owner === runId).map(([name]) => name);
+    event = { jobId: job.jobId, runId, owner: runId, loadId: `load/${runId}/0/`, tables: tables.sort() };
+    twin = invoke();
+  });
+  const run = await job.run();
+  await twin;
+  await invoke();
+  await server.installation.cloud.idle();
+  assert.deepEqual(await job.rows('SELECT count(*)::int AS n, count(DISTINCT id)::int AS keys FROM $.events'), [
+    { n: 230, keys: 230 },
+  ]);
+  if (run.status !== 'succeeded') await becomesIdentical(job);
+  assert.deepEqual(await job.differing(), []);
+  await settled(job);
+});
+
+test('a table that somebody else is loading is left to them, and the others are loaded', async () => {
+  const job = await loaded();
+  await job.source.query(CHANGES);
+  const { states } = await job.read();
+  const { value, revision } = states.get('orders') ?? assert.fail();
+  const until = Math.floor(Date.now() / 1000) + 600;
+  await server.operator.store.saveState(job.jobId, { ...value, lease: { owner: 'other', until } }, revision);
+  const run = await job.run();
+  assert.deepEqual([run.status, Object.keys(run.tables).sort()], ['succeeded', ['countries', 'events']]);
+  assert.deepEqual(await job.differing(), ['orders']);
+
+  const now = await server.operator.store.readState(job.jobId, 'orders');
+  assert.equal(now.value.lease?.owner, 'other');
+  await server.operator.store.saveState(job.jobId, { ...value, lease: { owner: 'other', until: 1 } }, now.revision);
+  await becomesIdentical(job);
+});
+
+test('two runs started at once share the work, and neither fails', async () => {
+  const job = await loaded();
+  await job.source.query(CHANGES);
+  const runs = await Promise.all([job.run(), job.run()]);
+  for (const run of runs) assert.notEqual(run.status, 'failed', JSON.stringify(run));
+  const moved = runs.reduce((rows, run) => rows + (run.tables.events?.rows ?? 0), 0);
+  assert.equal(moved, 30, 'no row was moved twice');
+  assert.deepEqual(await job.differing(), []);
+  await settled(job);
+});
+
+test('a table whose load the warehouse refuses holds up none of its neighbours', async () => {
+  const job = await loaded();
+  await job.source.query(CHANGES);
+  await job.warehouse.query(`ALTER TABLE "${job.schema}".events ADD CONSTRAINT refused CHECK (id < 210)`);
+  const run = await job.run();
+  assert.equal(run.status, 'failed');
+  assert.match(run.tables.events?.error ?? '', /events/);
+  assert.deepEqual([run.tables.orders?.error, run.tables.countries?.error], [undefined, undefined]);
+  assert.deepEqual(await job.differing(), ['events']);
+  await settled(job);
+
+  await job.warehouse.query(`ALTER TABLE "${job.schema}".events DROP CONSTRAINT refused`);
+  await becomesIdentical(job);
+  assert.equal((await job.read()).states.get('events')?.value.lastError, undefined);
+});
+
+test('a table of more batches than an execution takes is finished by successors', async () => {
+  const job = await server.job(
+    `CREATE TABLE orders (id bigserial PRIMARY KEY, note text, updated_at timestamptz NOT NULL DEFAULT now());
+     CREATE INDEX ON orders (updated_at);
+     INSERT INTO orders (note) SELECT 'note ' || n FROM generate_series(1, 12500) n`,
+    { rowLimit: 1_000, chunkSize: 1_000 },
+  );
+  await job.setup();
+  const run = await job.run();
+  assert.equal(run.status, 'succeeded', JSON.stringify(run));
+  assert.equal(run.tables.orders?.rows, 12_500);
+  const chain = await executions.named('LoadTableArn', run.runId);
+  assert.equal(chain.length, 2);
+  const owners = await Promise.all(chain.map(async (arn) => (await executions.input(arn)).owner));
+  assert.deepEqual(owners, [`${run.runId}/orders`, `${run.runId}/orders`], 'the lease stays in the family');
+  assert.deepEqual(await job.differing(), []);
+  await settled(job);
+});
+
+const PRICES = `
+  CREATE TABLE prices (code text PRIMARY KEY, price int);
+  INSERT INTO prices SELECT 'c' || n, n FROM generate_series(1, 24000) n`;
+
+const STAGES = "SELECT tablename FROM pg_tables WHERE tablename LIKE 'loader%' AND schemaname = '";
+
+test('a full sync of several batches never shows readers fewer rows than before, and leaves no stage behind', async () => {
+  const job = await loaded(PRICES, SMALL);
+  await job.source.query("UPDATE prices SET price = 0; INSERT INTO prices VALUES ('new', 1)");
+  let least = Number.POSITIVE_INFINITY;
+  let running = true;
+  const polling = (async () => {
+    while (running) {
+      const [row] = await job.rows('SELECT count(*)::int AS n FROM $.prices');
+      least = Math.min(least, Number(row?.n));
+      await sleep(5);
+    }
+  })();
+  const run = await job.run();
+  running = false;
+  await polling;
+  assert.equal(run.status, 'succeeded', JSON.stringify(run));
+  assert.equal(least, 24_000);
+  assert.deepEqual(await job.differing(), []);
+  assert.deepEqual(await job.rows(`${STAGES}${job.schema}'`), []);
+});
+
+test('a full sync stopped after a batch was committed that nobody heard of completes with a later run', async () => {
+  const job = await loaded(PRICES, SMALL);
+  await job.source.query('UPDATE prices SET price = price + 1');
+  during.atCall(batchAnswered, () => {
+    during.atCall(batchAnswered, () => executions.stopAll());
+  });
+  await job.run().catch(() => undefined);
+  await settled(job);
+  let run = await job.run();
+  // One more may be needed to find out that the stage holds rows that nobody accounts for.
+  if (run.status !== 'succeeded') run = await job.run();
+  assert.equal(run.status, 'succeeded', JSON.stringify(run));
+  assert.deepEqual(await job.differing(), []);
+  assert.deepEqual(await job.rows(`${STAGES}${job.schema}'`), [], 'the abandoned stage is gone');
+});
+
+test('ids that a session took early and inserted late arrive', async () => {
+  const job = await server.job(`
+    CREATE SEQUENCE ids CACHE 50;
+    CREATE TABLE events (id bigint PRIMARY KEY DEFAULT nextval('ids'), body text);
+    ALTER SEQUENCE ids OWNED BY events.id;`);
+  await job.setup();
+  await job.edit('events', { copyMode: 'INSERT_ONLY' });
+  const early = new (job.source.constructor as new (config: object) => typeof job.source)({
+    connectionString: job.url,
+  });
+  await early.connect();
+  try {
+    await early.query("INSERT INTO events (body) VALUES ('early 1')");
+    await job.source.query("INSERT INTO events (body) VALUES ('late 51')");
+    await job.run();
+    assert.deepEqual(await job.rows('SELECT id::int FROM $.events ORDER BY id'), [{ id: 1 }, { id: 51 }]);
+    await early.query("INSERT INTO events (body) VALUES ('early 2'), ('early 3')");
+  } finally {
+    await early.end();
+  }
+  const run = await job.run();
+  assert.equal(run.tables.events?.rows, 2);
+  assert.deepEqual(await job.differing(), []);
+  assert.equal((await job.run()).status, 'idle');
+});
+
+test('a table stays identical when its copy mode changes, and when it is made anew under its name', async () => {
+  const job = await loaded(SHOP, { exclude: ['events'] });
+  await job.edit('orders', { copyMode: 'FULL_DATA_SYNC' });
+  await job.source.query('DELETE FROM orders WHERE id < 5');
+  await becomesIdentical(job);
+  await job.edit('orders', { copyMode: 'INSERT_AND_UPDATE' });
+  await job.source.query(CHANGES);
+  await becomesIdentical(job);
+
+  await job.source.query(`
+    BEGIN; ALTER TABLE orders RENAME TO old; ALTER SEQUENCE orders_id_seq OWNED BY NONE;
+    CREATE TABLE orders (LIKE old INCLUDING ALL); INSERT INTO orders SELECT * FROM old;
+    INSERT INTO orders (note, updated_at) VALUES ('from before', '2001-02-03');
+    DROP TABLE old; COMMIT`);
+  await becomesIdentical(job);
+});

@@ -1,0 +1,128 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { SourceColumn } from '../../shared/model/catalog.ts';
+import {
+  chunkBounds,
+  copyOut,
+  countRows,
+  highestId,
+  lockTable,
+  missingIds,
+  notLoaded,
+  type Range,
+  rowsOf,
+  type Scope,
+  type Source,
+} from '../../shared/sql/postgres.ts';
+import { orders, snapshot } from '../core/samples.ts';
+
+const column = (name: string, type: string, declared = type): SourceColumn => ({
+  name,
+  type: { name: type, schema: 'pg_catalog', kind: 'base', typmod: -1, declared },
+  nullable: false,
+});
+const id = column('Id', 'int8', 'bigint');
+const stamp = column('updated_at', 'timestamptz', 'timestamp with time zone');
+const source: Source = { schema: 'public', name: 'Orders', keys: [id], updatedKey: stamp, timezone: 'UTC' };
+const walk: Source = { ...source, keys: [stamp, id] };
+const nothing: Scope = { since: null, skip: null, gaps: [] };
+const FENCE = '2026-11-22T10:00:00.000000Z';
+const since: Scope = { ...nothing, since: { fence: FENCE, seconds: 300 } };
+const SINCE = `"updated_at" >= greatest('${FENCE}'::timestamptz - interval '300 s', '0001-01-01 00:00:00+00')`;
+const FROM = 'FROM "public"."Orders" t';
+
+test('each range means its rows, and all of them go through what is already loaded', () => {
+  const of = (range: Range, scope = nothing, from = source) => rowsOf(from, range, scope);
+  assert.equal(of({ kind: 'all' }), FROM);
+  assert.equal(of({ kind: 'all' }, since), `${FROM} WHERE ${SINCE}`);
+  assert.equal(of({ kind: 'keys', after: null, upTo: ['9'] }), `${FROM} WHERE "Id" <= '9'::bigint`);
+  assert.equal(
+    of({ kind: 'keys', after: ['2026-11-22 10:00:00+00', '7'], upTo: null }, nothing, walk),
+    `${FROM} WHERE ("updated_at", "Id") > ('2026-11-22 10:00:00+00'::timestamp with time zone, '7'::bigint)`,
+  );
+  assert.equal(of({ kind: 'unstamped' }), `${FROM} WHERE "updated_at" IS NULL`);
+  assert.equal(of({ kind: 'gaps' }), `${FROM} WHERE false`);
+  const gaps = [
+    { from: '5', to: '7', seen: '' },
+    { from: '9', to: '9', seen: '' },
+  ];
+  const joined =
+    `${FROM} JOIN (VALUES (5::bigint, 7::bigint), (9::bigint, 9::bigint)) AS gap(low, high) ` +
+    'ON t."Id" BETWEEN gap.low AND gap.high';
+  assert.equal(of({ kind: 'gaps' }, { ...nothing, gaps }), joined);
+
+  const skip = { below: 100n, now: snapshot };
+  const SKIP = 'mod(110 + 4294967296 - t.xmin::text::bigint, 4294967296) <= 10';
+  const scope = { ...since, skip, gaps };
+  assert.equal(of({ kind: 'all' }, scope), `${FROM} WHERE ${SINCE} AND ${SKIP}`);
+  assert.equal(
+    of({ kind: 'keys', after: ['1'], upTo: null }, scope),
+    `${FROM} WHERE ${SINCE} AND "Id" > '1'::bigint AND ${SKIP}`,
+  );
+  assert.equal(of({ kind: 'unstamped' }, scope), `${FROM} WHERE "updated_at" IS NULL AND ${SKIP}`);
+  assert.equal(of({ kind: 'gaps' }, scope), `${joined} WHERE ${SKIP}`);
+});
+
+/** What the condition says of a row, as Postgres computes it. */
+const isRead = (below: bigint, xmax: bigint, rowXid: bigint): boolean => {
+  const [condition = ''] = notLoaded({ below, now: { ...snapshot, xmax: String(xmax) } });
+  const [, base, wrap, , limit] =
+    /^mod\((\d+) \+ (\d+) - t\.xmin::text::bigint, (\d+)\) <= (\d+)$/.exec(condition) ?? [];
+  const xmin = rowXid % 2n ** 32n;
+  return (BigInt(base ?? '') + BigInt(wrap ?? '') - xmin) % BigInt(wrap ?? '') <= BigInt(limit ?? '');
+};
+
+test('a row counts as loaded exactly below the bound, also where 32-bit ids begin again', () => {
+  const wrap = 2n ** 32n;
+  for (const epoch of [0n, wrap, 5n * wrap])
+    for (const [below, xmax] of [
+      [1_000n, 1_200n],
+      [epoch + 3n, epoch + 3n],
+      [epoch + wrap - 50n, epoch + wrap + 50n],
+      [epoch + wrap - 900_000_000n, epoch + wrap + 99_999_999n],
+    ] as const)
+      for (const [row, expected] of [
+        [below - 1n, false],
+        [below, true],
+        [xmax - 1n, below < xmax],
+        [below - 999_999_999n, false],
+      ] as const)
+        if (row >= 3n) assert.equal(isRead(below, xmax, row), expected, `row ${row}, bound ${below}, xmax ${xmax}`);
+  assert.deepEqual(notLoaded({ below: null, now: snapshot }), [], 'no bound skips nothing');
+});
+
+test('the select list is final and textual columns are always quoted', () => {
+  assert.equal(
+    copyOut(orders.columns.slice(0, 2), [FROM, `${FROM} WHERE x`], '~n~'),
+    `COPY (SELECT t."Id" AS c0, t."note" AS c1 ${FROM} UNION ALL SELECT t."Id" AS c0, t."note" AS c1 ${FROM} WHERE x) ` +
+      "TO STDOUT WITH (FORMAT csv, NULL '~n~', FORCE_QUOTE (c1))",
+  );
+});
+
+test('chunks end at every so many rows of the walk and at its last row', () => {
+  assert.equal(
+    chunkBounds(walk, null, since, { rowLimit: 1000, chunkSize: 100 }),
+    'SELECT n::text, k0, k1 FROM (SELECT o."updated_at"::text AS k0, o."Id"::text AS k1, row_number() OVER w AS n, ' +
+      'lead(true) OVER w IS NULL AS last FROM (SELECT "updated_at", "Id" ' +
+      `${FROM} WHERE ${SINCE} ORDER BY "updated_at", "Id" LIMIT 1000) o WINDOW w AS (ORDER BY "updated_at", "Id")` +
+      ') s WHERE last OR n % 100 = 0 ORDER BY s.n',
+  );
+});
+
+test('a probe counts no further than it must', () => {
+  assert.equal(
+    countRows(source, [{ kind: 'all' }, { kind: 'unstamped' }], nothing, 11),
+    `SELECT count(*)::int AS rows FROM (SELECT 1 ${FROM} UNION ALL SELECT 1 ${FROM} WHERE "updated_at" IS NULL LIMIT 11) s`,
+  );
+});
+
+test('names and values can carry anything', () => {
+  const odd: Source = { ...source, name: 'a"b', keys: [column('c"d', 'text')] };
+  assert.equal(
+    rowsOf(odd, { kind: 'keys', after: ["it's \\"], upTo: null }, nothing),
+    `FROM "public"."a""b" t WHERE "c""d" > ('it''s ' || CHR(92))::text`,
+  );
+  assert.equal(lockTable(odd), 'LOCK TABLE "public"."a""b" IN ACCESS SHARE MODE');
+  assert.match(highestId(odd), /^SELECT max\("c""d"\)::text AS max FROM "public"\."a""b" t$/);
+  assert.throws(() => missingIds(source, [{ from: '1; DROP TABLE x', to: '2', seen: '' }]), SyntaxError);
+});
