@@ -36,6 +36,8 @@ export class Session {
     options: { schema?: string; port?: number },
   ): Promise<Session> {
     const opening = startInstallation({ state: folder.dir, port: options.port });
+    // Its error is told below; until then it must not count as unhandled.
+    opening.catch(() => undefined);
     let url: string;
     try {
       url = await source;
@@ -75,11 +77,22 @@ export class Session {
     return { entries, checks };
   }
 
+  /** Whether setup found no table at all. */
+  async isEmpty(): Promise<boolean> {
+    const { tables, broken } = await this.#operator.readJob(this.jobId);
+    return tables.length + broken.size === 0;
+  }
+
+  /** Whether nothing was ever loaded. */
+  async isInitial(): Promise<boolean> {
+    const { states } = await this.#operator.readJob(this.jobId);
+    return ![...states.values()].some(({ value }) => value.watermark || value.pass);
+  }
+
   /** Runs the job once, verifies every table, and reports. */
   async run(progress: Progress | null): Promise<Report> {
     const { cloud } = this.#installation;
-    const { states } = await this.#operator.readJob(this.jobId);
-    const initial = ![...states.values()].some(({ value }) => value.watermark || value.pass);
+    const initial = await this.isInitial();
     const estimates = initial ? await this.#estimates() : new Map<string, number>();
     const before = cloud.counts();
     const startedAt = Date.now();

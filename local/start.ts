@@ -82,7 +82,12 @@ async function main(options: Options): Promise<boolean> {
   if (entries.length > 0) process.stdout.write(renderSetup(entries, terminal));
   for (const check of checks) say(`\n  ! ${check}`);
 
-  let report = await runOnce(session, entries.length > 0 ? 'Initial load' : 'Incremental run');
+  if (await session.isEmpty())
+    throw errors.badConfiguration(
+      `schema ${options.schema} of ${whereOf(await source)} shows no tables to this user: name another with --schema`,
+    );
+
+  let report = await runOnce(session);
   if (!options.source) report = await demonstrate(session, await source, report);
   const control = options.serve ? await serve(session) : null;
   if (control) report = { ...report, control: control.url };
@@ -110,8 +115,8 @@ function checkReport(file: string): void {
   }
 }
 
-async function runOnce(session: Session, title: string): Promise<Report> {
-  say(`\n${title}`);
+async function runOnce(session: Session): Promise<Report> {
+  say(`\n${(await session.isInitial()) ? 'Initial load' : 'Incremental run'}`);
   return session.run(createProgress({ stream: process.stdout, terminal, now: () => performance.now() }));
 }
 
@@ -119,7 +124,7 @@ async function runOnce(session: Session, title: string): Promise<Report> {
 async function demonstrate(session: Session, url: string, first: Report): Promise<Report> {
   if (first.run !== 'initial') return first;
   await trade(url);
-  return together(first, await runOnce(session, 'Incremental run'));
+  return together(first, await runOnce(session));
 }
 
 async function trade(url: string): Promise<void> {

@@ -164,7 +164,7 @@ function facts({ calls, warehouse, control }: Report, { dim }: Colors, width: nu
   ].join(' · ');
   return [
     ...hanging('AWS calls  ', made, width - INDENT),
-    `Warehouse  ${warehouse}`,
-    ...(control === undefined ? [] : [`Control    ${control}`]),
+    // Without a control address nothing stays up, and there would be nobody to connect to.
+    ...(control === undefined ? [] : [`Warehouse  ${warehouse}`, `Control    ${control}`]),
   ].map((line) => dim(line.slice(0, 11)) + line.slice(11));
 }

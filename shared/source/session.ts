@@ -19,7 +19,11 @@ export async function openSnapshot(client: pg.Client, job: Job, names: string[])
   const failures = new Map<string, Error>();
   await client.query(BEGIN);
   for (const name of names)
-    await lockForReading(client, { schema: job.sourceSchema, name }).catch((error: Error) => failures.set(name, error));
+    await lockForReading(client, { schema: job.sourceSchema, name }).catch((error: Error) => {
+      // The connection is gone, for the tables that follow, too.
+      if (error.name === 'SourceUnavailable') throw error;
+      failures.set(name, error);
+    });
   const snapshot = await readSnapshot(client);
   const only = names.filter((name) => !failures.has(name));
   const catalog = await readCatalog(client, { schema: job.sourceSchema, exclude: [], only });

@@ -117,8 +117,11 @@ export function rowsOf(source: Source, range: Range, scope: Scope): string {
   switch (range.kind) {
     case 'all':
       return fromWhere(source, [...since, ...skip]);
-    case 'keys':
-      return fromWhere(source, [...since, ...between(source, range.after, range.upTo), ...skip]);
+    case 'keys': {
+      // Beyond the highest id nothing is loaded, whatever its transaction: a partition may be attached with old rows in it.
+      const known = scope.since ? skip : [];
+      return fromWhere(source, [...since, ...between(source, range.after, range.upTo), ...known]);
+    }
     case 'unstamped':
       return fromWhere(source, [`${quoteIdentifier(source.updatedKey?.name ?? '')} IS NULL`, ...skip]);
     case 'gaps': {

@@ -119,8 +119,9 @@ test('an orphan is not forgotten when its heir dies before settling it', () => {
 });
 
 test('a committed batch moves the cursor, and only the last one the watermark', () => {
+  const next = watermark(orders, { fence: reading.fence });
   const state = known({
-    pass: passOf(orders),
+    pass: passOf(orders, { next }),
     batch,
     lease: leaseFor('me', NOW, 'load/1/'),
     run,
@@ -128,13 +129,12 @@ test('a committed batch moves the cursor, and only the last one the watermark', 
     lastError: 'e',
   });
   const moved = afterCommit(state, NOW);
-  assert.deepEqual(moved.watermark, state.watermark);
-  assert.deepEqual(moved.pass, { ...passOf(orders), cursor: ['5'], batches: 1, staged: 5 });
+  assert.deepEqual(moved.watermark, watermark(orders));
+  assert.deepEqual(moved.pass, { ...passOf(orders, { next }), cursor: ['5'], batches: 1, staged: 5 });
   assert.deepEqual(moved.lease, leaseFor('me', NOW), 'renewed, and its statement has ended');
   assert.deepEqual([moved.batch, moved.orphan, moved.run], [undefined, undefined, { ...run, rows: 6, bytes: 60 }]);
 
-  const next = watermark(orders, { fence: reading.fence });
-  const ended = afterCommit({ ...state, pass: passOf(orders, { next }), batch: { ...batch, last: true } }, NOW);
+  const ended = afterCommit({ ...state, batch: { ...batch, last: true } }, NOW);
   assert.deepEqual(ended, {
     sourceName: 'Orders',
     watermark: next,

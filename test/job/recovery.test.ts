@@ -250,13 +250,16 @@ test('a full sync stopped after a batch was committed that nobody heard of compl
   assert.deepEqual(await job.rows(`${STAGES}${job.schema}'`), [], 'the abandoned stage is gone');
 });
 
-test('ids that a session took early and inserted late arrive', async () => {
+test('ids that a session took early and inserted late arrive, and rows of a partition that is attached', async () => {
   const job = await server.job(`
     CREATE SEQUENCE ids CACHE 50;
     CREATE TABLE events (id bigint PRIMARY KEY DEFAULT nextval('ids'), body text);
-    ALTER SEQUENCE ids OWNED BY events.id;`);
+    ALTER SEQUENCE ids OWNED BY events.id;
+    CREATE TABLE logs (id bigint PRIMARY KEY) PARTITION BY RANGE (id);
+    CREATE TABLE tmp_old (LIKE logs INCLUDING ALL);
+    INSERT INTO tmp_old VALUES (7)`);
   await job.setup();
-  await job.edit('events', { copyMode: 'INSERT_ONLY' });
+  for (const name of ['events', 'logs']) await job.edit(name, { copyMode: 'INSERT_ONLY' });
   const early = new (job.source.constructor as new (config: object) => typeof job.source)({
     connectionString: job.url,
   });
@@ -267,6 +270,7 @@ test('ids that a session took early and inserted late arrive', async () => {
     await job.run();
     assert.deepEqual(await job.rows('SELECT id::int FROM $.events ORDER BY id'), [{ id: 1 }, { id: 51 }]);
     await early.query("INSERT INTO events (body) VALUES ('early 2'), ('early 3')");
+    await early.query('ALTER TABLE logs ATTACH PARTITION tmp_old FOR VALUES FROM (1) TO (10)');
   } finally {
     await early.end();
   }

@@ -1,0 +1,164 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import aslValidator from 'asl-validator';
+import { Match } from 'aws-cdk-lib/assertions';
+import { z } from 'zod';
+import { metrics } from '../../functions/edge.ts';
+import { EVERYTHING, statementsOf, templateOf } from './fixture.ts';
+
+const template = templateOf(EVERYTHING);
+const MACHINES = ['redshift-loader-load-job', 'redshift-loader-load-table', 'redshift-loader-setup-job'];
+
+const Joined = z.object({ 'Fn::Join': z.tuple([z.literal(''), z.array(z.unknown())]) });
+const Machine = z.object({
+  StateMachineName: z.string(),
+  DefinitionString: Joined,
+  LoggingConfiguration: z.object({ Level: z.string(), IncludeExecutionData: z.boolean() }),
+  TracingConfiguration: z.object({ Enabled: z.literal(true) }),
+});
+const Emitted = z.object({
+  _aws: z.object({
+    CloudWatchMetrics: z.array(z.object({ Namespace: z.string(), Dimensions: z.array(z.array(z.string())) })),
+  }),
+  service: z.string(),
+});
+
+/** The machines' definitions by name, with an ARN wherever the template refers to one. */
+const definitions = new Map(
+  Object.values(template.findResources('AWS::StepFunctions::StateMachine')).map(({ Properties }) => {
+    const { StateMachineName, DefinitionString } = Machine.parse(Properties);
+    const parts = DefinitionString['Fn::Join'][1].map((part) => {
+      if (typeof part === 'string') return part;
+      if (JSON.stringify(part).includes('AWS::Partition')) return 'aws';
+      if (JSON.stringify(part).includes('AWS::Region')) return 'eu-west-1';
+      if (JSON.stringify(part).includes('AWS::AccountId')) return '111111111111';
+      return 'arn:aws:lambda:eu-west-1:111111111111:function:any';
+    });
+    return [StateMachineName, parts.join('')] as const;
+  }),
+);
+
+test('the machines are valid Amazon States Language, written in JSONata throughout', () => {
+  assert.deepEqual([...definitions.keys()].sort(), MACHINES);
+  for (const [name, text] of definitions) {
+    const definition = JSON.parse(text);
+    const { isValid, errorsText } = aslValidator(definition);
+    assert.ok(isValid, `${name}: ${errorsText('\n')}`);
+    assert.equal(definition.QueryLanguage, 'JSONata', name);
+    assert.doesNotMatch(text, /"(InputPath|OutputPath|ResultPath|ResultSelector|Parameters|ItemsPath)"|\.\$"/, name);
+  }
+});
+
+test('every call of a function is tried again when what failed may pass', () => {
+  for (const [name, text] of definitions) {
+    const tasks = text.match(/"Resource":"arn:aws:states:::(lambda:invoke|states:startExecution)"/g) ?? [];
+    const retried = text.match(/"Type":"Task"[^{]*?"Retry":|"Retry":\[/g) ?? [];
+    assert.ok(tasks.length > 0, name);
+    // A successor's name is new at every try, so that one alone is not tried again.
+    assert.equal(retried.length, tasks.length - (name === 'redshift-loader-load-table' ? 1 : 0), name);
+  }
+});
+
+test('machines log without the data that they carry, and are traced', () => {
+  for (const { Properties } of Object.values(template.findResources('AWS::StepFunctions::StateMachine'))) {
+    const { LoggingConfiguration } = Machine.parse(Properties);
+    assert.deepEqual(LoggingConfiguration, { Level: 'ALL', IncludeExecutionData: false });
+  }
+  // CloudWatch's resource policy holds 5,120 characters: log groups below this prefix need none of their own.
+  for (const { Properties } of Object.values(template.findResources('AWS::Logs::LogGroup')))
+    assert.ok(!Properties.LogGroupName || /^\/aws\/vendedlogs\/states\//.test(Properties.LogGroupName));
+});
+
+test('release hears of every way in which executions of both machines end badly', () => {
+  const ids = (name: string) =>
+    Object.keys(template.findResources('AWS::StepFunctions::StateMachine', { Properties: { StateMachineName: name } }));
+  template.hasResourceProperties('AWS::Events::Rule', {
+    State: 'ENABLED',
+    EventPattern: {
+      source: ['aws.states'],
+      'detail-type': ['Step Functions Execution Status Change'],
+      detail: {
+        status: ['FAILED', 'ABORTED', 'TIMED_OUT'],
+        stateMachineArn: ['redshift-loader-load-job', 'redshift-loader-load-table'].map((name) => ({
+          Ref: ids(name)[0],
+        })),
+      },
+    },
+    Targets: [Match.objectLike({ Arn: { 'Fn::GetAtt': [Match.stringLikeRegexp('release'), 'Arn'] } })],
+  });
+  template.hasResourceProperties('AWS::Lambda::Permission', {
+    Action: 'lambda:InvokeFunction',
+    Principal: 'events.amazonaws.com',
+    FunctionName: { 'Fn::GetAtt': [Match.stringLikeRegexp('release'), 'Arn'] },
+  });
+});
+
+test("schedules start load-job and nothing else, and no other account's may use their role", () => {
+  const roles = template.findResources('AWS::IAM::Role', {
+    Properties: {
+      AssumeRolePolicyDocument: {
+        Statement: [
+          {
+            Principal: { Service: 'scheduler.amazonaws.com' },
+            Condition: { StringEquals: { 'aws:SourceAccount': { Ref: 'AWS::AccountId' } } },
+          },
+        ],
+      },
+    },
+  });
+  const [role = 'none', ...others] = Object.keys(roles);
+  assert.deepEqual(others, []);
+  const allowed = statementsOf(template).get(role) ?? [];
+  assert.deepEqual(
+    allowed.map(({ Action }) => Action),
+    [['states:StartExecution']],
+  );
+  assert.match(JSON.stringify(allowed[0]?.Resource), /LoadJobMachine/);
+});
+
+test('every alarm tells the topic, alarms may publish to it, and a person is subscribed', () => {
+  const [topic] = Object.keys(template.findResources('AWS::SNS::Topic'));
+  const alarms = Object.values(template.findResources('AWS::CloudWatch::Alarm'));
+  assert.ok(alarms.length >= 4);
+  for (const { Properties } of alarms) assert.deepEqual(Properties.AlarmActions, [{ Ref: topic }]);
+  template.hasResourceProperties('AWS::SNS::TopicPolicy', {
+    Topics: [{ Ref: topic }],
+    PolicyDocument: {
+      Statement: Match.arrayWith([
+        Match.objectLike({ Effect: 'Deny', Condition: { Bool: { 'aws:SecureTransport': 'false' } } }),
+        Match.objectLike({
+          Effect: 'Allow',
+          Action: 'sns:Publish',
+          Principal: { Service: 'cloudwatch.amazonaws.com' },
+          Resource: { Ref: topic },
+        }),
+      ]),
+    },
+  });
+  template.hasResourceProperties('AWS::SNS::Subscription', { Protocol: 'email', Endpoint: EVERYTHING.alarmEmail });
+  templateOf({}).resourceCountIs('AWS::SNS::Subscription', 0);
+});
+
+test('alarms watch the very metrics that functions write', (t) => {
+  const lines: string[] = [];
+  t.mock.method(console, 'log', (line: string) => lines.push(line));
+  metrics.addMetric('TablesFailed', 'Count', 1);
+  const { _aws, service } = Emitted.parse(metrics.serializeMetrics());
+  metrics.clearMetrics();
+  assert.deepEqual(_aws.CloudWatchMetrics[0]?.Dimensions, [['service']]);
+  const namespace = _aws.CloudWatchMetrics[0]?.Namespace ?? '';
+  for (const MetricName of ['TablesFailed', 'TablesBehind'])
+    template.hasResourceProperties('AWS::CloudWatch::Alarm', {
+      MetricName,
+      Namespace: namespace,
+      Dimensions: [{ Name: 'service', Value: service }],
+    });
+});
+
+test('a sum of figures counts what did not run as none, or it would have no figure at all', () => {
+  const expressions = Object.values(template.findResources('AWS::CloudWatch::Alarm')).flatMap(
+    ({ Properties }) => JSON.stringify(Properties.Metrics ?? []).match(/"Expression":"[^"]*"/g) ?? [],
+  );
+  assert.ok(expressions.length >= 2);
+  for (const expression of expressions) assert.doesNotMatch(expression.replace(/FILL\(m\d+, 0\)/g, ''), /m\d/);
+});
