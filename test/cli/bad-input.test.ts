@@ -14,7 +14,7 @@ const script = fileURLToPath(new URL('../../local/start.ts', import.meta.url));
 after(() => rmSync(dir, { recursive: true, force: true }));
 
 const PASSWORD = 'hush-hush-4711';
-const state = (name: string) => ['--state', join(dir, name), '--rows', '1000'];
+const state = (name: string) => ['--state', join(dir, name), '--rows', '5000'];
 
 /** Runs to its end: exit code 2, one message without a stack trace or a password. */
 async function refuses(args: string[], expected: string | RegExp): Promise<void> {
@@ -127,7 +127,7 @@ test('a disk without space is named', async (t) => {
     return t.skip('mounting a small file system needs root');
   try {
     await refuses(
-      ['--state', join(small, 'state'), '--rows', '1000'],
+      ['--state', join(small, 'state'), '--rows', '5000'],
       /^\s*DiskFull: no space left for \w+ in \S+ – free some/,
     );
   } finally {
