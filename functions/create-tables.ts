@@ -10,7 +10,7 @@ import type { Column } from '../shared/model/column.ts';
 import type { Destination } from '../shared/model/destination.ts';
 import { errors } from '../shared/model/errors.ts';
 import type { Table } from '../shared/model/table.ts';
-import { addColumn, columnsIn, copyInto, createTable, guardCounts } from '../shared/sql/redshift.ts';
+import { addColumn, anyRow, columnsIn, copyInto, createTable, guardCounts } from '../shared/sql/redshift.ts';
 import { handle } from './edge.ts';
 
 export const CreateTablesEvent = z.object({ jobId: z.string(), runId: z.string() });
@@ -23,6 +23,12 @@ export interface CreateTablesPorts {
   copyRoleArn: string;
 }
 
+export interface Created {
+  created: number;
+  /** Tables that the warehouse would not take, each with why and what to do: runs report them until it does. */
+  refused: string[];
+}
+
 /**
  * Creates in the warehouse what the config table has and it lacks: tables, and columns of known tables. First proves
  * that a file can go from S3 into Redshift at all, since that is where a new installation's rights are wrong.
@@ -32,8 +38,8 @@ export interface CreateTablesPorts {
 export async function createTables(
   event: CreateTablesEvent,
   { store, stage, open, copyRoleArn }: CreateTablesPorts,
-): Promise<{ created: number }> {
-  const { job, tables } = await store.readJob(event.jobId);
+): Promise<Created> {
+  const { job, tables, states } = await store.readJob(event.jobId);
   const { destination, warehouse } = open(job.destination);
   const execute = async (sqls: string[], name: string, advice: string): Promise<void> => {
     const token = randomBytes(16).toString('hex');
@@ -43,7 +49,7 @@ export async function createTables(
   };
   // An item without columns was written by hand, for a table that setup never met: plan reports it.
   const todo = tables.filter((table) => !table.created && table.columns.length > 0);
-  if (todo.length === 0) return { created: 0 };
+  if (todo.length === 0) return { created: 0, refused: [] };
 
   await proveCopy(event, stage, copyRoleArn, execute);
   const existing = new Map<string, Set<string>>();
@@ -56,10 +62,27 @@ export async function createTables(
       await execute(sqls.slice(start, start + MAX_STATEMENTS), 'ddl', `${namesOf(some)}: ${grant}`);
     for (const table of some) await store.updateTable(event.jobId, table.sourceName, { created: true });
   };
-  const failures = await eachOrSingly(todo, create);
-  if (failures.length > 0) throw errors.warehouseRefused(failures.map((error) => error.message).join('\n'));
-  return { created: todo.length };
+  const refused: string[] = [];
+  const ours: Table[] = [];
+  for (const table of todo) {
+    // What was loaded before is ours; what merely bears the name and holds rows may be somebody's only copy.
+    const known = states.get(table.sourceName)?.value.run !== undefined || !existing.has(table.destinationName);
+    if (known || !(await hasRows(warehouse, destination.schema, table))) ours.push(table);
+    else refused.push(occupied(destination.schema, table));
+  }
+  const failures = ours.length > 0 ? await eachOrSingly(ours, create) : [];
+  refused.push(...failures.map((error) => error.message));
+  return { created: todo.length - refused.length, refused };
 }
+
+async function hasRows(warehouse: Warehouse, schema: string, table: Table): Promise<boolean> {
+  for await (const _row of warehouse.query(anyRow(schema, table))) return true;
+  return false;
+}
+
+const occupied = (schema: string, { sourceName, destinationName }: Table): string =>
+  `${sourceName}: the warehouse already has a table ${schema}.${destinationName} with rows that no run of this job loaded: ` +
+  'drop or rename it, or give the table another destinationName, then run setup again';
 
 const namesOf = (tables: Table[]): string => tables.map((table) => table.sourceName).join(', ');
 

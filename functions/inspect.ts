@@ -9,6 +9,7 @@ import type { SourceCatalog, SourceTable } from '../shared/model/catalog.ts';
 import type { Column } from '../shared/model/column.ts';
 import type { Table } from '../shared/model/table.ts';
 import { readCatalog } from '../shared/source/catalog.ts';
+import { brokenConnection } from '../shared/source/connect.ts';
 import { readFence } from '../shared/source/fence.ts';
 import { mapType } from '../shared/sql/types.ts';
 import { handle } from './edge.ts';
@@ -46,6 +47,8 @@ export async function inspect(
         blind: fence.blind,
         catalog: await readCatalog(client, { schema: job.sourceSchema, exclude: job.exclude }),
       };
+    } catch (error) {
+      throw brokenConnection(error, client);
     } finally {
       await client.end();
     }

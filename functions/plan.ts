@@ -19,6 +19,7 @@ import { expiryOf, type Run, type RunTable } from '../shared/model/run.ts';
 import type { Pass, TableState } from '../shared/model/state.ts';
 import type { Table } from '../shared/model/table.ts';
 import { refuseBlankKeys } from '../shared/source/blank-keys.ts';
+import { brokenConnection } from '../shared/source/connect.ts';
 import { readFence } from '../shared/source/fence.ts';
 import { copyCompressed } from '../shared/source/read.ts';
 import { accountedRanges, type Reading, readingOf } from '../shared/source/reading.ts';
@@ -156,7 +157,7 @@ class Round {
     } catch (error) {
       const staged = [...this.#extracted.values()].flatMap(({ state }) => state.batch?.objects ?? []);
       await this.#ports.stage.remove(staged.map((object) => object.key));
-      throw error;
+      throw brokenConnection(error, client);
     } finally {
       await client.end();
     }

@@ -12,6 +12,7 @@ import { afterCommit, beginPass, isFree, leaseFor, resumable, takeLease } from '
 import { errors } from '../shared/model/errors.ts';
 import type { Pass, TableState } from '../shared/model/state.ts';
 import type { Table } from '../shared/model/table.ts';
+import { brokenConnection } from '../shared/source/connect.ts';
 import { readFence } from '../shared/source/fence.ts';
 import { accountedRanges, type Reading, readingOf } from '../shared/source/reading.ts';
 import { openSnapshot, tableIn } from '../shared/source/session.ts';
@@ -72,6 +73,8 @@ export async function split(event: SplitEvent, ports: SplitPorts, edge: Edge): P
     });
     const next = await accountFor(client, table, { ...pass, walk: batch.walk }, rows, batch.cursor, reading, edge);
     return await begin(event, store, seen, { ...next, walk: batch.walk }, batch, job.maxSourceConnections, edge);
+  } catch (error) {
+    throw brokenConnection(error, client);
   } finally {
     await client.end();
   }

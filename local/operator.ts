@@ -68,7 +68,9 @@ export class Operator {
   }
 
   /** @throws Error with the failed step's own words */
-  async setup(jobId: string): Promise<{ tables: number; added: number; checks: string[] }> {
+  async setup(
+    jobId: string,
+  ): Promise<{ tables: number; added: number; checks: string[]; created: number; refused?: string[] }> {
     const execution = await this.#execute('SetupJobArn', { jobId });
     if (execution.status !== 'SUCCEEDED') throw executionError(execution);
     return JSON.parse(execution.output ?? '{}');

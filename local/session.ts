@@ -69,12 +69,12 @@ export class Session {
   /** @returns what was guessed for the tables that are new, and what to check about the source */
   async setup(): Promise<{ entries: SetupEntry[]; checks: string[] }> {
     const before = new Set((await this.#operator.readJob(this.jobId)).tables.map((table) => table.sourceName));
-    const { checks } = await this.#operator.setup(this.jobId);
+    const { checks, refused = [] } = await this.#operator.setup(this.jobId);
     const { tables } = await this.#operator.readJob(this.jobId);
     const entries = tables
       .filter((table) => !before.has(table.sourceName))
       .map(({ sourceName, ...rest }) => ({ ...rest, table: sourceName }));
-    return { entries, checks };
+    return { entries, checks: [...checks, ...refused] };
   }
 
   /** Whether setup found no table at all. */

@@ -151,3 +151,7 @@ export function isConnectionLost(error: unknown): boolean {
   if (SQLSTATE.test(code)) return /^(08...|57P0[1-5])$/.test(code);
   return /^(ECONNRESET|EPIPE|ETIMEDOUT)$/.test(code) || /connection (terminated|error)|not queryable/i.test(message);
 }
+
+/** A broken connection as SourceUnavailable, which is tried again; every other error as it is. */
+export const brokenConnection = (error: unknown, client: pg.Client): unknown =>
+  isConnectionLost(error) ? sourceError(error, `${client.host}:${client.port}/${client.database}`) : error;

@@ -143,3 +143,7 @@ export const insertAll = (schema: string, table: Table, stage: string): string =
 /** The columns that a schema's tables have: rows of table and column name. */
 export const columnsIn = (schema: string): string =>
   `SELECT table_name, column_name FROM svv_columns WHERE table_schema = ${quoteLiteral(schema)}`;
+
+/** A row, if the table has any. */
+export const anyRow = (schema: string, table: Table): string =>
+  `SELECT 1 FROM ${qualified(schema, table.destinationName)} LIMIT 1`;

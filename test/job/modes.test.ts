@@ -140,3 +140,15 @@ test('rows whose updated_at is NULL arrive, also when they come later', async ()
   const idle = await job.run();
   assert.equal(idle.status, 'idle', 'and only once');
 });
+
+test("a table that is somebody else's in the warehouse is left alone, and the others are set up", async () => {
+  const job = await server.job(SHOP);
+  await job.warehouse.query(`CREATE TABLE "${job.schema}".countries (code text); INSERT INTO "${job.schema}".countries VALUES ('theirs');
+    GRANT SELECT ON "${job.schema}".countries TO PUBLIC`);
+  const { refused = [] } = await job.setup();
+  assert.match(refused.join(), /countries: the warehouse already has a table t\d+\.countries with rows/);
+  const run = await job.run();
+  assert.match(run.tables.countries?.error ?? '', /run setup/);
+  assert.deepEqual(await job.rows('SELECT code FROM $.countries'), [{ code: 'theirs' }]);
+  assert.equal((await job.rows('SELECT count(*)::int AS n FROM $.orders'))[0]?.n, 500);
+});

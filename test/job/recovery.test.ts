@@ -57,8 +57,15 @@ test('an execution stopped in the middle of a load gives its tables back at once
   assert.match(orders?.orphan ?? '', /^load\//, 'the statement that was left is remembered');
   assert.match(orders?.lastError ?? '', /^ExecutionEnded: .*the next run goes on/);
 
+  let cancelled = false;
+  const cancels = ({ action, moment }: Parameters<typeof batchAnswered>[0]) =>
+    action === 'CancelStatement' && moment === 'after';
+  during.atCall(cancels, () => {
+    cancelled = true;
+  });
   const next = job.run();
-  await sleep(300);
+  for (let wait = 0; wait < 100 && !cancelled; wait++) await sleep(100);
+  assert.ok(cancelled, 'the statement that was left is ended before another is submitted');
   await job.warehouse.query('COMMIT');
   assert.equal((await next).status, 'succeeded');
   assert.deepEqual(await job.differing(), []);
@@ -234,11 +241,22 @@ test('a full sync of several batches never shows readers fewer rows than before,
   assert.deepEqual(await job.rows(`${STAGES}${job.schema}'`), []);
 });
 
+const savesByRelease = ({ action, caller, moment }: Parameters<typeof batchAnswered>[0]): boolean =>
+  action === 'PutItem' && moment === 'before' && /release/i.test(caller.arn);
+
 test('a full sync stopped after a batch was committed that nobody heard of completes with a later run', async () => {
   const job = await loaded(PRICES, SMALL);
   await job.source.query('UPDATE prices SET price = price + 1');
   during.atCall(batchAnswered, () => {
-    during.atCall(batchAnswered, () => executions.stopAll());
+    during.atCall(batchAnswered, async () => {
+      server.installation.cloud.lambda.kill(functionNamed('Load'));
+      await executions.stopAll();
+    });
+  });
+  // While the table is given back somebody else writes its state once more.
+  during.atCall(savesByRelease, async () => {
+    const { value, revision } = await server.operator.store.readState(job.jobId, 'prices');
+    await server.operator.store.saveState(job.jobId, value, revision);
   });
   await job.run().catch(() => undefined);
   await settled(job);
