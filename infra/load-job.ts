@@ -4,7 +4,6 @@ import {
   Condition,
   DefinitionBody,
   Map as EachOf,
-  Fail,
   type IStateMachine,
   ProvideItems,
   QueryLanguage,
@@ -15,7 +14,7 @@ import {
 import { StepFunctionsStartExecution } from 'aws-cdk-lib/aws-stepfunctions-tasks';
 import { Construct } from 'constructs';
 import type { Functions } from './functions.ts';
-import { loadUntilDone } from './load-step.ts';
+import { asFinished, loadUntilDone } from './load-step.ts';
 import { machineLogs } from './machine-logs.ts';
 import { accept, versionsOf, XRAY } from './nag.ts';
 import { NAMES } from './names.ts';
@@ -113,15 +112,7 @@ export class LoadJob extends Construct {
       assign: { error: jsonata('$exists($states.result.error) ? [$states.result.error][0] : null') },
     }).itemProcessor(loadUntilDone(this, all.load, jsonata('$states.input'), Succeed.jsonata(this, 'Loaded')));
 
-    const ended = Choice.jsonata(this, 'All well?')
-      .when(Condition.jsonata(jsonata("$states.input.status = 'succeeded'")), Succeed.jsonata(this, 'Done'))
-      .otherwise(
-        Fail.jsonata(this, 'Failed', {
-          error: 'TablesFailed',
-          cause: jsonata('$substring($states.input.reason, 0, 30000)'),
-        }),
-      );
-    finish.next(ended);
+    finish.next(asFinished(this, 'TablesFailed'));
 
     const definition = plan.next(
       Choice.jsonata(this, 'Anything to do?')

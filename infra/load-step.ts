@@ -1,5 +1,5 @@
 import type { IFunction } from 'aws-cdk-lib/aws-lambda';
-import { Choice, Condition, type IChainable, type State } from 'aws-cdk-lib/aws-stepfunctions';
+import { Choice, Condition, Fail, type IChainable, type State, Succeed } from 'aws-cdk-lib/aws-stepfunctions';
 import type { Construct } from 'constructs';
 import { call, jsonata } from './task.ts';
 
@@ -18,3 +18,9 @@ export function loadUntilDone(scope: Construct, load: IFunction, payload: object
   again.next(done);
   return step.next(done);
 }
+
+/** How an execution ends: as its last step, finish, judges the run; a failed one names the tables and what to do. */
+export const asFinished = (scope: Construct, error: string): Choice =>
+  Choice.jsonata(scope, 'All well?')
+    .when(Condition.jsonata(jsonata("$states.input.status = 'succeeded'")), Succeed.jsonata(scope, 'Done'))
+    .otherwise(Fail.jsonata(scope, 'Failed', { error, cause: jsonata('$substring($states.input.reason, 0, 30000)') }));

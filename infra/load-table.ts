@@ -3,18 +3,16 @@ import {
   Condition,
   DefinitionBody,
   Map as EachOf,
-  Fail,
   Pass,
   ProvideItems,
   QueryLanguage,
   StateMachine,
-  Succeed,
   TaskInput,
 } from 'aws-cdk-lib/aws-stepfunctions';
 import { StepFunctionsStartExecution } from 'aws-cdk-lib/aws-stepfunctions-tasks';
 import { Construct } from 'constructs';
 import type { Functions } from './functions.ts';
-import { loadUntilDone } from './load-step.ts';
+import { asFinished, loadUntilDone } from './load-step.ts';
 import { machineLogs } from './machine-logs.ts';
 import { accept, versionsOf, XRAY } from './nag.ts';
 import { NAMES } from './names.ts';
@@ -95,15 +93,7 @@ export class LoadTable extends Construct {
       },
       more,
     );
-    const ended = Choice.jsonata(this, 'All well?')
-      .when(Condition.jsonata(jsonata("$states.input.status = 'succeeded'")), Succeed.jsonata(this, 'Done'))
-      .otherwise(
-        Fail.jsonata(this, 'Failed', {
-          error: 'TableFailed',
-          cause: jsonata('$substring($states.input.reason, 0, 30000)'),
-        }),
-      );
-    finish.next(ended);
+    finish.next(asFinished(this, 'TableFailed'));
 
     this.machine = new StateMachine(this, 'Machine', {
       stateMachineName: NAMES.loadTable,
