@@ -1,4 +1,3 @@
-import { Duration } from 'aws-cdk-lib';
 import {
   Choice,
   Condition,
@@ -18,7 +17,7 @@ import { asFinished, loadUntilDone } from './load-step.ts';
 import { machineLogs } from './machine-logs.ts';
 import { accept, versionsOf, XRAY } from './nag.ts';
 import { NAMES } from './names.ts';
-import { call, jsonata } from './task.ts';
+import { call, jsonata, startAgain } from './task.ts';
 
 /** Loads of one run at once: each is a transaction that Redshift queues behind its others. */
 const LOADS_AT_ONCE = 4;
@@ -75,30 +74,28 @@ export class LoadJob extends Construct {
     const startLoadTable = StepFunctionsStartExecution.jsonata(this, 'Start load-table', {
       stateMachine: loadTable,
       associateWithParent: false,
-      name: jsonata("$runId & '-' & $string($states.input.index)"),
+      name: jsonata('$states.input.name'),
       input: TaskInput.fromObject({
         jobId: jsonata('$jobId'),
         runId: jsonata('$runId'),
         startedAt: jsonata('$startedAt'),
         table: jsonata('$states.input.table'),
         owner: jsonata("$runId & '/' & $states.input.table"),
+        base: jsonata('$states.input.name'),
+        generation: 0,
       }),
     });
-    // Starting the same name with the same input again is the same execution, so an answer that got lost does no harm.
-    startLoadTable.addRetry({
-      errors: ['States.TaskFailed'],
-      interval: Duration.seconds(1),
-      maxAttempts: 3,
-      backoffRate: 3,
-    });
+    startAgain(startLoadTable);
     const eachLarge = EachOf.jsonata(this, 'Each large table', {
       items: ProvideItems.jsonata(jsonata('$plan.large')),
       itemSelector: {
-        index: jsonata('$states.context.Map.Item.Index'),
+        // An execution's name has at most 80 characters.
+        name: jsonata("$substring($runId, 0, 60) & '-' & $string($states.context.Map.Item.Index)"),
         table: jsonata('$states.context.Map.Item.Value'),
       },
       maxConcurrency: 10,
     }).itemProcessor(startLoadTable);
+    eachLarge.addCatch(finish, { assign: { error: jsonata('$states.errorOutput') } });
 
     const eachLoad = EachOf.jsonata(this, 'Each load', {
       items: ProvideItems.jsonata(jsonata('$plan.loads')),

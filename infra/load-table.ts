@@ -6,6 +6,7 @@ import {
   Pass,
   ProvideItems,
   QueryLanguage,
+  type State,
   StateMachine,
   TaskInput,
 } from 'aws-cdk-lib/aws-stepfunctions';
@@ -16,14 +17,15 @@ import { asFinished, loadUntilDone } from './load-step.ts';
 import { machineLogs } from './machine-logs.ts';
 import { accept, versionsOf, XRAY } from './nag.ts';
 import { NAMES } from './names.ts';
-import { call, jsonata } from './task.ts';
+import { call, jsonata, startAgain } from './task.ts';
 
 /** Batches of one execution: with 100 chunks each its history stays below a third of the 25,000 events allowed. */
 const BATCHES_PER_EXECUTION = 10;
 
 /**
  * One large table: split → each chunk: extract → load → more? ↺ → finish.
- * Input: {jobId, runId, startedAt, table, owner, batches?}; a successor has its predecessor's, so the lease stays.
+ * Input: {jobId, runId, startedAt, table, owner, base, generation}. A successor has its predecessor's owner, so the lease
+ * stays, and a name made of base and generation, so that it is started once however often it is asked for.
  */
 export class LoadTable extends Construct {
   readonly machine: StateMachine;
@@ -45,6 +47,8 @@ export class LoadTable extends Construct {
         startedAt: input('startedAt'),
         table: input('table'),
         owner: input('owner'),
+        base: input('base'),
+        generation: input('generation'),
         batches: 0,
         error: jsonata('null'),
       },
@@ -79,7 +83,7 @@ export class LoadTable extends Construct {
       )
       .when(Condition.jsonata(jsonata('$not($states.input.more)')), finish)
       .when(Condition.jsonata(jsonata(`$batches < ${BATCHES_PER_EXECUTION}`)), split)
-      .otherwise(this.#successor());
+      .otherwise(this.#successor(finish));
     const load = loadUntilDone(
       this,
       all.load,
@@ -112,19 +116,24 @@ export class LoadTable extends Construct {
   }
 
   /** The next execution of this very machine: by its fixed name, since a reference would be circular. */
-  #successor(): StepFunctionsStartExecution {
+  #successor(finish: State): StepFunctionsStartExecution {
     const self = StateMachine.fromStateMachineName(this, 'Self', NAMES.loadTable);
-    return StepFunctionsStartExecution.jsonata(this, 'Start successor', {
+    const start = StepFunctionsStartExecution.jsonata(this, 'Start successor', {
       stateMachine: self,
       associateWithParent: false,
-      name: jsonata("$substring($states.context.Execution.Name, 0, 60) & '-' & $substring($uuid(), 0, 8)"),
+      name: jsonata("$base & '-' & $string($generation + 1)"),
       input: TaskInput.fromObject({
         jobId: jsonata('$jobId'),
         runId: jsonata('$runId'),
         startedAt: jsonata('$startedAt'),
         table: jsonata('$table'),
         owner: jsonata('$owner'),
+        base: jsonata('$base'),
+        generation: jsonata('$generation + 1'),
       }),
     });
+    startAgain(start);
+    start.addCatch(finish, { assign: { error: jsonata('$states.errorOutput') } });
+    return start;
   }
 }

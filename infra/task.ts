@@ -1,6 +1,7 @@
 import { Duration } from 'aws-cdk-lib';
 import type { IFunction } from 'aws-cdk-lib/aws-lambda';
 import { TaskInput } from 'aws-cdk-lib/aws-stepfunctions';
+import type { StepFunctionsStartExecution } from 'aws-cdk-lib/aws-stepfunctions-tasks';
 import { LambdaInvoke } from 'aws-cdk-lib/aws-stepfunctions-tasks';
 import type { Construct } from 'constructs';
 
@@ -48,4 +49,9 @@ export function call(
     maxDelay: Duration.seconds(20),
   });
   return step;
+}
+
+/** Starting the same name with the same input again is the same execution, so an answer that got lost does no harm. */
+export function startAgain(start: StepFunctionsStartExecution): void {
+  start.addRetry({ errors: ['States.TaskFailed'], interval: Duration.seconds(1), maxAttempts: 3, backoffRate: 3 });
 }

@@ -6,7 +6,7 @@ import { describeError, errors } from '../shared/model/errors.ts';
 import { connectSource } from '../shared/source/connect.ts';
 import { type Control, startControl } from './control.ts';
 import { changeShop } from './demo/changes.ts';
-import { createShop } from './demo/shop.ts';
+import { createShop, SMALLEST } from './demo/shop.ts';
 import { type Postgres, startPostgres } from './postgres.ts';
 import { Session, together, whereOf } from './session.ts';
 import { openStateFolder, type StateFolder } from './state-folder.ts';
@@ -18,6 +18,11 @@ import { terminalOf } from './ui/terminal.ts';
 
 const whole = (text: string): number => {
   if (!/^[1-9]\d{0,9}$/.test(text)) throw new InvalidArgumentError('Give a whole number above 0.');
+  return Number(text);
+};
+
+const shopSize = (text: string): number => {
+  if (whole(text) < SMALLEST) throw new InvalidArgumentError(`Give at least ${SMALLEST}.`);
   return Number(text);
 };
 
@@ -48,7 +53,7 @@ const command = new Command('npm start --')
   .option('--state <dir>', 'folder kept between calls', '.local')
   .option('--fresh', 'start over: forget what the folder holds', false)
   .option('--report <file>', 'write the report as JSON when the run has ended')
-  .option('--rows <n>', "rows of the demo's database", whole, 1_000_000)
+  .option('--rows <n>', "rows of the demo's database", shopSize, 1_000_000)
   .option('--port <n>', 'port of the local AWS endpoint (default: any free one)', portNumber)
   .showHelpAfterError('(npm start -- --help lists the options)')
   .configureOutput({ outputError: (text, write) => write(withoutPasswords(text)) })
@@ -156,9 +161,7 @@ async function openShop(folder: StateFolder, rows: number): Promise<string> {
   try {
     if (!found[0].there) {
       say(`Creating a shop of ${rows.toLocaleString('en-US')} rows`);
-      await client.query('BEGIN');
       await createShop(client, { rows, now: new Date() });
-      await client.query('COMMIT');
       return url;
     }
   } finally {

@@ -37,7 +37,7 @@ export async function createShop(client: ClientBase, { rows = 1_000_000, now }: 
   }
 }
 
-const SMALLEST = 5_000;
+export const SMALLEST = 5_000;
 
 function sizes(rows: number): ShopSize {
   const part = (percent: number) => Math.floor((rows * percent) / 100);

@@ -81,9 +81,13 @@ export class Stage {
       await uploaded;
       return { result, bytes };
     } catch (error) {
+      // Not upload.abort(): that answers at once, and would abort the parts in flight after Lambda has frozen the process.
       body.destroy(error as Error);
-      await upload.abort();
-      await uploaded.catch(() => undefined);
+      const complete = await uploaded.then(
+        () => true,
+        () => false,
+      );
+      if (complete) await this.remove([key]);
       throw error;
     }
   }

@@ -248,7 +248,8 @@ export class Store {
     const last = all.splice(Math.max(0, all.length - TABLES_AT_ONCE));
     for (; all.length > 0; ) await this.#addToRun(key, tables, all.splice(0, TABLES_AT_ONCE));
     const run = await this.#addToRun(key, tables, last, { part, error });
-    if (!run.expected.every((one) => run.parts.has(one))) return run;
+    // A run that broke off as a whole waits for nobody: parts may never have been started.
+    if (!error && !run.expected.every((one) => run.parts.has(one))) return run;
     const failed = run.error !== undefined || Object.values(run.tables).some((one) => one.error !== undefined);
     const ended = {
       ...run,

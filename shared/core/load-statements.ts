@@ -40,11 +40,13 @@ const isStaged = ({ table, pass, batch }: Cargo): boolean =>
 /**
  * Whether COPY may go straight into the target: on a table's very first pass, where whatever the warehouse holds beyond
  * the cursor came from a batch that is now done again, and is replaced by it in the same transaction. A cursor can be
- * compared in the warehouse only if it is one integer: text sorts differently there.
+ * compared in the warehouse only if it is one integer: text sorts differently there. Rows whose key may repeat have to be
+ * deduplicated in a stage.
  */
 const appends = (cargo: Cargo): boolean => {
   const { table, pass } = cargo;
-  return pass.fresh && !isStaged(cargo) && (pass.batches === 0 || hasIntegerKey(table));
+  const exact = pass.distinct || table.copyMode === 'FULL_DATA_SYNC';
+  return exact && pass.fresh && !isStaged(cargo) && (pass.batches === 0 || hasIntegerKey(table));
 };
 
 const hasIntegerKey = (table: Table): boolean => {
@@ -130,5 +132,5 @@ const LISTINGS = { INSERT_AND_UPDATE: 9, INSERT_ONLY: 5, FULL_DATA_SYNC: 3 };
 export function loadSize(table: Table, pass: Pass): { statements: number; sqlBytes: number } {
   const names = table.columns.reduce((bytes, column) => bytes + Buffer.byteLength(column.name) + 4, 0);
   const applied = { INSERT_AND_UPDATE: pass.distinct ? 1 : 2, INSERT_ONLY: 1, FULL_DATA_SYNC: 2 }[table.copyMode];
-  return { statements: pass.fresh ? 2 : 2 + applied, sqlBytes: LISTINGS[table.copyMode] * names + 1_000 };
+  return { statements: 2 + applied, sqlBytes: LISTINGS[table.copyMode] * names + 1_000 };
 }

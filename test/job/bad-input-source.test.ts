@@ -3,6 +3,8 @@ import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { paginateGetExecutionHistory, paginateListExecutions, SFNClient } from '@aws-sdk/client-sfn';
+import { REGION } from '../../local/identity.ts';
 import type { Table } from '../../shared/model/table.ts';
 import { bench, type TestJob } from './harness.ts';
 import { nothingLeft } from './nothing-left.ts';
@@ -201,7 +203,23 @@ test('no password was written anywhere but to the secrets', async () => {
   );
   for (const file of filesBelow(join(server.state, 'aws')))
     if (!file.endsWith('secrets.json')) assert.ok(!readFileSync(file).includes(PASSWORD), `${file} holds the password`);
+  let events = 0;
+  for await (const event of history()) {
+    events += 1;
+    assert.ok(!JSON.stringify(event).includes(PASSWORD), `an execution's history holds the password: ${event.type}`);
+  }
+  assert.ok(events > 0);
 });
+
+/** Everything that the state machines wrote down. */
+async function* history() {
+  const { endpoint, credentials, outputs } = server.installation.cloud;
+  const client = new SFNClient({ endpoint, credentials, region: REGION });
+  for (const machine of ['SetupJobArn', 'LoadJobArn', 'LoadTableArn'])
+    for await (const { executions = [] } of paginateListExecutions({ client }, { stateMachineArn: outputs[machine] }))
+      for (const { executionArn } of executions)
+        for await (const { events = [] } of paginateGetExecutionHistory({ client }, { executionArn })) yield* events;
+}
 
 const filesBelow = (dir: string): string[] =>
   readdirSync(dir).flatMap((name) => {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { translate } from '../../local/redshift/dialect.ts';
 import { bench, type TestJob } from './harness.ts';
 import { nothingLeft } from './nothing-left.ts';
 
@@ -165,7 +166,11 @@ test('a value that the warehouse refuses fails its table with line, column and w
   await job.source.query("UPDATE bad SET note = 'fine' WHERE id = 7");
   assert.equal((await job.run()).status, 'succeeded');
 
-  await job.warehouse
-    .query(`ALTER TABLE "${job.schema}".bad ALTER COLUMN note TYPE varchar(10)`)
-    .catch(() => undefined);
+  const narrower = translate(`ALTER TABLE "${job.schema}".bad ALTER COLUMN note TYPE VARCHAR(10)`);
+  if (narrower.kind === 'sql') for (const sql of narrower.sql) await job.warehouse.query(sql);
+  await job.source.query("UPDATE bad SET note = 'more than ten' WHERE id = 7");
+  await fails(
+    job,
+    /note \S+\(10\) of s3:\S+: widen the warehouse's column by ALTER TABLE "t\d+"\."bad" ALTER COLUMN "note" TYPE VARCHAR\(65535\); or find/,
+  );
 });

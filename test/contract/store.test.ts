@@ -1,0 +1,241 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { DeleteCommand, DynamoDBDocumentClient, PutCommand, QueryCommand } from '@aws-sdk/lib-dynamodb';
+import { Store } from '../../shared/aws/store.ts';
+import { Job } from '../../shared/model/job.ts';
+import type { Run } from '../../shared/model/run.ts';
+import type { TableState } from '../../shared/model/state.ts';
+import { Table } from '../../shared/model/table.ts';
+import { services } from './services.ts';
+
+const jobs: string[] = [];
+const at = services(setUp, cleanUp);
+let store: Store;
+let raw: DynamoDBDocumentClient;
+
+function setUp(): void {
+  store = new Store(at.table, at.dynamodb);
+  // One client's options are shared by all that are made from it.
+  raw = DynamoDBDocumentClient.from(at.dynamodb, { marshallOptions: { removeUndefinedValues: true } });
+}
+
+async function cleanUp(): Promise<void> {
+  for (const pk of jobs.flatMap((jobId) => [`JOB#${jobId}`, `RUNS#${jobId}`])) await removePartition(pk);
+}
+
+async function removePartition(pk: string): Promise<void> {
+  for (;;) {
+    const { Items = [] } = await raw.send(
+      new QueryCommand({
+        TableName: at.table,
+        ConsistentRead: true,
+        KeyConditionExpression: 'pk = :pk',
+        ExpressionAttributeValues: { ':pk': pk },
+      }),
+    );
+    if (Items.length === 0) return;
+    for (const { sk } of Items) await raw.send(new DeleteCommand({ TableName: at.table, Key: { pk, sk } }));
+  }
+}
+
+/** A job of this test alone. */
+async function newJob(): Promise<Job> {
+  const jobId = `${at.prefix}-${jobs.length}`;
+  jobs.push(jobId);
+  const secretArn = 'arn:aws:secretsmanager:us-east-1:000000000000:secret:none';
+  const job = Job.parse({ jobId, secretArn, destination: 'warehouse' });
+  await store.putJob(job);
+  return job;
+}
+
+const tableNamed = (sourceName: string, more: Partial<Table> = {}): Table =>
+  Table.parse({
+    sourceName,
+    destinationName: sourceName,
+    primaryKey: ['id'],
+    updatedKey: null,
+    copyMode: 'FULL_DATA_SYNC',
+    columns: [],
+    ...more,
+  });
+
+const FULL_STATE: TableState = {
+  sourceName: 'Bestellungen "2024" – 注文 🛒',
+  watermark: {
+    mode: 'INSERT_AND_UPDATE',
+    oid: 4_294_967_295,
+    keys: ['updated_at', 'id'],
+    key: null,
+    fence: '2026-11-22T10:00:00.123456Z',
+    snapshot: {
+      xmin: '18446744073709551615',
+      xmax: '18446744073709551616',
+      xip: ['1', '2'],
+      system: '7',
+      timeline: 1,
+      standby: false,
+    },
+    gaps: [{ from: '-9223372036854775808', to: '9223372036854775807', seen: '2026-11-22T10:00:00.000000Z' }],
+  },
+  batch: {
+    nullMarker: '~0~',
+    objects: [{ key: 'stage/a', rows: 0, bytes: 1e15 }],
+    calls: [],
+    cursor: [null, '', "it's"],
+    last: true,
+  },
+  lease: { owner: 'run-1', until: 1_800_000_000 },
+};
+
+test('a state comes back as it was saved: nested lists, NULLs, empty text, large numbers, any name', async () => {
+  const { jobId } = await newJob();
+  assert.equal(await store.saveState(jobId, FULL_STATE, 0), 1);
+  assert.deepEqual(await store.readState(jobId, FULL_STATE.sourceName), { value: FULL_STATE, revision: 1 });
+  const { states } = await store.readJob(jobId);
+  assert.deepEqual(states.get(FULL_STATE.sourceName), { value: FULL_STATE, revision: 1 });
+});
+
+test('a state that was never saved has revision 0, and what is undefined is left out', async () => {
+  const { jobId } = await newJob();
+  assert.deepEqual(await store.readState(jobId, 'orders'), { value: { sourceName: 'orders' }, revision: 0 });
+  await store.saveState(jobId, { sourceName: 'orders', lastError: undefined }, 0);
+  assert.deepEqual((await store.readState(jobId, 'orders')).value, { sourceName: 'orders' });
+});
+
+test('a state is saved only at the revision that was seen: a lost race returns null and changes nothing', async () => {
+  const { jobId } = await newJob();
+  const state = { sourceName: 'orders' };
+  assert.equal(await store.saveState(jobId, { ...state, lastError: 'first' }, 0), 1);
+  for (const seen of [0, 2, 7]) assert.equal(await store.saveState(jobId, { ...state, lastError: 'late' }, seen), null);
+  assert.equal((await store.readState(jobId, 'orders')).value.lastError, 'first');
+  assert.equal(await store.saveState(jobId, { ...state, lastError: 'second' }, 1), 2);
+});
+
+test('of many that save at once, one wins', async () => {
+  const { jobId } = await newJob();
+  const owners = Array.from({ length: 8 }, (_, i) => `run-${i}`);
+  const saved = await Promise.all(
+    owners.map((owner) => store.saveState(jobId, { sourceName: 'orders', lease: { owner, until: 1 } }, 0)),
+  );
+  assert.deepEqual(
+    saved.filter((revision) => revision !== null),
+    [1],
+  );
+  const winner = owners[saved.indexOf(1)];
+  assert.equal((await store.readState(jobId, 'orders')).value.lease?.owner, winner);
+});
+
+test('changes by many at once all take effect', async () => {
+  const { jobId } = await newJob();
+  const seen = await store.readState(jobId, 'orders');
+  const append = (letter: string) =>
+    store.changeState(jobId, seen, (state) => ({ ...state, lastError: `${state.lastError ?? ''}${letter}` }));
+  await Promise.all([...'abcd'].map(append));
+  const { value } = await store.readState(jobId, 'orders');
+  assert.deepEqual([...(value.lastError ?? '')].sort(), ['a', 'b', 'c', 'd']);
+});
+
+test('a job is read whole, though it fills several pages', async () => {
+  const { jobId } = await newJob();
+  const names = Array.from({ length: 7 }, (_, i) => `large_${i}`);
+  // A page of DynamoDB ends after 1 MB, an item may have 400 KB.
+  const why = 'x'.repeat(390_000);
+  for (const name of names) assert.equal(await store.addTable(jobId, tableNamed(name, { why })), true);
+  await store.saveState(jobId, { sourceName: 'large_6' }, 0);
+  const { tables, states } = await store.readJob(jobId);
+  assert.deepEqual(
+    tables.map(({ sourceName }) => sourceName),
+    names,
+  );
+  assert.ok(tables.every((table) => table.why.length === why.length));
+  assert.deepEqual([...states.keys()], ['large_6']);
+  assert.deepEqual([...(await store.readStates(jobId)).keys()], ['large_6']);
+});
+
+test('a table that is there stays as a person left it; updateTable changes what it is told, reserved words included', async () => {
+  const { jobId } = await newJob();
+  assert.equal(await store.addTable(jobId, tableNamed('order', { rowLimit: 5 })), true);
+  assert.equal(await store.addTable(jobId, tableNamed('order', { rowLimit: 9 })), false);
+  await store.updateTable(jobId, 'order', { created: true, timezone: 'Europe/Zurich' });
+  const [table] = (await store.readJob(jobId)).tables;
+  assert.deepEqual(table, tableNamed('order', { rowLimit: 5, created: true, timezone: 'Europe/Zurich' }));
+});
+
+test('a table item that makes no sense is named, and the others are read', async () => {
+  const { jobId } = await newJob();
+  await store.addTable(jobId, tableNamed('good'));
+  const Item = { pk: `JOB#${jobId}`, sk: 'TABLE#bad', ...tableNamed('bad'), copyMode: 'ALL' };
+  await raw.send(new PutCommand({ TableName: at.table, Item }));
+  const { tables, broken } = await store.readJob(jobId);
+  assert.deepEqual(
+    tables.map(({ sourceName }) => sourceName),
+    ['good'],
+  );
+  assert.match(broken.get('bad')?.message ?? '', /copyMode is "ALL": choose/);
+});
+
+test('a job that is not there is refused with what to do', async () => {
+  await assert.rejects(store.readJob(`${at.prefix}-none`), {
+    name: 'BadConfiguration',
+    message: /there is no job .*: create it first/,
+  });
+});
+
+const RUN: Run = {
+  runId: 'r1',
+  trigger: 'hand',
+  scheduledTime: '2026-11-22T10:00:00.000Z',
+  startedAt: '2026-11-22T10:00:00.000Z',
+  status: 'running',
+  warnings: [],
+  tables: {},
+  expected: ['job', 'large "one"'],
+  expiresAt: 4_000_000_000,
+};
+const NOW = new Date('2026-11-22T10:05:00.000Z');
+const ROWS = { rows: 3, bytes: 4, seconds: 0.5 };
+
+test('a run ends when all its parts have, as failed where one of them did, however often a part is written', async () => {
+  const { jobId } = await newJob();
+  await store.putRun(jobId, RUN);
+  const part = (name: string) => ({ jobId, runId: RUN.runId, startedAt: RUN.startedAt, part: name });
+  const first = await store.finishRun(part('job'), { 'a.b#c': ROWS }, null, NOW);
+  assert.equal(first.status, 'running');
+  assert.equal((await store.finishRun(part('job'), { 'a.b#c': ROWS }, null, NOW)).status, 'running');
+  const failed = { 'large "one"': { ...ROWS, error: 'no room' } };
+  const last = await store.finishRun(part('large "one"'), failed, null, NOW);
+  assert.equal(last.status, 'failed');
+  assert.deepEqual(await store.finishRun(part('large "one"'), failed, null, NOW), last);
+  const [kept, ...others] = await store.listRuns(jobId, 10);
+  assert.deepEqual(others, []);
+  assert.equal(kept?.status, 'failed');
+  assert.equal(kept?.finishedAt, NOW.toISOString());
+  assert.deepEqual(kept?.tables, { 'a.b#c': ROWS, ...failed });
+});
+
+test('a run that failed before it was recorded is recorded as failed', async () => {
+  const { jobId } = await newJob();
+  const part = { jobId, runId: 'r1', startedAt: RUN.startedAt, part: 'job' };
+  const { status, error } = await store.finishRun(part, {}, 'SourceRefused: no password', NOW);
+  assert.deepEqual({ status, error }, { status: 'failed', error: 'SourceRefused: no password' });
+});
+
+test('a run may have more tables than one update of an item takes', async () => {
+  const { jobId } = await newJob();
+  await store.putRun(jobId, { ...RUN, expected: ['job'] });
+  const tables = Object.fromEntries(Array.from({ length: 450 }, (_, i) => [`table_${i}`, ROWS]));
+  const part = { jobId, runId: RUN.runId, startedAt: RUN.startedAt, part: 'job' };
+  assert.equal((await store.finishRun(part, tables, null, NOW)).status, 'succeeded');
+  const [run] = await store.listRuns(jobId, 1);
+  assert.deepEqual(run?.tables, tables);
+});
+
+test('runs are listed newest first', async () => {
+  const { jobId } = await newJob();
+  for (const hour of ['10', '12', '11'])
+    await store.putRun(jobId, { ...RUN, runId: `r${hour}`, startedAt: `2026-11-22T${hour}:00:00.000Z` });
+  assert.deepEqual(
+    (await store.listRuns(jobId, 2)).map(({ runId }) => runId),
+    ['r12', 'r11'],
+  );
+});
