@@ -12,11 +12,21 @@ const jobs: string[] = [];
 const at = services(setUp, cleanUp);
 let store: Store;
 let raw: DynamoDBDocumentClient;
+/** Bytes of the longest update expression sent: DynamoDB takes 4 KB, its stand-in any. */
+let longestUpdate = 0;
 
 function setUp(): void {
+  // What is made of one client shares its options: those of the store count, which comes last.
+  raw = DynamoDBDocumentClient.from(at.dynamodb);
   store = new Store(at.table, at.dynamodb);
-  // One client's options are shared by all that are made from it.
-  raw = DynamoDBDocumentClient.from(at.dynamodb, { marshallOptions: { removeUndefinedValues: true } });
+  at.dynamodb.middlewareStack.add(
+    (next) => (args) => {
+      const { UpdateExpression = '' } = args.input as { UpdateExpression?: string };
+      longestUpdate = Math.max(longestUpdate, Buffer.byteLength(UpdateExpression));
+      return next(args);
+    },
+    { step: 'initialize' },
+  );
 }
 
 async function cleanUp(): Promise<void> {
@@ -228,6 +238,7 @@ test('a run may have more tables than one update of an item takes', async () => 
   assert.equal((await store.finishRun(part, tables, null, NOW)).status, 'succeeded');
   const [run] = await store.listRuns(jobId, 1);
   assert.deepEqual(run?.tables, tables);
+  assert.ok(longestUpdate > 0 && longestUpdate <= 4_096, `${longestUpdate} bytes`);
 });
 
 test('runs are listed newest first', async () => {
