@@ -16,7 +16,8 @@ export interface Edge {
   remaining: () => number;
 }
 
-export const logger = new Logger({ serviceName: 'redshift-loader' });
+/** Its `service` is the function's name, from POWERTOOLS_SERVICE_NAME. */
+export const logger = new Logger();
 /** Installation-wide: a custom metric costs by its dimensions, so there is none by job or table. */
 export const metrics = new Metrics({ namespace: 'RedshiftLoader', serviceName: 'redshift-loader' });
 

@@ -114,7 +114,6 @@ export class Functions extends Construct {
       environment: {
         ...Object.fromEntries(own.map((key) => [key, environment[key]])),
         POWERTOOLS_SERVICE_NAME: name,
-        POWERTOOLS_METRICS_NAMESPACE: 'RedshiftLoader',
       },
       logGroup: new LogGroup(this, `${name}-logs`, {
         retention: this.#settings.logRetentionDays as RetentionDays,

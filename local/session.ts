@@ -119,6 +119,7 @@ export class Session {
       run: initial ? 'initial' : 'incremental',
       tables: await this.#compare(run),
       calls,
+      warnings: run.warnings,
       seconds,
     };
   }

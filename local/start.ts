@@ -97,6 +97,7 @@ async function main(options: Options): Promise<boolean> {
   const control = options.serve ? await serve(session) : null;
   if (control) report = { ...report, control: control.url };
   process.stdout.write(renderReport(report, terminal));
+  for (const warning of report.warnings ?? []) if (!checks.includes(warning)) say(`\n  ! ${warning}`);
   if (options.report) writeFileSync(options.report, `${JSON.stringify(report, null, 2)}\n`);
   if (control) {
     say(`  AWS        ${session.endpoint}`);

@@ -45,6 +45,8 @@ export const Report = z.object({
   run: z.enum(['initial', 'incremental']),
   tables: z.array(TableReport),
   calls: Calls,
+  /** What keeps watermarks back, and what to do about it. */
+  warnings: z.array(z.string()).optional(),
   /** Wall-clock time of the whole run, without the verification. */
   seconds: z.number().nonnegative().optional(),
 });

@@ -152,3 +152,18 @@ test("a table that is somebody else's in the warehouse is left alone, and the ot
   assert.deepEqual(await job.rows('SELECT code FROM $.countries'), [{ code: 'theirs' }]);
   assert.equal((await job.rows('SELECT count(*)::int AS n FROM $.orders'))[0]?.n, 500);
 });
+
+test('rows of a prepared transaction arrive once it is committed; until then the run says what holds watermarks back', async () => {
+  const job = await server.job(SHOP);
+  await job.setup();
+  await job.run();
+  await job.source.query(`BEGIN; INSERT INTO orders (note) VALUES ('prepared'); INSERT INTO events (body) VALUES ('prepared');
+    PREPARE TRANSACTION 'later'`);
+  await job.source.query("INSERT INTO orders (note) VALUES ('meanwhile')");
+  const held = await job.run();
+  assert.match(held.warnings.join(), /prepared transactions hold watermarks back: 1/);
+  assert.equal(held.tables.orders?.rows, 1, 'rows load all the same');
+  await job.source.query("COMMIT PREPARED 'later'");
+  assert.equal((await job.run()).status, 'succeeded');
+  assert.deepEqual(await job.differing(), []);
+});

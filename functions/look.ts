@@ -1,0 +1,216 @@
+import { randomBytes } from 'node:crypto';
+import type pg from 'pg';
+import { objectKey, type Stage } from '../shared/aws/stage.ts';
+import type { JobData, Revised, Store } from '../shared/aws/store.ts';
+import { checkTable, hasUniqueKey } from '../shared/core/check-table.ts';
+import { type FenceReading, remember } from '../shared/core/fence.ts';
+import { watchGaps } from '../shared/core/gaps.ts';
+import { limitsOf } from '../shared/core/limits.ts';
+import { beginPass, type Observation, resumable } from '../shared/core/pass.ts';
+import type { SourceTable } from '../shared/model/catalog.ts';
+import type { Pass, TableState } from '../shared/model/state.ts';
+import type { Table } from '../shared/model/table.ts';
+import { refuseBlankKeys } from '../shared/source/blank-keys.ts';
+import { brokenConnection } from '../shared/source/connect.ts';
+import { readFence } from '../shared/source/fence.ts';
+import { copyCompressed } from '../shared/source/read.ts';
+import { accountedRanges, type Reading, readingOf } from '../shared/source/reading.ts';
+import { type OpenSnapshot, openSnapshot, tableIn } from '../shared/source/session.ts';
+import { tableError, underSavepoint } from '../shared/source/snapshot.ts';
+import { copyOut, countRows, highestId, missingIds, rowsOf } from '../shared/sql/postgres.ts';
+import type { Edge } from './edge.ts';
+
+/** A table with more new rows gets an execution of its own. */
+const SMALL_ROWS = 10_000;
+/** After this no further table is extracted here, so that a tick stays short. */
+const BUDGET_MS = 60_000;
+/** One table's question may take this long before it counts as failed. */
+const PROBE_TIMEOUT_MS = 30_000;
+
+/** The run that looks. */
+export interface LookingRun {
+  jobId: string;
+  runId: string;
+}
+
+export interface LookPorts {
+  store: Store;
+  stage: Stage;
+  connect(secretArn: string): Promise<pg.Client>;
+}
+
+/** A table that has something new. */
+interface Work {
+  table: Table;
+  found: SourceTable;
+  state: Revised<TableState>;
+  pass: Pass;
+  reading: Reading;
+}
+
+/** A small delta that lies in the stage: the state that will lease it, if nobody else has taken the table since. */
+export interface Extracted {
+  table: Table;
+  state: TableState;
+  revision: number;
+}
+
+/** One look at the tables of a job: what is new, by one connection and one snapshot. */
+export class Look {
+  /** Small deltas, already staged, by table. */
+  readonly extracted = new Map<string, Extracted>();
+  /** Tables that get an execution of their own. */
+  readonly large: string[] = [];
+  /** Tables that can't be loaded, and why. */
+  readonly failures: Map<string, Error>;
+  /** What keeps watermarks back, and what to do about it. */
+  readonly warnings: string[] = [];
+  readonly #run: LookingRun;
+  readonly #ports: LookPorts;
+  readonly #edge: Edge;
+  readonly #data: JobData;
+
+  constructor(run: LookingRun, ports: LookPorts, edge: Edge, data: JobData) {
+    this.#run = run;
+    this.#ports = ports;
+    this.#edge = edge;
+    this.#data = data;
+    this.failures = new Map(data.broken);
+  }
+
+  /** @throws LoaderError SourceUnavailable, SourceRefused: nothing can be read at all, and nothing is left in the stage */
+  async at(tables: Table[]): Promise<void> {
+    const { job, checkpoints } = this.#data;
+    const client = await this.#ports.connect(job.secretArn);
+    try {
+      const reading = await readFence(client);
+      const open = await openSnapshot(
+        client,
+        job,
+        tables.map((table) => table.sourceName),
+      );
+      for (const [name, error] of open.failures) this.failures.set(name, error);
+      this.warnings.push(...warningsOf(reading));
+      if (reading.blind) {
+        const kept = remember(checkpoints, reading.checkpoint, open.snapshot.xmin);
+        await this.#ports.store.putCheckpoints(job.jobId, kept);
+      }
+      const deadline = this.#edge.now().getTime() + BUDGET_MS;
+      for (const table of tables) {
+        const name = table.sourceName;
+        if (open.failures.has(name)) continue;
+        try {
+          await this.#lookAt(client, table, open, { reading, snapshot: open.snapshot, checkpoints }, deadline);
+        } catch (cause) {
+          const error = tableError(cause, { schema: job.sourceSchema, name }, client);
+          // The connection is gone, for the tables that follow, too: the whole look is taken again.
+          if (error.name === 'SourceUnavailable') throw error;
+          this.failures.set(name, error);
+        }
+      }
+    } catch (error) {
+      const staged = [...this.extracted.values()].flatMap(({ state }) => state.batch?.objects ?? []);
+      await this.#ports.stage.remove(staged.map((object) => object.key));
+      throw brokenConnection(error, client);
+    } finally {
+      await client.end();
+    }
+  }
+
+  async #lookAt(
+    client: pg.Client,
+    table: Table,
+    open: OpenSnapshot,
+    observed: Pick<Observation, 'reading' | 'snapshot' | 'checkpoints'>,
+    deadline: number,
+  ): Promise<void> {
+    const { job, states } = this.#data;
+    const found = tableIn(open, table.sourceName);
+    checkTable(table, found);
+    limitsOf(job, table);
+    const state = states.get(table.sourceName) ?? { value: { sourceName: table.sourceName }, revision: 0 };
+    if (resumable(table, state.value, found.oid)) {
+      this.large.push(table.sourceName);
+      return;
+    }
+    const unique = hasUniqueKey(table, found);
+    const pass = beginPass(table, state.value, { ...observed, oid: found.oid, unique, oneSnapshot: true });
+    const reading = readingOf(job, table, found, state.value, pass, open.snapshot);
+    const rows = await underSavepoint(client, PROBE_TIMEOUT_MS, async () => {
+      const counted = await client.query(countRows(reading.source, reading.ranges, reading.scope, SMALL_ROWS + 1));
+      return Number(counted.rows[0].rows);
+    });
+    const emptied = table.copyMode === 'FULL_DATA_SYNC' && rows === 0 && state.value.watermark?.rows !== 0;
+    if (rows === 0 && !emptied) return this.#nothingNew(state);
+    if (rows > SMALL_ROWS || this.#edge.now().getTime() > deadline) {
+      this.large.push(table.sourceName);
+      return;
+    }
+    await this.#extract(client, { table, found, state, pass, reading });
+  }
+
+  /** What held the table up is over, and nothing waits: both would else be told until the next new row. */
+  async #nothingNew({ value, revision }: Revised<TableState>): Promise<void> {
+    const { lastError, behindSince, ...well } = value;
+    if (lastError !== undefined || behindSince !== undefined)
+      await this.#ports.store.saveState(this.#run.jobId, well, revision);
+  }
+
+  /** Extracts a small delta by the connection and snapshot that found it. */
+  async #extract(client: pg.Client, work: Work): Promise<void> {
+    const { table, found, pass, reading } = work;
+    const name = table.sourceName;
+    const { jobId, runId } = this.#run;
+    const nullMarker = newNullMarker();
+    const key = objectKey(jobId, runId, name, 'delta');
+    const sql = copyOut(
+      table.columns,
+      reading.ranges.map((range) => rowsOf(reading.source, range, reading.scope)),
+      nullMarker,
+    );
+    await underSavepoint(client, BUDGET_MS, async () => {
+      await refuseBlankKeys(client, table, found, reading);
+      const next = await this.#nextWatermark(client, work);
+      const { result: rows, bytes } = await this.#ports.stage.write(key, (sink) => copyCompressed(client, sql, sink));
+      const state: TableState = {
+        ...work.state.value,
+        sourceName: name,
+        pass: { ...pass, next },
+        batch: { nullMarker, objects: [{ key, rows, bytes }], cursor: null, last: true },
+        run: { runId, rows: 0, bytes: 0, startedAt: this.#edge.now().toISOString() },
+        behindSince: work.state.value.behindSince ?? this.#edge.now().toISOString(),
+      };
+      this.extracted.set(name, { table, state, revision: work.state.revision });
+    });
+  }
+
+  async #nextWatermark(client: pg.Client, { table, pass, reading }: Work): Promise<Pass['next']> {
+    if (table.copyMode !== 'INSERT_ONLY') return pass.next;
+    const { max } = (await client.query(highestId(reading.source))).rows[0] as { max: string | null };
+    const seen = this.#edge.now().toISOString();
+    const ranges = accountedRanges(pass, reading.scope.gaps, pass.from, max, seen);
+    const key = max !== null && (pass.from === null || BigInt(max) > BigInt(pass.from)) ? max : pass.from;
+    if (ranges.length === 0) return { ...pass.next, key };
+    const missing = (await client.query(missingIds(reading.source, ranges))).rows as {
+      seen: string;
+      low: string;
+      high: string;
+    }[];
+    const { gaps, dropped } = watchGaps(
+      missing.map(({ low, high, seen: since }) => ({ from: low, to: high, seen: since })),
+    );
+    if (dropped > 0) this.#edge.logger.warn(`${table.sourceName}: ${dropped} of the oldest gaps are no longer watched`);
+    return { ...pass.next, key, gaps };
+  }
+}
+
+const newNullMarker = (): string => `~${randomBytes(8).toString('hex')}~`;
+
+const warningsOf = ({ blind, prepared }: FenceReading): string[] => [
+  ...(blind ? [blind] : []),
+  ...(prepared > 0
+    ? [
+        `prepared transactions hold watermarks back: ${prepared} – COMMIT PREPARED or ROLLBACK PREPARED what pg_prepared_xacts shows`,
+      ]
+    : []),
+];
