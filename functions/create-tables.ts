@@ -6,6 +6,7 @@ import { Stage } from '../shared/aws/stage.ts';
 import { Store } from '../shared/aws/store.ts';
 import { Warehouse } from '../shared/aws/warehouse.ts';
 import { MAX_STATEMENTS } from '../shared/core/pack.ts';
+import { withoutProgress } from '../shared/core/pass.ts';
 import type { Column } from '../shared/model/column.ts';
 import type { Destination } from '../shared/model/destination.ts';
 import { errors } from '../shared/model/errors.ts';
@@ -60,7 +61,12 @@ export async function createTables(
     const sqls = some.flatMap((table) => ddlOf(destination.schema, table, existing.get(table.destinationName)));
     for (let start = 0; start < sqls.length; start += MAX_STATEMENTS)
       await execute(sqls.slice(start, start + MAX_STATEMENTS), 'ddl', `${namesOf(some)}: ${grant}`);
-    for (const table of some) await store.updateTable(event.jobId, table.sourceName, { created: true });
+    for (const table of some) {
+      // A table that is new in the warehouse holds nothing, whatever a watermark says of one that was there before.
+      const state = states.get(table.sourceName);
+      if (state && !existing.has(table.destinationName)) await store.changeState(event.jobId, state, withoutProgress);
+      await store.updateTable(event.jobId, table.sourceName, { created: true });
+    }
   };
   const refused: string[] = [];
   const ours: Table[] = [];

@@ -1,10 +1,11 @@
+import { MetricUnit } from '@aws-lambda-powertools/metrics';
 import { z } from 'zod';
 import { environmentOf } from '../shared/aws/environment.ts';
 import { Stage, stagedKeys } from '../shared/aws/stage.ts';
 import { Store } from '../shared/aws/store.ts';
 import { afterFailure } from '../shared/core/pass.ts';
 import { describeStepError } from '../shared/model/errors.ts';
-import type { RunTable } from '../shared/model/run.ts';
+import { partOf, type RunTable } from '../shared/model/run.ts';
 import type { TableState } from '../shared/model/state.ts';
 import { type Edge, handle } from './edge.ts';
 
@@ -12,8 +13,8 @@ export const FinishEvent = z.object({
   jobId: z.string(),
   runId: z.string(),
   startedAt: z.string(),
-  /** The execution that ends: `job`, or a large table's own. */
-  part: z.string(),
+  /** The large table whose own execution ends; absent for the run's. */
+  table: z.string().optional(),
   owner: z.string(),
   /** Why it ends before its work was done: what the failed step threw. */
   error: z.object({ Error: z.string(), Cause: z.string() }).partial().nullable().default(null),
@@ -40,12 +41,14 @@ export async function finish(event: FinishEvent, { store, stage }: FinishPorts, 
   const states = await store.readStates(event.jobId);
   const error = event.error ? describeStepError(event.error) : null;
   const own =
-    event.part === 'job'
+    event.table === undefined
       ? [...states.values()].filter(({ value }) => value.run?.runId === event.runId)
-      : [states.get(event.part) ?? { value: { sourceName: event.part }, revision: 0 }];
+      : [states.get(event.table) ?? { value: { sourceName: event.table }, revision: 0 }];
   const entries = await Promise.all(
     own
-      .filter(({ value }) => event.part !== 'job' || value.lease === undefined || value.lease.owner === event.owner)
+      .filter(
+        ({ value }) => event.table !== undefined || value.lease === undefined || value.lease.owner === event.owner,
+      )
       .map(async (seen): Promise<[string, RunTable]> => {
         const ended = await store.changeState(event.jobId, seen, (state) => brokenOff(event, state, error, edge.now()));
         if (ended !== seen.value) await stage.remove(stagedKeys(event.jobId, event.runId, seen.value));
@@ -53,10 +56,18 @@ export async function finish(event: FinishEvent, { store, stage }: FinishPorts, 
       }),
   );
   // A large table's error is told with the table, not as the whole run's.
-  const whole = event.part === 'job' ? error : null;
-  const run = await store.finishRun(event, Object.fromEntries(entries), whole, edge.now());
-  const failed = Object.entries(run.tables).flatMap(([name, { error: why }]) => (why ? [`${name}: ${why}`] : []));
-  const reason = [...(whole ? [whole] : []), ...failed].join('\n');
+  const whole = event.table === undefined ? error : null;
+  if (event.table !== undefined && error) edge.metrics.addMetric('TablesFailed', MetricUnit.Count, 1);
+  const run = await store.finishRun(
+    { ...event, part: partOf(event.table) },
+    Object.fromEntries(entries),
+    whole,
+    edge.now(),
+  );
+  const judged = Object.entries(run.tables).filter(([name]) => event.table === undefined || name === event.table);
+  const failed = judged.flatMap(([name, { error: why }]) => (why ? [`${name}: ${why}`] : []));
+  // A state's payload has 256 KiB.
+  const reason = [...(whole ? [whole] : []), ...failed].join('\n').slice(0, 30_000);
   return { status: reason ? 'failed' : 'succeeded', reason };
 }
 
@@ -64,7 +75,7 @@ export async function finish(event: FinishEvent, { store, stage }: FinishPorts, 
 function brokenOff(event: FinishEvent, state: TableState, error: string | null, now: Date): TableState | null {
   const held = state.lease?.owner === event.owner;
   // A large table whose first step failed was never leased.
-  const neverBegan = event.part !== 'job' && error !== null && state.lease === undefined;
+  const neverBegan = event.table !== undefined && error !== null && state.lease === undefined;
   if (!held && !neverBegan) return null;
   const { runId, startedAt } = event;
   const run = state.run?.runId === runId ? state.run : { runId, rows: 0, bytes: 0, startedAt };

@@ -54,15 +54,31 @@ export async function inspect(
     }
   })();
   const known = new Map(tables.map((table) => [table.sourceName, table]));
+  const checks = [...(blind ? [blind] : []), ...leftOut(catalog)];
   let added = 0;
   for (const table of newTables(catalog, tables, [...broken.keys()]))
     if (await store.addTable(event.jobId, table)) added += 1;
   for (const found of catalog.tables) {
     const table = known.get(found.name);
     const columns = table && withNewColumns(table.columns, found);
-    if (columns) await store.updateTable(event.jobId, found.name, { columns, created: false });
+    if (!columns) continue;
+    await store.updateTable(event.jobId, found.name, { columns, created: false });
+    checks.push(
+      `${found.name}: rows loaded before keep NULL in its new columns until they change – to fill them, drop the ` +
+        "warehouse's table and the table's item, then run setup again",
+    );
   }
-  return { tables: catalog.tables.length, added, checks: blind ? [blind] : [] };
+  return { tables: catalog.tables.filter(isCopied).length, added, checks };
+}
+
+/** Ordinary and partitioned tables; the others can't be locked against rewrites, or hold nothing of their own. */
+const isCopied = ({ kind }: SourceTable): boolean => kind === 'table' || kind === 'partitioned';
+
+function leftOut({ tables }: SourceCatalog): string[] {
+  const others = tables.filter((table) => !isCopied(table));
+  return others.map(
+    ({ name, kind }) => `${name} is a ${kind}, which is not copied: copy the tables that it is made from`,
+  );
 }
 
 /** The columns of a table as the warehouse will have them. */
@@ -92,7 +108,7 @@ function withNewColumns(agreed: Column[], found: SourceTable): Column[] | null {
 
 function newTables(catalog: SourceCatalog, tables: Table[], broken: string[]): Table[] {
   const known = new Set([...tables.map((table) => table.sourceName), ...broken]);
-  const fresh = catalog.tables.filter((found) => !known.has(found.name) && found.columns.length > 0);
+  const fresh = catalog.tables.filter((found) => isCopied(found) && !known.has(found.name) && found.columns.length > 0);
   const names = foldNames(
     fresh.map((found) => found.name),
     tables.map((table) => table.destinationName),

@@ -121,6 +121,8 @@ class Loader {
     let { statementId, attempt } = this.#event;
     for (const [i, group] of groups.entries()) {
       if (group.length === 0) continue;
+      if (i > 0 && this.#edge.remaining() < 2 * RESERVE_MS)
+        return this.#later(groups.slice(i).flat(), { failed, attempt: 0 });
       for (const one of group) await this.#prepare(one);
       const outcome = await this.#execute(group, attempt, statementId);
       const rest = groups.slice(i).flat();
@@ -165,6 +167,8 @@ class Loader {
       if (!again) return { ...statement, attempt };
       this.#edge.logger.warn('the warehouse asks to try again', { error: statement.error, attempt });
       attempt += 1;
+      // Still ours? An heir may have settled this load's statements and submitted its own.
+      for (const one of group) await this.#save(one, one.state.value);
       statement = await this.#submit(group, name, attempt);
     }
   }

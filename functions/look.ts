@@ -136,7 +136,13 @@ export class Look {
     const unique = hasUniqueKey(table, found);
     const pass = beginPass(table, state.value, { ...observed, oid: found.oid, unique, oneSnapshot: true });
     const reading = readingOf(job, table, found, state.value, pass, open.snapshot);
-    const rows = await underSavepoint(client, PROBE_TIMEOUT_MS, async () => {
+    const left = deadline - this.#edge.now().getTime();
+    if (left <= 0) {
+      // Its own execution asks, at leisure.
+      this.large.push(table.sourceName);
+      return;
+    }
+    const rows = await underSavepoint(client, Math.min(PROBE_TIMEOUT_MS, Math.max(1_000, left)), async () => {
       const counted = await client.query(countRows(reading.source, reading.ranges, reading.scope, SMALL_ROWS + 1));
       return Number(counted.rows[0].rows);
     });

@@ -8,7 +8,7 @@ import { loadSize } from '../shared/core/load-statements.ts';
 import { pack } from '../shared/core/pack.ts';
 import { isFree, leaseFor, takeLease } from '../shared/core/pass.ts';
 import { describeError, errors } from '../shared/model/errors.ts';
-import { expiryOf, type Run, type RunTable } from '../shared/model/run.ts';
+import { expiryOf, partOf, type Run, type RunTable } from '../shared/model/run.ts';
 import type { Table } from '../shared/model/table.ts';
 import { type Edge, handle } from './edge.ts';
 import { type Extracted, Look, type LookPorts } from './look.ts';
@@ -30,6 +30,8 @@ export interface Plan {
   loads: { loadId: string; tables: string[] }[];
   /** Tables that get an execution of their own. */
   large: string[];
+  /** Connections to the source that each of them may open: its share of the job's. */
+  connections: number;
 }
 
 /**
@@ -58,7 +60,8 @@ export async function plan(event: PlanEvent, ports: LookPorts, edge: Edge): Prom
   );
   await store.putRun(event.jobId, runOf(event, look, idle, edge.now()));
   reportLag(data, look.failures.size, edge);
-  return { idle, loads, large: look.large };
+  const connections = Math.max(1, Math.floor(data.job.maxSourceConnections / Math.max(1, look.large.length)));
+  return { idle, loads, large: look.large, connections };
 }
 
 const notCreated = ({ sourceName, columns }: Table): Error =>
@@ -131,16 +134,17 @@ function runOf(event: PlanEvent, { failures, large, warnings }: Look, idle: bool
     status: idle ? 'idle' : 'running',
     warnings,
     tables: Object.fromEntries(failed),
-    expected: ['job', ...large],
+    expected: [undefined, ...large].map(partOf),
     expiresAt: expiryOf(startedAt),
   };
 }
 
-function reportLag({ job, states }: JobData, failed: number, { metrics, now }: Edge): void {
+function reportLag({ job, tables, states }: JobData, failed: number, { metrics, now }: Edge): void {
   const limit = now().getTime() - job.maxLagSeconds * 1000;
-  const behind = [...states.values()].filter(
-    ({ value }) => value.behindSince !== undefined && Date.parse(value.behindSince) < limit,
-  );
+  const behind = tables.filter(({ sourceName, disabled }) => {
+    const since = states.get(sourceName)?.value.behindSince;
+    return !disabled && since !== undefined && Date.parse(since) < limit;
+  });
   metrics.addMetric('TablesBehind', MetricUnit.Count, behind.length);
   if (failed > 0) metrics.addMetric('TablesFailed', MetricUnit.Count, failed);
 }

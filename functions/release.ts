@@ -2,10 +2,19 @@ import { z } from 'zod';
 import { environmentOf } from '../shared/aws/environment.ts';
 import { Store } from '../shared/aws/store.ts';
 import { afterFailure } from '../shared/core/pass.ts';
+import { partOf } from '../shared/model/run.ts';
 import type { TableState } from '../shared/model/state.ts';
 import { type Edge, handle } from './edge.ts';
 
-const Input = z.object({ jobId: z.string(), owner: z.string().optional() });
+const Input = z.object({
+  jobId: z.string(),
+  owner: z.string().optional(),
+  runId: z.string().optional(),
+  startedAt: z.string().optional(),
+  table: z.string().optional(),
+});
+/** What the machines themselves fail with once finish has written the run's record. */
+const JUDGED = ['TablesFailed', 'TableFailed'];
 
 /** EventBridge's `Step Functions Execution Status Change`. */
 export const StatusChange = z.object({
@@ -13,6 +22,8 @@ export const StatusChange = z.object({
     name: z.string(),
     status: z.enum(['FAILED', 'ABORTED', 'TIMED_OUT']),
     input: z.string(),
+    /** Epoch milliseconds. */
+    startDate: z.number(),
     error: z.string().nullish(),
     cause: z.string().nullish(),
   }),
@@ -26,13 +37,21 @@ export type StatusChange = z.infer<typeof StatusChange>;
  * @returns the tables that were released
  */
 export async function release({ detail }: StatusChange, store: Store, edge: Edge): Promise<string[]> {
-  const { jobId, owner = detail.name } = Input.parse(JSON.parse(detail.input));
+  const input = Input.parse(JSON.parse(detail.input));
+  const {
+    jobId,
+    owner = detail.name,
+    runId = detail.name,
+    startedAt = new Date(detail.startDate).toISOString(),
+  } = input;
   const states = await store.readStates(jobId);
   const held = [...states.values()].filter(({ value }) => value.lease?.owner === owner);
   const why = `ExecutionEnded: ${detail.name} ended as ${detail.status}${detail.cause ? `: ${detail.cause}` : ''} – the next run goes on`;
   // A function of the execution may still be at work, and write what it knows.
   const giveBack = (state: TableState) => (state.lease?.owner === owner ? afterFailure(state, why, edge.now()) : null);
   const released = await Promise.all(held.map((state) => store.changeState(jobId, state, giveBack)));
+  if (!JUDGED.includes(detail.error ?? ''))
+    await store.finishRun({ jobId, runId, startedAt, part: partOf(input.table) }, {}, why, edge.now());
   return released.map(({ sourceName }) => sourceName);
 }
 

@@ -23,7 +23,13 @@ import { type Edge, handle } from './edge.ts';
 /** Chunks of one batch: their ranges travel through the state machine, whose payload has 256 KiB. */
 const MAX_CHUNKS = 100;
 
-export const SplitEvent = z.object({ jobId: z.string(), runId: z.string(), table: z.string(), owner: z.string() });
+export const SplitEvent = z.object({
+  jobId: z.string(),
+  runId: z.string(),
+  table: z.string(),
+  owner: z.string(),
+  connections: z.int().positive(),
+});
 export type SplitEvent = z.infer<typeof SplitEvent>;
 
 export interface SplitPorts {
@@ -68,11 +74,11 @@ export async function split(event: SplitEvent, ports: SplitPorts, edge: Edge): P
     const pass = resumable(table, seen.value, found.oid) ?? beginPass(table, seen.value, observed);
     const rows = readingOf(job, table, found, seen.value, pass, open.snapshot);
     const limits = limitsOf(job, table);
-    const batch = await cut(client, table, pass, rows, limits, job.maxSourceConnections).catch((error) => {
+    const batch = await cut(client, table, pass, rows, limits, event.connections).catch((error) => {
       throw tableError(error, { schema: job.sourceSchema, name: event.table }, client);
     });
     const next = await accountFor(client, table, { ...pass, walk: batch.walk }, rows, batch.cursor, reading, edge);
-    return await begin(event, store, seen, { ...next, walk: batch.walk }, batch, job.maxSourceConnections, edge);
+    return await begin(event, store, seen, { ...next, walk: batch.walk }, batch, event.connections, edge);
   } catch (error) {
     throw brokenConnection(error, client);
   } finally {

@@ -59,7 +59,6 @@ export class LoadJob extends Construct {
     const finish = call(this, 'Finish', all.finish, {
       ...run,
       startedAt: jsonata('$startedAt'),
-      part: 'job',
       error: jsonata('$error'),
     });
     plan.addCatch(finish, {
@@ -81,11 +80,16 @@ export class LoadJob extends Construct {
         startedAt: jsonata('$startedAt'),
         table: jsonata('$states.input.table'),
         owner: jsonata("$runId & '/' & $states.input.table"),
+        connections: jsonata('$plan.connections'),
         base: jsonata('$states.input.name'),
         generation: 0,
       }),
     });
     startAgain(startLoadTable);
+    // One that can't be started keeps nobody from the small loads: Finish tells it as the run's error.
+    startLoadTable.addCatch(Succeed.jsonata(this, 'Not started'), {
+      outputs: { error: jsonata('$states.errorOutput') },
+    });
     const eachLarge = EachOf.jsonata(this, 'Each large table', {
       items: ProvideItems.jsonata(jsonata('$plan.large')),
       itemSelector: {
@@ -94,8 +98,8 @@ export class LoadJob extends Construct {
         table: jsonata('$states.context.Map.Item.Value'),
       },
       maxConcurrency: 10,
+      assign: { error: jsonata('$exists($states.result.error) ? [$states.result.error][0] : null') },
     }).itemProcessor(startLoadTable);
-    eachLarge.addCatch(finish, { assign: { error: jsonata('$states.errorOutput') } });
 
     const eachLoad = EachOf.jsonata(this, 'Each load', {
       items: ProvideItems.jsonata(jsonata('$plan.loads')),
@@ -106,7 +110,7 @@ export class LoadJob extends Construct {
       },
       maxConcurrency: LOADS_AT_ONCE,
       // A load that ends without a result leaves its tables to Finish; the others go on.
-      assign: { error: jsonata('$exists($states.result.error) ? [$states.result.error][0] : null') },
+      assign: { error: jsonata('$exists($states.result.error) ? [$states.result.error][0] : $error') },
     }).itemProcessor(loadUntilDone(this, all.load, jsonata('$states.input'), Succeed.jsonata(this, 'Loaded')));
 
     finish.next(asFinished(this, 'TablesFailed'));

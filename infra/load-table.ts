@@ -19,13 +19,13 @@ import { accept, versionsOf, XRAY } from './nag.ts';
 import { NAMES } from './names.ts';
 import { call, jsonata, startAgain } from './task.ts';
 
-/** Batches of one execution: with 100 chunks each its history stays below a third of the 25,000 events allowed. */
+/** Batches of one execution. With 40 extracts each, retried, its history stays well below the 25,000 events allowed. */
 const BATCHES_PER_EXECUTION = 10;
 
 /**
  * One large table: split → each chunk: extract → load → more? ↺ → finish.
- * Input: {jobId, runId, startedAt, table, owner, base, generation}. A successor has its predecessor's owner, so the lease
- * stays, and a name made of base and generation, so that it is started once however often it is asked for.
+ * Input: {jobId, runId, startedAt, table, owner, connections, base, generation}. A successor has its predecessor's owner,
+ * so the lease stays, and a name made of base and generation, so that it is started once however often it is asked for.
  */
 export class LoadTable extends Construct {
   readonly machine: StateMachine;
@@ -47,20 +47,27 @@ export class LoadTable extends Construct {
         startedAt: input('startedAt'),
         table: input('table'),
         owner: input('owner'),
+        connections: input('connections'),
         base: input('base'),
         generation: input('generation'),
         batches: 0,
         error: jsonata('null'),
       },
     });
-    const split = call(this, 'Split', all.split, whole, {
-      assign: { split: jsonata('$states.result.Payload'), batches: jsonata('$batches + 1') },
-    });
+    const split = call(
+      this,
+      'Split',
+      all.split,
+      { ...whole, connections: jsonata('$connections') },
+      {
+        assign: { split: jsonata('$states.result.Payload'), batches: jsonata('$batches + 1') },
+      },
+    );
     const finish = call(this, 'Finish', all.finish, {
       jobId: jsonata('$jobId'),
       runId: jsonata('$runId'),
       startedAt: jsonata('$startedAt'),
-      part: jsonata('$table'),
+      table: jsonata('$table'),
       owner: jsonata('$owner'),
       error: jsonata('$error'),
     });
@@ -128,6 +135,7 @@ export class LoadTable extends Construct {
         startedAt: jsonata('$startedAt'),
         table: jsonata('$table'),
         owner: jsonata('$owner'),
+        connections: jsonata('$connections'),
         base: jsonata('$base'),
         generation: jsonata('$generation + 1'),
       }),

@@ -66,7 +66,7 @@ async function extractOnce(installation: Installation, operator: Operator, jobId
     return JSON.parse(payload);
   };
   const event = { jobId, runId: 'bench', table: 'readings', owner: 'bench' };
-  const { extracts } = await invoke('split', event);
+  const { extracts } = await invoke('split', { ...event, connections: 1 });
   const [cpu, started] = [cpuOf(nameOf('extract').name), performance.now()];
   await invoke('extract', { ...event, extract: extracts[0] });
   const cost = { wall: (performance.now() - started) / 1000, cpu: cpuOf(nameOf('extract').name) - cpu };

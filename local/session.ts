@@ -77,6 +77,11 @@ export class Session {
     return { entries, checks: [...checks, ...refused] };
   }
 
+  /** Whether every table's item can be read. */
+  async isWhole(): Promise<boolean> {
+    return (await this.#operator.readJob(this.jobId)).broken.size === 0;
+  }
+
   /** Whether setup found no table at all. */
   async isEmpty(): Promise<boolean> {
     const { tables, broken } = await this.#operator.readJob(this.jobId);
@@ -119,12 +124,17 @@ export class Session {
       run: initial ? 'initial' : 'incremental',
       tables: await this.#compare(run),
       calls,
-      warnings: run.warnings,
+      // A table whose item can't be read has no copy mode to stand in the table by.
+      warnings: [...run.warnings, ...(await this.#broken())],
       seconds,
     };
   }
 
-  /** What the source's fence can't see was said at setup; a run repeats it. */
+  async #broken(): Promise<string[]> {
+    const { broken } = await this.#operator.readJob(this.jobId);
+    return [...broken.values()].map(describeError);
+  }
+
   async #compare(run: Run): Promise<TableReport[]> {
     const { job, tables, states } = await this.#operator.readJob(this.jobId);
     const enabled = tables.filter((table) => !table.disabled);

@@ -105,7 +105,7 @@ async function main(options: Options): Promise<boolean> {
     say('\n  Ctrl-C stops.');
     await new Promise(() => undefined);
   }
-  return allIdentical(report);
+  return allIdentical(report) && (await session.isWhole());
 }
 
 /** @throws LoaderError BadConfiguration before the run, not after it */

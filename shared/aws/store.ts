@@ -251,13 +251,17 @@ export class Store {
     // A run that broke off as a whole waits for nobody: parts may never have been started.
     if (!error && !run.expected.every((one) => run.parts.has(one))) return run;
     const failed = run.error !== undefined || Object.values(run.tables).some((one) => one.error !== undefined);
-    const ended = {
-      ...run,
-      status: failed ? ('failed' as const) : ('succeeded' as const),
-      finishedAt: now.toISOString(),
-    };
-    await this.#client.send(new PutCommand({ TableName: this.#table, Item: ended }));
-    return ended;
+    const ended = { status: failed ? ('failed' as const) : ('succeeded' as const), finishedAt: now.toISOString() };
+    await this.#client.send(
+      new UpdateCommand({
+        TableName: this.#table,
+        Key: key,
+        UpdateExpression: 'SET #status = :status, finishedAt = :at',
+        ExpressionAttributeNames: { '#status': 'status' },
+        ExpressionAttributeValues: { ':status': ended.status, ':at': ended.finishedAt },
+      }),
+    );
+    return { ...run, ...ended };
   }
 
   /** Adds some tables to a run's item, and with the last of them the part that has ended. */

@@ -45,7 +45,7 @@ export function beginPass(table: Table, state: TableState, observation: Observat
   const walk = walkOf(table, previous);
   return {
     walk,
-    fresh: state.watermark === undefined,
+    fresh: state.watermark === undefined || state.watermark.oid !== oid,
     distinct: unique && (oneSnapshot || walk !== 'updated'),
     next,
     from: previous ? startOf(table, previous) : null,
@@ -157,4 +157,10 @@ export function afterFailure(state: TableState, error: string, now: Date): Table
     behindSince: rest.behindSince ?? at,
     lastError: error,
   };
+}
+
+/** The state of a table whose warehouse side is made anew: everything is to be loaded again. */
+export function withoutProgress(state: TableState): TableState {
+  const { watermark: _mark, pass: _pass, batch: _batch, completedAt: _at, ...rest } = state;
+  return rest;
 }

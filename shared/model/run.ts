@@ -19,7 +19,7 @@ export interface Run {
   /** What the fence could not see, and what to do about it. */
   warnings: string[];
   tables: Record<string, RunTable>;
-  /** The executions that have to end before the run has: `job`, and the large tables. */
+  /** The executions that have to end before the run has: see `partOf`. */
   expected: string[];
   error?: string;
   /** Epoch seconds: DynamoDB's time to live. */
@@ -31,3 +31,6 @@ export type RunStatus = 'idle' | 'running' | 'succeeded' | 'failed';
 const RETENTION_SECONDS = 30 * 86_400;
 
 export const expiryOf = (startedAt: string): number => Math.floor(Date.parse(startedAt) / 1000) + RETENTION_SECONDS;
+
+/** What an execution is called among those that a run waits for: a large table's own, or the run's. */
+export const partOf = (table: string | undefined): string => (table === undefined ? 'job' : `table:${table}`);

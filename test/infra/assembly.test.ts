@@ -87,7 +87,6 @@ test('a function that lacks a variable says so by name, rather than running on',
       runId: 'run',
       owner: 'run',
       startedAt: '2026-11-22T10:00:00Z',
-      part: 'job',
       error: null,
     };
     const { payload } = await cloud.lambda.invoke({ functionArn: arn, payload: JSON.stringify(event) });
@@ -114,7 +113,6 @@ test('a right taken from the template is missed locally', async () => {
       runId: 'run',
       owner: 'run',
       startedAt: '2026-11-22T10:00:00Z',
-      part: 'job',
       error: null,
     };
     const { payload } = await cloud.lambda.invoke({ functionArn: arn, payload: JSON.stringify(event) });
