@@ -47,7 +47,11 @@ export async function plan(event: PlanEvent, ports: LookPorts, edge: Edge): Prom
   const look = new Look(event, ports, edge, data);
   const free = data.tables.filter((table) => {
     const state = data.states.get(table.sourceName)?.value;
-    if (table.disabled || (state && !isFree(state, event.runId, began))) return false;
+    if (table.disabled) return false;
+    if (state?.lease && !isFree(state, event.runId, began)) {
+      look.warnings.push(`${table.sourceName} is being loaded by run ${state.lease.owner}: left to it`);
+      return false;
+    }
     if (!table.created) look.failures.set(table.sourceName, notCreated(table));
     return table.created;
   });

@@ -91,6 +91,28 @@ export class Operator {
     return run;
   }
 
+  /**
+   * Executions end with the process that runs them here, and nobody is told. What EventBridge would do on AWS is done
+   * when the next process begins: the template's release function gives back what they held.
+   */
+  async releaseDead(jobId: string): Promise<void> {
+    const { states } = await this.store.readJob(jobId);
+    const owners = new Set([...states.values()].flatMap(({ value }) => value.lease?.owner ?? []));
+    const runs = owners.size > 0 ? await this.store.listRuns(jobId, 50) : [];
+    const release = this.#cloud.stack.of('AWS::Lambda::Function').find(({ name }) => name.includes('Functionsrelease'));
+    for (const owner of owners) {
+      const [runId = '', ...table] = owner.split('/');
+      const startedAt = runs.find((run) => run.runId === runId)?.startedAt ?? new Date().toISOString();
+      const input = { jobId, owner, runId, startedAt, ...(table.length > 0 ? { table: table.join('/') } : {}) };
+      const detail = { name: runId, status: 'ABORTED', input: JSON.stringify(input), startDate: Date.parse(startedAt) };
+      const { payload, functionError } = await this.#cloud.lambda.invoke({
+        functionArn: release?.arn ?? '',
+        payload: JSON.stringify({ detail }),
+      });
+      if (functionError) throw new Error(`a run that was killed could not be released: ${payload}`);
+    }
+  }
+
   readJob(jobId: string): Promise<JobData> {
     return this.store.readJob(jobId);
   }

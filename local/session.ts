@@ -51,6 +51,7 @@ export class Session {
     const session = new Session(jobId, url, await opening);
     try {
       await session.#operator.createJob(jobId, url, options.schema ? { sourceSchema: options.schema } : {});
+      await session.#operator.releaseDead(jobId);
       return session;
     } catch (error) {
       await session.close();
@@ -95,7 +96,7 @@ export class Session {
   }
 
   /** Runs the job once, verifies every table, and reports. */
-  async run(progress: Progress | null): Promise<Report> {
+  async run(progress: Progress | null, comparing: () => void = () => undefined): Promise<Report> {
     const { cloud } = this.#installation;
     const initial = await this.isInitial();
     const estimates = initial ? await this.#estimates() : new Map<string, number>();
@@ -106,11 +107,13 @@ export class Session {
       : async () => undefined;
     let run: Run;
     try {
-      run = await this.#operator.run(this.jobId, watch);
+      run = await this.#operator.run(this.jobId, () => watch(false));
+      await watch(true);
       await cloud.idle();
     } finally {
       progress?.stop();
     }
+    comparing();
     const after = cloud.counts();
     const seconds = (Date.now() - startedAt) / 1000;
     const calls = Object.fromEntries(
@@ -170,11 +173,11 @@ export class Session {
     }
   }
 
-  #watcher(progress: Progress, since: string, estimates: Map<string, number>): () => Promise<void> {
+  #watcher(progress: Progress, since: string, estimates: Map<string, number>): (now: boolean) => Promise<void> {
     const seen = new Map<string, 'running' | 'finished'>();
     let lookedAt = 0;
-    return async () => {
-      if (Date.now() - lookedAt < LOOK_EVERY_MS) return;
+    return async (now) => {
+      if (!now && Date.now() - lookedAt < LOOK_EVERY_MS) return;
       lookedAt = Date.now();
       const { states } = await this.#operator.readJob(this.jobId);
       for (const [name, { value }] of states) {

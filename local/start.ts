@@ -38,7 +38,7 @@ interface Options {
   source?: string;
   schema?: string;
   serve: boolean;
-  state: string;
+  state?: string;
   fresh: boolean;
   report?: string;
   rows: number;
@@ -50,7 +50,7 @@ const command = new Command('npm start --')
   .option('--source <url>', 'your own database, postgres://user:password@host:5432/database (only read)')
   .option('--schema <name>', "the source's schema", 'public')
   .option('--serve', 'keep warehouse and local cloud up; POST /run on the control address runs the job again', false)
-  .option('--state <dir>', 'folder kept between calls', '.local')
+  .option('--state <dir>', 'folder kept between calls (default: one for each source, in .local)')
   .option('--fresh', 'start over: forget what the folder holds', false)
   .option('--report <file>', 'write the report as JSON when the run has ended')
   .option('--rows <n>', "rows of the demo's database", shopSize, 1_000_000)
@@ -73,7 +73,7 @@ async function main(options: Options): Promise<boolean> {
   // Before the folder is bound to it: a source that is mistyped leaves nothing behind.
   if (options.source) await (await connectSource(options.source)).end();
   const folder = openStateFolder(
-    options.state,
+    options.state ?? join('.local', options.source ? whereOf(options.source).replaceAll(/[^\w.-]+/g, '_') : 'shop'),
     options.source ? whereOf(options.source) : 'the demo shop',
     options.fresh,
   );
@@ -100,7 +100,6 @@ async function main(options: Options): Promise<boolean> {
   for (const warning of report.warnings ?? []) if (!checks.includes(warning)) say(`\n  ! ${warning}`);
   if (options.report) writeFileSync(options.report, `${JSON.stringify(report, null, 2)}\n`);
   if (control) {
-    say(`  AWS        ${session.endpoint}`);
     say(`  Run again  curl -X POST ${control.url}/run`);
     say('\n  Ctrl-C stops.');
     await new Promise(() => undefined);
@@ -123,7 +122,8 @@ function checkReport(file: string): void {
 
 async function runOnce(session: Session): Promise<Report> {
   say(`\n${(await session.isInitial()) ? 'Initial load' : 'Incremental run'}`);
-  return session.run(createProgress({ stream: process.stdout, terminal, now: () => performance.now() }));
+  const progress = createProgress({ stream: process.stdout, terminal, now: () => performance.now() });
+  return session.run(progress, () => say('Comparing both sides'));
 }
 
 /** The demo goes on: the shop does business, and the next run brings what it changed. */
