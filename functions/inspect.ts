@@ -116,8 +116,6 @@ function newTables(catalog: SourceCatalog, tables: Table[], broken: string[]): T
   return fresh.map((found, i) => {
     const { primaryKey, updatedKey, copyMode, why, checks } = guess(found, catalog.user);
     const columns = columnsOf(found);
-    const notes = notesOn(columns);
-    const grant = found.readable ? [] : [`GRANT SELECT ON "${found.schema}"."${found.name}" TO ${catalog.user};`];
     return {
       sourceName: found.name,
       destinationName: names[i]?.name ?? found.name,
@@ -129,7 +127,8 @@ function newTables(catalog: SourceCatalog, tables: Table[], broken: string[]): T
       columns,
       created: false,
       why,
-      checks: [...checks, ...(checks.some((check) => check.includes('GRANT SELECT')) ? [] : grant), ...notes],
+      checks,
+      notes: notesOn(columns),
     };
   });
 }

@@ -63,10 +63,6 @@ export class Session {
     return this.#installation.warehouse;
   }
 
-  get endpoint(): string {
-    return this.#installation.cloud.endpoint;
-  }
-
   /** @returns what was guessed for the tables that are new, and what to check about the source */
   async setup(): Promise<{ entries: SetupEntry[]; checks: string[] }> {
     const before = new Set((await this.#operator.readJob(this.jobId)).tables.map((table) => table.sourceName));

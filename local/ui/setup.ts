@@ -12,6 +12,8 @@ export interface SetupEntry {
   updatedKey: string | null;
   why: string;
   checks: string[];
+  /** `column, column: what becomes of some values`. */
+  notes?: string[];
 }
 
 /** What was guessed for every table, why, and what a person should check. Ends with a line end. */
@@ -29,11 +31,29 @@ export function renderSetup(entries: SetupEntry[], { color, width }: RenderOptio
       return [yellow(first), ...rest.map((line) => yellow(line))];
     }),
   ]);
-  const lines = ['', `${bold('Setup')}  ${plural(entries.length, 'table')} · ${toCheck}`, ...body];
+  const lines = [
+    '',
+    `${bold('Setup')}  ${plural(entries.length, 'table')} · ${toCheck}`,
+    ...body,
+    ...conversions(entries, width).map((text) => (text === '' ? text : dim(text))),
+  ];
   return `${lines.map((line) => (line === '' ? '' : `  ${line}`)).join('\n')}\n`;
 }
 
 function keys({ primaryKey, updatedKey }: SetupEntry): string {
   const key = primaryKey.length === 0 ? 'no key' : `key ${primaryKey.join(', ')}`;
   return updatedKey === null ? key : `${key}, changes by ${updatedKey}`;
+}
+
+/** What becomes of values that can't stay as they are: each kind once, with how many tables it concerns. */
+function conversions(entries: SetupEntry[], width: number): string[] {
+  const kinds = entries.flatMap(({ notes = [] }) => [...new Set(notes.map((note) => note.replace(/^.*?: /s, '')))]);
+  const tables = Map.groupBy(kinds, (kind) => kind);
+  if (tables.size === 0) return [];
+  const lines = [...tables].map(([kind, all]) => `${kind} (${plural(all.length, 'table')})`);
+  return [
+    '',
+    'Conversions, where such values occur (docs/types.md):',
+    ...lines.flatMap((text) => hanging('  ', text, width - 2)),
+  ];
 }

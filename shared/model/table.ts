@@ -31,6 +31,8 @@ export const Table = z.object({
   /** What setup guessed and what a person should check. */
   why: z.string().default(''),
   checks: z.array(z.string()).default([]),
+  /** How its values change on their way, where they can't stay as they are: nothing that a person has to do. */
+  notes: z.array(z.string()).default([]),
 });
 
 export type Table = z.infer<typeof Table>;

@@ -26,6 +26,7 @@ export const orders: Table = {
   created: true,
   why: '',
   checks: [],
+  notes: [],
 };
 export const events: Table = { ...orders, copyMode: 'INSERT_ONLY', updatedKey: null };
 export const prices: Table = { ...orders, copyMode: 'FULL_DATA_SYNC', updatedKey: null };

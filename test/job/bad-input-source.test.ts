@@ -43,6 +43,7 @@ const TABLE: Table = {
   created: true,
   why: '',
   checks: [],
+  notes: [],
 };
 
 async function refused(url: (url: string) => string, expected: RegExp): Promise<void> {

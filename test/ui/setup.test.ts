@@ -50,3 +50,24 @@ test('colours change nothing but colours', () => {
   assert.notEqual(stripVTControlCharacters(colored), colored);
   assert.equal(stripVTControlCharacters(colored), renderSetup([orders, log], { color: false, width: 80 }));
 });
+
+test('what becomes of odd values is said once, below the tables', () => {
+  const entry = {
+    table: 'a',
+    copyMode: 'FULL_DATA_SYNC' as const,
+    primaryKey: [],
+    updatedKey: null,
+    why: 'why',
+    checks: [],
+  };
+  const notes = ['x, y: NaN becomes NULL'];
+  const text = renderSetup(
+    [
+      { ...entry, notes },
+      { ...entry, table: 'b', notes },
+    ],
+    { color: false, width: 80 },
+  );
+  assert.match(text, /nothing to check/);
+  assert.match(text, /\n {4}NaN becomes NULL \(2 tables\)\n/);
+});
