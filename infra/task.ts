@@ -18,12 +18,19 @@ const SERVICE_FAULTS = [
   'Runtime.ExitError',
   'Sandbox.Timedout',
 ];
-/** Our own errors that may pass: the source restarts, a network blinks, the Data API throttles. */
+/** What may pass: the source restarts, a network blinks, an AWS service throttles or stumbles, by its SDK's error names. */
 const MAY_PASS = [
   'SourceUnavailable',
-  'WarehouseUnavailable',
   'ThrottlingException',
   'ActiveStatementsExceededException',
+  'InternalServerException',
+  'InternalServerError',
+  'ProvisionedThroughputExceededException',
+  'RequestLimitExceeded',
+  'InternalError',
+  'ServiceUnavailable',
+  'SlowDown',
+  'TimeoutError',
 ];
 
 /** A step that calls one function: everything that may pass is tried three more times, over about half a minute. */

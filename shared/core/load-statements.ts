@@ -75,7 +75,7 @@ function parts(cargo: Cargo, index: number, context: LoadContext): Part {
     };
   }
   const staged = isStaged(cargo);
-  const stage = staged ? qualified(schema, cargo.stageName) : `stage_${index}`;
+  const stage = staged ? qualified(schema, cargo.stageName) : `loader_stage_${index}`;
   const create = staged
     ? pass.batches === 0
       ? [dropTable(stage), createStage(stage, target)]
@@ -104,7 +104,7 @@ function apply({ table, pass, batch }: Cargo, stage: string, index: number, sche
   switch (table.copyMode) {
     case 'INSERT_AND_UPDATE': {
       if (pass.distinct) return [merge(schema, table, stage)];
-      const newest = `newest_${index}`;
+      const newest = `loader_newest_${index}`;
       return [deduplicate(stage, newest, table), merge(schema, table, newest)];
     }
     case 'INSERT_ONLY':
@@ -130,7 +130,8 @@ const LISTINGS = { INSERT_AND_UPDATE: 9, INSERT_ONLY: 5, FULL_DATA_SYNC: 3 };
 
 /** What a table adds to a load, before there is one: its statements and about how many bytes of SQL. */
 export function loadSize(table: Table, pass: Pass): { statements: number; sqlBytes: number } {
-  const names = table.columns.reduce((bytes, column) => bytes + Buffer.byteLength(column.name) + 4, 0);
+  // Quotes, comma and blank; in some of the listings the stage's name before each.
+  const names = table.columns.reduce((bytes, column) => bytes + Buffer.byteLength(column.name) + 10, 0);
   const applied = { INSERT_AND_UPDATE: pass.distinct ? 1 : 2, INSERT_ONLY: 1, FULL_DATA_SYNC: 2 }[table.copyMode];
   return { statements: 2 + applied, sqlBytes: LISTINGS[table.copyMode] * names + 1_000 };
 }

@@ -40,6 +40,4 @@ export const errors = {
   keyEndsInBlank: (message: string) => new LoaderError('KeyEndsInBlank', message),
   leaseLost: (message: string) => new LoaderError('LeaseLost', message),
   warehouseRefused: (message: string) => new LoaderError('WarehouseRefused', message),
-  warehouseUnavailable: (message: string, cause?: unknown) =>
-    new LoaderError('WarehouseUnavailable', message, { cause }),
 };

@@ -1,6 +1,6 @@
 import type { Column } from '../model/column.ts';
 import { qualified, quoteIdentifier } from './quote.ts';
-import { type Mapping, mapType } from './types.ts';
+import { type Mapping, mappingOf } from './types.ts';
 
 /** A table as it stands on both sides, and which of its rows to compare. */
 export interface ComparedTable {
@@ -119,12 +119,4 @@ const inlineLimit = (columns: number): number => Math.min(128, Math.floor((65_53
 function kindOf(column: Column): ValueKind {
   if (mappingOf(column).compare === 'json') return 'json';
   return column.type === 'REAL' ? 'real' : 'float';
-}
-
-/** The mapping that the column was created by: a numeric's digits, once profiled, stand in its type in the warehouse. */
-function mappingOf({ sourceType, type }: Column): Mapping {
-  const [, precision, scale] = /^DECIMAL\((\d+),(\d+)\)$/.exec(type) ?? [];
-  return mapType(sourceType, {
-    numericDigits: precision === undefined ? null : { precision: Number(precision), scale: Number(scale) },
-  });
 }

@@ -9,7 +9,7 @@ import { boolean, date, time, timestamp, timestamptz } from './types-time.ts';
 /**
  * How one Postgres type becomes a Redshift type: the only place that knows. `docs/types.md` is made from it.
  * The expressions expect the pinned session of RULES 13: DateStyle ISO, TimeZone UTC, one IntervalStyle,
- * extra_float_digits ≥ 1, bytea_output hex, lc_monetary C, standard_conforming_strings on, client_encoding UTF8.
+ * extra_float_digits ≥ 1, bytea_output hex, standard_conforming_strings on, client_encoding UTF8.
  */
 export interface Mapping {
   /** Redshift's type as DDL: `VARCHAR(80)`, `SUPER`, `DECIMAL(12,2)`. */

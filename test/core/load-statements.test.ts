@@ -28,34 +28,39 @@ const copy = (into: string, manifest = '') =>
   `ZSTD${manifest} TIMEFORMAT 'auto' ROUNDEC COMPUPDATE OFF STATUPDATE OFF`;
 const guard = (from: string, rows: number) =>
   `SELECT 1 / CASE WHEN (SELECT COUNT(*) FROM ${from}) = ${rows} THEN 1 ELSE 0 END`;
-const TEMP = 'CREATE TEMP TABLE stage_0 (LIKE "public"."orders")';
+const TEMP = 'CREATE TEMP TABLE loader_stage_0 (LIKE "public"."orders")';
 const MERGED = (stage: string) =>
   `MERGE INTO "public"."orders" USING ${stage} ON "orders"."id" = ${stage}."id" ` +
   `WHEN MATCHED THEN UPDATE SET "note" = ${stage}."note", "updated_at" = ${stage}."updated_at" ` +
   `WHEN NOT MATCHED THEN INSERT ("id", "note", "updated_at") VALUES (${stage}."id", ${stage}."note", ${stage}."updated_at")`;
 
 test('updates are counted in a stage, then merged', () => {
-  assert.deepEqual(sqlOf(cargo(orders)), [TEMP, copy('stage_0'), guard('stage_0', 3), MERGED('stage_0')]);
+  assert.deepEqual(sqlOf(cargo(orders)), [
+    TEMP,
+    copy('loader_stage_0'),
+    guard('loader_stage_0', 3),
+    MERGED('loader_stage_0'),
+  ]);
 });
 
 test('where a key may come twice the newest of its rows is merged', () => {
   assert.deepEqual(sqlOf(cargo(orders, { distinct: false })), [
     TEMP,
-    copy('stage_0'),
-    guard('stage_0', 3),
-    'CREATE TEMP TABLE newest_0 AS SELECT "id", "note", "updated_at" FROM (SELECT "id", "note", "updated_at", ' +
-      'ROW_NUMBER() OVER (PARTITION BY "id" ORDER BY "updated_at" DESC NULLS LAST) AS nth FROM stage_0) AS numbered WHERE nth = 1',
-    MERGED('newest_0'),
+    copy('loader_stage_0'),
+    guard('loader_stage_0', 3),
+    'CREATE TEMP TABLE loader_newest_0 AS SELECT "id", "note", "updated_at" FROM (SELECT "id", "note", "updated_at", ' +
+      'ROW_NUMBER() OVER (PARTITION BY "id" ORDER BY "updated_at" DESC NULLS LAST) AS nth FROM loader_stage_0) AS numbered WHERE nth = 1',
+    MERGED('loader_newest_0'),
   ]);
 });
 
 test('rows that are only inserted are never appended blindly', () => {
   assert.deepEqual(sqlOf(cargo(events)), [
     TEMP,
-    copy('stage_0'),
-    guard('stage_0', 3),
+    copy('loader_stage_0'),
+    guard('loader_stage_0', 3),
     'INSERT INTO "public"."orders" ("id", "note", "updated_at") SELECT "id", "note", "updated_at" FROM ' +
-      '(SELECT "id", "note", "updated_at", ROW_NUMBER() OVER (PARTITION BY "id" ORDER BY "id") AS nth FROM stage_0) AS s ' +
+      '(SELECT "id", "note", "updated_at", ROW_NUMBER() OVER (PARTITION BY "id" ORDER BY "id") AS nth FROM loader_stage_0) AS s ' +
       'WHERE nth = 1 AND NOT EXISTS (SELECT 1 FROM "public"."orders" AS t WHERE t."id" = s."id")',
   ]);
 });
@@ -66,7 +71,12 @@ const SWAP = (stage: string) => [
 ];
 
 test('a full sync counts its stage before it deletes, in one transaction that TRUNCATE would end', () => {
-  assert.deepEqual(sqlOf(cargo(prices)), [TEMP, copy('stage_0'), guard('stage_0', 3), ...SWAP('stage_0')]);
+  assert.deepEqual(sqlOf(cargo(prices)), [
+    TEMP,
+    copy('loader_stage_0'),
+    guard('loader_stage_0', 3),
+    ...SWAP('loader_stage_0'),
+  ]);
 });
 
 test('a full sync of several batches fills one stage, and swaps and drops it with the last', () => {
@@ -105,9 +115,9 @@ test('a first pass by a text key goes through a stage from its second batch on: 
 });
 
 test('several objects are copied by their manifest, none by no COPY at all', () => {
-  assert.equal(sqlOf(cargo(orders, {}, { objects: [object(3), object(4)] }))[1], copy('stage_0', ' MANIFEST'));
+  assert.equal(sqlOf(cargo(orders, {}, { objects: [object(3), object(4)] }))[1], copy('loader_stage_0', ' MANIFEST'));
   const empty = sqlOf({ ...cargo(prices, {}, { objects: [] }), copyUrl: null });
-  assert.deepEqual(empty, [TEMP, guard('stage_0', 0), ...SWAP('stage_0')]);
+  assert.deepEqual(empty, [TEMP, guard('loader_stage_0', 0), ...SWAP('loader_stage_0')]);
 });
 
 test('tables that travel together are all staged and counted before the first is touched', () => {
@@ -117,17 +127,17 @@ test('tables that travel together are all staged and counted before the first is
     sqls.map((sql) => sql.replace(/^(\w+( TEMP)?).*/s, '$1')),
     ['CREATE TEMP', 'COPY', 'CREATE TEMP', 'COPY', 'SELECT', 'MERGE', 'INSERT'],
   );
-  assert.match(sqls[4] ?? '', /FROM stage_0\) = 3 AND \(SELECT COUNT\(\*\) FROM stage_1\) = 3 THEN/);
+  assert.match(sqls[4] ?? '', /FROM loader_stage_0\) = 3 AND \(SELECT COUNT\(\*\) FROM loader_stage_1\) = 3 THEN/);
 });
 
 test('a key of several columns is matched by all, and a table that is all key updates itself', () => {
   const composite = { ...orders, primaryKey: ['Id', 'note'] };
   assert.match(
     sqlOf(cargo(composite))[3] ?? '',
-    /ON "orders"\."id" = stage_0\."id" AND "orders"\."note" = stage_0\."note" WHEN/,
+    /ON "orders"\."id" = loader_stage_0\."id" AND "orders"\."note" = loader_stage_0\."note" WHEN/,
   );
   const allKey = { ...orders, primaryKey: ['Id', 'note', 'updated_at'] };
-  assert.match(sqlOf(cargo(allKey))[3] ?? '', /UPDATE SET "id" = stage_0\."id", "note"/);
+  assert.match(sqlOf(cargo(allKey))[3] ?? '', /UPDATE SET "id" = loader_stage_0\."id", "note"/);
 });
 
 test('tables are made with their key NOT NULL alone, declared nowhere else, sorted by what is read', () => {
