@@ -45,6 +45,9 @@ const functionIn = (cloud: Cloud, id: RegExp) => {
   return found;
 };
 
+/** What finish is told of a run that is over. */
+const ENDED = { jobId: 'job', runId: 'run', owner: 'run', startedAt: '2026-11-22T10:00:00Z', error: null };
+
 test('what runs locally has its limits, variables and definitions from the template', async () => {
   const before = await changed('as-it-is', () => undefined);
   const plan = functionIn(before, /Functionsplan/);
@@ -82,14 +85,7 @@ test('a function that lacks a variable says so by name, rather than running on',
   });
   try {
     const { arn } = functionIn(cloud, /Functionsfinish/);
-    const event = {
-      jobId: 'job',
-      runId: 'run',
-      owner: 'run',
-      startedAt: '2026-11-22T10:00:00Z',
-      error: null,
-    };
-    const { payload } = await cloud.lambda.invoke({ functionArn: arn, payload: JSON.stringify(event) });
+    const { payload } = await cloud.lambda.invoke({ functionArn: arn, payload: JSON.stringify(ENDED) });
     const { errorType, errorMessage } = JSON.parse(payload);
     assert.equal(errorType, 'BadConfiguration', payload);
     assert.match(errorMessage, /the environment lacks BUCKET_NAME: deploy the stack again/);
@@ -108,14 +104,7 @@ test('a right taken from the template is missed locally', async () => {
   });
   try {
     const { arn } = functionIn(cloud, /Functionsfinish/);
-    const event = {
-      jobId: 'job',
-      runId: 'run',
-      owner: 'run',
-      startedAt: '2026-11-22T10:00:00Z',
-      error: null,
-    };
-    const { payload } = await cloud.lambda.invoke({ functionArn: arn, payload: JSON.stringify(event) });
+    const { payload } = await cloud.lambda.invoke({ functionArn: arn, payload: JSON.stringify(ENDED) });
     assert.equal(JSON.parse(payload).errorType, 'AccessDeniedException', payload);
   } finally {
     await cloud.stop();

@@ -25,7 +25,7 @@ const manyTables = Array.from(
   INSERT INTO many_${i} (note) SELECT 'row ' || n FROM generate_series(1, 30) n;`,
 ).join('');
 
-test('a hundred tables with ten changed rows each take few transitions and calls; an idle run starts one function', async () => {
+test('a hundred tables with ten changed rows each take few transitions and calls; an idle run starts one function', async (t) => {
   const job = await server.job(manyTables);
   await job.setup();
   await job.run();
@@ -45,6 +45,8 @@ test('a hundred tables with ten changed rows each take few transitions and calls
   assert.deepEqual(await job.differing(), []);
   assert.ok(busy.calls.transitions <= 60, `${busy.calls.transitions} transitions`);
   assert.ok(busy.calls.lambda <= 20, `${busy.calls.lambda} function calls`);
+
+  t.diagnostic(`${busy.calls.transitions} transitions, ${busy.calls.lambda} function calls`);
 
   const idle = await counted(job);
   assert.equal(idle.run.status, 'idle');
