@@ -1,6 +1,7 @@
 import { MetricUnit } from '@aws-lambda-powertools/metrics';
 import { z } from 'zod';
 import { environmentOf } from '../shared/aws/environment.ts';
+import { Runs } from '../shared/aws/runs.ts';
 import { Stage, stagedKeys } from '../shared/aws/stage.ts';
 import { Store } from '../shared/aws/store.ts';
 import { afterFailure } from '../shared/core/pass.ts';
@@ -23,6 +24,7 @@ export type FinishEvent = z.infer<typeof FinishEvent>;
 
 export interface FinishPorts {
   store: Store;
+  runs: Runs;
   stage: Pick<Stage, 'remove'>;
 }
 
@@ -37,7 +39,7 @@ export interface Finished {
  * what it had staged.
  * Done again it writes the same.
  */
-export async function finish(event: FinishEvent, { store, stage }: FinishPorts, edge: Edge): Promise<Finished> {
+export async function finish(event: FinishEvent, { store, runs, stage }: FinishPorts, edge: Edge): Promise<Finished> {
   const states = await store.readStates(event.jobId);
   const error = event.error ? describeStepError(event.error) : null;
   const own =
@@ -58,7 +60,7 @@ export async function finish(event: FinishEvent, { store, stage }: FinishPorts, 
   // A large table's error is told with the table, not as the whole run's.
   const whole = event.table === undefined ? error : null;
   if (event.table !== undefined && error) edge.metrics.addMetric('TablesFailed', MetricUnit.Count, 1);
-  const run = await store.finishRun(
+  const run = await runs.finish(
     { ...event, part: partOf(event.table) },
     Object.fromEntries(entries),
     whole,
@@ -91,5 +93,6 @@ function entryOf(state: TableState, runId: string, error: string | null): RunTab
 
 export const handler = handle(FinishEvent, (event, edge) => {
   const { TABLE_NAME, BUCKET_NAME } = environmentOf('finish');
-  return finish(event, { store: new Store(TABLE_NAME), stage: new Stage(BUCKET_NAME) }, edge);
+  const ports = { store: new Store(TABLE_NAME), runs: new Runs(TABLE_NAME), stage: new Stage(BUCKET_NAME) };
+  return finish(event, ports, edge);
 });

@@ -1,6 +1,7 @@
 import { MetricUnit } from '@aws-lambda-powertools/metrics';
 import { z } from 'zod';
 import { environmentOf } from '../shared/aws/environment.ts';
+import { Runs } from '../shared/aws/runs.ts';
 import { connectBySecret } from '../shared/aws/source.ts';
 import { Stage } from '../shared/aws/stage.ts';
 import { type JobData, Store } from '../shared/aws/store.ts';
@@ -23,6 +24,10 @@ export const PlanEvent = z.object({
 });
 export type PlanEvent = z.infer<typeof PlanEvent>;
 
+export interface PlanPorts extends LookPorts {
+  runs: Runs;
+}
+
 export interface Plan {
   /** Whether nothing is to be done, nor to be reported as failed. */
   idle: boolean;
@@ -40,8 +45,8 @@ export interface Plan {
  *
  * @throws LoaderError SourceUnavailable, SourceRefused, BadConfiguration: no table can be read at all
  */
-export async function plan(event: PlanEvent, ports: LookPorts, edge: Edge): Promise<Plan> {
-  const { store } = ports;
+export async function plan(event: PlanEvent, ports: PlanPorts, edge: Edge): Promise<Plan> {
+  const { store, runs } = ports;
   const data = await store.readJob(event.jobId);
   const began = edge.now();
   const look = new Look(event, ports, edge, data);
@@ -62,7 +67,7 @@ export async function plan(event: PlanEvent, ports: LookPorts, edge: Edge): Prom
   await Promise.all(
     [...look.failures].map(([name, error]) => recordFailure(event.jobId, data, name, error, store, edge)),
   );
-  await store.putRun(event.jobId, runOf(event, look, idle, edge.now()));
+  await runs.put(event.jobId, runOf(event, look, idle, edge.now()));
   reportLag(data, look.failures.size, edge);
   const connections = Math.max(1, Math.floor(data.job.maxSourceConnections / Math.max(1, look.large.length)));
   return { idle, loads, large: look.large, connections };
@@ -155,5 +160,11 @@ function reportLag({ job, tables, states }: JobData, failed: number, { metrics, 
 
 export const handler = handle(PlanEvent, (event, edge) => {
   const { TABLE_NAME, BUCKET_NAME } = environmentOf('plan');
-  return plan(event, { store: new Store(TABLE_NAME), stage: new Stage(BUCKET_NAME), connect: connectBySecret }, edge);
+  const ports = {
+    store: new Store(TABLE_NAME),
+    runs: new Runs(TABLE_NAME),
+    stage: new Stage(BUCKET_NAME),
+    connect: connectBySecret,
+  };
+  return plan(event, ports, edge);
 });

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { environmentOf } from '../shared/aws/environment.ts';
+import { Runs } from '../shared/aws/runs.ts';
 import { Store } from '../shared/aws/store.ts';
 import { afterFailure } from '../shared/core/pass.ts';
 import { partOf } from '../shared/model/run.ts';
@@ -30,13 +31,18 @@ export const StatusChange = z.object({
 });
 export type StatusChange = z.infer<typeof StatusChange>;
 
+export interface ReleasePorts {
+  store: Store;
+  runs: Runs;
+}
+
 /**
  * Gives back at once what an execution held that failed, was stopped or timed out: others need not wait for its leases
  * to expire. The statement that it may have left running is remembered on the table, and settled before the next load.
  *
  * @returns the tables that were released
  */
-export async function release({ detail }: StatusChange, store: Store, edge: Edge): Promise<string[]> {
+export async function release({ detail }: StatusChange, { store, runs }: ReleasePorts, edge: Edge): Promise<string[]> {
   const input = Input.parse(JSON.parse(detail.input));
   const {
     jobId,
@@ -51,10 +57,11 @@ export async function release({ detail }: StatusChange, store: Store, edge: Edge
   const giveBack = (state: TableState) => (state.lease?.owner === owner ? afterFailure(state, why, edge.now()) : null);
   const released = await Promise.all(held.map((state) => store.changeState(jobId, state, giveBack)));
   if (!JUDGED.includes(detail.error ?? ''))
-    await store.finishRun({ jobId, runId, startedAt, part: partOf(input.table) }, {}, why, edge.now());
+    await runs.finish({ jobId, runId, startedAt, part: partOf(input.table) }, {}, why, edge.now());
   return released.map(({ sourceName }) => sourceName);
 }
 
-export const handler = handle(StatusChange, (event, edge) =>
-  release(event, new Store(environmentOf('release').TABLE_NAME), edge),
-);
+export const handler = handle(StatusChange, (event, edge) => {
+  const { TABLE_NAME } = environmentOf('release');
+  return release(event, { store: new Store(TABLE_NAME), runs: new Runs(TABLE_NAME) }, edge);
+});

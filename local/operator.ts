@@ -14,6 +14,7 @@ import {
   SFNClient,
   StartExecutionCommand,
 } from '@aws-sdk/client-sfn';
+import { Runs } from '../shared/aws/runs.ts';
 import { type JobData, Store } from '../shared/aws/store.ts';
 import { describeStepError, errors } from '../shared/model/errors.ts';
 import { Job } from '../shared/model/job.ts';
@@ -30,6 +31,7 @@ const LOCAL = { destination: DESTINATION.name, maxSourceConnections: Math.min(8,
 /** What a person would do with the AWS CLI: the operator's hands on an installation. */
 export class Operator {
   readonly store: Store;
+  readonly runs: Runs;
   readonly #cloud: Cloud;
   readonly #states: SFNClient;
   readonly #secrets: SecretsManagerClient;
@@ -37,7 +39,9 @@ export class Operator {
   constructor(cloud: Cloud) {
     const client = { endpoint: cloud.endpoint, region: REGION, credentials: cloud.credentials };
     this.#cloud = cloud;
-    this.store = new Store(this.#output('ConfigTable'), new DynamoDBClient(client));
+    const dynamodb = new DynamoDBClient(client);
+    this.store = new Store(this.#output('ConfigTable'), dynamodb);
+    this.runs = new Runs(this.#output('ConfigTable'), dynamodb);
     this.#states = new SFNClient(client);
     this.#secrets = new SecretsManagerClient(client);
   }
@@ -85,7 +89,7 @@ export class Operator {
       await sleep(POLL_MS);
     }
     await tick();
-    const run = (await this.store.listRuns(jobId, 20)).find((one) => one.runId === runId);
+    const run = (await this.runs.list(jobId, 20)).find((one) => one.runId === runId);
     if (!run) throw executionError(execution);
     if (run.error && Object.keys(run.tables).length === 0) throw new Error(run.error);
     return run;
@@ -98,7 +102,7 @@ export class Operator {
   async releaseDead(jobId: string): Promise<void> {
     const { states } = await this.store.readJob(jobId);
     const owners = new Set([...states.values()].flatMap(({ value }) => value.lease?.owner ?? []));
-    const runs = owners.size > 0 ? await this.store.listRuns(jobId, 50) : [];
+    const runs = owners.size > 0 ? await this.runs.list(jobId, 50) : [];
     const release = this.#cloud.stack.of('AWS::Lambda::Function').find(({ name }) => name.includes('Functionsrelease'));
     for (const owner of owners) {
       const [runId = '', ...table] = owner.split('/');

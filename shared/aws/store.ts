@@ -1,20 +1,12 @@
-import { ConditionalCheckFailedException, DynamoDBClient } from '@aws-sdk/client-dynamodb';
-import {
-  BatchGetCommand,
-  DynamoDBDocumentClient,
-  GetCommand,
-  PutCommand,
-  paginateQuery,
-  QueryCommand,
-  UpdateCommand,
-} from '@aws-sdk/lib-dynamodb';
+import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { BatchGetCommand, GetCommand, PutCommand, paginateQuery, UpdateCommand } from '@aws-sdk/lib-dynamodb';
 import type { Checkpoint } from '../core/fence.ts';
 import { errors } from '../model/errors.ts';
 import { Job } from '../model/job.ts';
 import { problemsOf } from '../model/problems.ts';
-import { expiryOf, type Run } from '../model/run.ts';
 import type { TableState } from '../model/state.ts';
 import { Table } from '../model/table.ts';
+import { ConfigTable } from './config-table.ts';
 
 /** A state as it was read: it is written back only if nobody wrote in between. */
 export interface Revised<T> {
@@ -34,17 +26,14 @@ export interface JobData {
 }
 
 /**
- * The one DynamoDB table. A job's partition `JOB#<jobId>` holds its items by kind: JOB, TABLE#<name> (what people
- * decide), STATE#<name> (what the loader knows), CHECKPOINTS. Runs have the partition `RUNS#<jobId>`, so that reading a job
- * never reads its history.
+ * Jobs and their tables. A job's partition `JOB#<jobId>` holds its items by kind: JOB, TABLE#<name> (what people decide),
+ * STATE#<name> (what the loader knows), CHECKPOINTS.
  */
 export class Store {
-  readonly #client: DynamoDBDocumentClient;
-  readonly #table: string;
+  readonly #items: ConfigTable;
 
-  constructor(table: string, client = new DynamoDBClient({})) {
-    this.#table = table;
-    this.#client = DynamoDBDocumentClient.from(client, { marshallOptions: { removeUndefinedValues: true } });
+  constructor(table: string, client?: DynamoDBClient) {
+    this.#items = new ConfigTable(table, client);
   }
 
   /**
@@ -52,7 +41,7 @@ export class Store {
    * @throws LoaderError BadConfiguration where there is no such job, or a person edited it into nonsense
    */
   async readJob(jobId: string, only?: string[]): Promise<JobData> {
-    const items = only ? await this.#named(jobId, only) : await this.#items(jobId);
+    const items = only ? await this.#named(jobId, only) : await this.#partition(jobId);
     const jobItem = items.get('JOB');
     if (!jobItem) throw errors.badConfiguration(`there is no job ${JSON.stringify(jobId)}: create it first`);
     const job = Job.safeParse(jobItem);
@@ -79,16 +68,16 @@ export class Store {
 
   /** What the loader knows of a job's tables, whatever people made of the job itself. */
   async readStates(jobId: string): Promise<JobData['states']> {
-    return statesIn(await this.#items(jobId, STATE));
+    return statesIn(await this.#partition(jobId, STATE));
   }
 
   /** The items of a job's partition by their sort keys. */
-  async #items(jobId: string, kind = ''): Promise<Map<string, Record<string, unknown>>> {
+  async #partition(jobId: string, kind = ''): Promise<Map<string, Record<string, unknown>>> {
     const items = new Map<string, Record<string, unknown>>();
     const pages = paginateQuery(
-      { client: this.#client },
+      { client: this.#items.client },
       {
-        TableName: this.#table,
+        TableName: this.#items.name,
         ConsistentRead: true,
         KeyConditionExpression: `pk = :pk${kind === '' ? '' : ' AND begins_with(sk, :kind)'}`,
         ExpressionAttributeValues: { ':pk': jobKey(jobId), ...(kind === '' ? {} : { ':kind': kind }) },
@@ -105,27 +94,27 @@ export class Store {
     const items = new Map<string, Record<string, unknown>>();
     // An answer over 16 MB, or a throttled one, leaves keys for the next call.
     while (keys.length > 0) {
-      const { Responses, UnprocessedKeys } = await this.#client.send(
-        new BatchGetCommand({ RequestItems: { [this.#table]: { Keys: keys, ConsistentRead: true } } }),
+      const { Responses, UnprocessedKeys } = await this.#items.client.send(
+        new BatchGetCommand({ RequestItems: { [this.#items.name]: { Keys: keys, ConsistentRead: true } } }),
       );
-      for (const item of Responses?.[this.#table] ?? []) items.set(String(item.sk), item);
-      keys = UnprocessedKeys?.[this.#table]?.Keys ?? [];
+      for (const item of Responses?.[this.#items.name] ?? []) items.set(String(item.sk), item);
+      keys = UnprocessedKeys?.[this.#items.name]?.Keys ?? [];
     }
     return items;
   }
 
   /** Creates or replaces a job. */
   async putJob(job: Job): Promise<void> {
-    await this.#client.send(
-      new PutCommand({ TableName: this.#table, Item: { pk: jobKey(job.jobId), sk: 'JOB', ...job } }),
+    await this.#items.client.send(
+      new PutCommand({ TableName: this.#items.name, Item: { pk: jobKey(job.jobId), sk: 'JOB', ...job } }),
     );
   }
 
   /** @returns whether it was added: an item that is there already belongs to a person and stays as it is */
   async addTable(jobId: string, table: Table): Promise<boolean> {
-    return this.#unlessRefused(
+    return this.#items.unlessRefused(
       new PutCommand({
-        TableName: this.#table,
+        TableName: this.#items.name,
         Item: { pk: jobKey(jobId), sk: `${TABLE}${table.sourceName}`, ...table },
         ConditionExpression: 'attribute_not_exists(pk)',
       }),
@@ -135,9 +124,9 @@ export class Store {
   /** Replaces what setup owns of a table item; keys, mode and limits stay a person's. */
   async updateTable(jobId: string, sourceName: string, change: Partial<Table>): Promise<void> {
     const entries = Object.entries(change);
-    await this.#client.send(
+    await this.#items.client.send(
       new UpdateCommand({
-        TableName: this.#table,
+        TableName: this.#items.name,
         Key: { pk: jobKey(jobId), sk: `${TABLE}${sourceName}` },
         UpdateExpression: `SET ${entries.map((_, i) => `#n${i} = :v${i}`).join(', ')}`,
         ExpressionAttributeNames: Object.fromEntries(entries.map(([name], i) => [`#n${i}`, name])),
@@ -147,9 +136,9 @@ export class Store {
   }
 
   async readState(jobId: string, sourceName: string): Promise<Revised<TableState>> {
-    const { Item } = await this.#client.send(
+    const { Item } = await this.#items.client.send(
       new GetCommand({
-        TableName: this.#table,
+        TableName: this.#items.name,
         Key: { pk: jobKey(jobId), sk: `${STATE}${sourceName}` },
         ConsistentRead: true,
       }),
@@ -166,9 +155,9 @@ export class Store {
    */
   async saveState(jobId: string, state: TableState, seen: number): Promise<number | null> {
     const unchanged = seen === 0 ? 'attribute_not_exists(pk)' : 'revision = :seen';
-    const saved = await this.#unlessRefused(
+    const saved = await this.#items.unlessRefused(
       new PutCommand({
-        TableName: this.#table,
+        TableName: this.#items.name,
         Item: {
           pk: jobKey(jobId),
           sk: `${STATE}${state.sourceName}`,
@@ -201,132 +190,11 @@ export class Store {
   }
 
   async putCheckpoints(jobId: string, checkpoints: Checkpoint[]): Promise<void> {
-    await this.#client.send(
-      new PutCommand({ TableName: this.#table, Item: { pk: jobKey(jobId), sk: 'CHECKPOINTS', checkpoints } }),
+    await this.#items.client.send(
+      new PutCommand({ TableName: this.#items.name, Item: { pk: jobKey(jobId), sk: 'CHECKPOINTS', checkpoints } }),
     );
-  }
-
-  async putRun(jobId: string, run: Run): Promise<void> {
-    await this.#client.send(
-      new PutCommand({
-        TableName: this.#table,
-        Item: { pk: `RUNS#${jobId}`, sk: `RUN#${run.startedAt}#${run.runId}`, ...run },
-      }),
-    );
-  }
-
-  /**
-   * Writes one execution's part of a run; the run has ended when all that it expected have. A run that failed before it
-   * could be recorded is recorded now.
-   */
-  async finishRun(
-    { jobId, runId, startedAt, part }: { jobId: string; runId: string; startedAt: string; part: string },
-    tables: Run['tables'],
-    error: string | null,
-    now: Date,
-  ): Promise<Run> {
-    const key = { pk: `RUNS#${jobId}`, sk: `RUN#${startedAt}#${runId}` };
-    const first: Run = {
-      runId,
-      trigger: 'hand',
-      scheduledTime: startedAt,
-      startedAt,
-      status: 'running',
-      warnings: [],
-      tables: {},
-      expected: ['job'],
-      expiresAt: expiryOf(startedAt),
-    };
-    await this.#unlessRefused(
-      new PutCommand({
-        TableName: this.#table,
-        Item: { ...key, ...first },
-        ConditionExpression: 'attribute_not_exists(pk)',
-      }),
-    );
-    const all = Object.keys(tables);
-    const last = all.splice(Math.max(0, all.length - TABLES_AT_ONCE));
-    for (; all.length > 0; ) await this.#addToRun(key, tables, all.splice(0, TABLES_AT_ONCE));
-    const run = await this.#addToRun(key, tables, last, { part, error });
-    // A run that broke off as a whole waits for nobody: parts may never have been started.
-    if (!error && !run.expected.every((one) => run.parts.has(one))) return run;
-    const failed = run.error !== undefined || Object.values(run.tables).some((one) => one.error !== undefined);
-    const ended = { status: failed ? ('failed' as const) : ('succeeded' as const), finishedAt: now.toISOString() };
-    await this.#client.send(
-      new UpdateCommand({
-        TableName: this.#table,
-        Key: key,
-        UpdateExpression: 'SET #status = :status, finishedAt = :at',
-        ExpressionAttributeNames: { '#status': 'status' },
-        ExpressionAttributeValues: { ':status': ended.status, ':at': ended.finishedAt },
-      }),
-    );
-    return { ...run, ...ended };
-  }
-
-  /** Adds some tables to a run's item, and with the last of them the part that has ended. */
-  async #addToRun(
-    key: { pk: string; sk: string },
-    tables: Run['tables'],
-    names: string[],
-    ended?: { part: string; error: string | null },
-  ): Promise<Run & { parts: Set<string> }> {
-    const sets = names.map((_, i) => `tables.#t${i} = :t${i}`);
-    const error = ended?.error;
-    if (error) sets.push('#error = :error');
-    const { Attributes } = await this.#client.send(
-      new UpdateCommand({
-        TableName: this.#table,
-        Key: key,
-        UpdateExpression: `${sets.length > 0 ? `SET ${sets.join(', ')} ` : ''}${ended ? 'ADD parts :part' : ''}`,
-        ...(sets.length > 0
-          ? {
-              ExpressionAttributeNames: {
-                ...Object.fromEntries(names.map((name, i) => [`#t${i}`, name])),
-                ...(error ? { '#error': 'error' } : {}),
-              },
-            }
-          : {}),
-        ExpressionAttributeValues: {
-          ...(ended ? { ':part': new Set([ended.part]) } : {}),
-          ...Object.fromEntries(names.map((name, i) => [`:t${i}`, tables[name]])),
-          ...(error ? { ':error': error } : {}),
-        },
-        ReturnValues: 'ALL_NEW',
-      }),
-    );
-    return Attributes as Run & { parts: Set<string> };
-  }
-
-  /** A job's newest runs, newest first. */
-  async listRuns(jobId: string, limit: number): Promise<Run[]> {
-    const { Items = [] } = await this.#client.send(
-      new QueryCommand({
-        TableName: this.#table,
-        KeyConditionExpression: 'pk = :pk',
-        ExpressionAttributeValues: { ':pk': `RUNS#${jobId}` },
-        ScanIndexForward: false,
-        ConsistentRead: true,
-        Limit: limit,
-      }),
-    );
-    return Items as Run[];
-  }
-
-  /** @returns false where the condition did not hold; every other error is thrown */
-  async #unlessRefused(command: PutCommand): Promise<boolean> {
-    try {
-      await this.#client.send(command);
-      return true;
-    } catch (error) {
-      if (error instanceof ConditionalCheckFailedException) return false;
-      throw error;
-    }
   }
 }
-
-/** DynamoDB allows 4 KB of update expression and 300 operators in it (its quotas). */
-const TABLES_AT_ONCE = 100;
 
 const jobKey = (jobId: string): string => `JOB#${jobId}`;
 const TABLE = 'TABLE#';

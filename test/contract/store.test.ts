@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { DeleteCommand, DynamoDBDocumentClient, PutCommand, QueryCommand } from '@aws-sdk/lib-dynamodb';
+import { Runs } from '../../shared/aws/runs.ts';
 import { Store } from '../../shared/aws/store.ts';
 import { Job } from '../../shared/model/job.ts';
 import type { Run } from '../../shared/model/run.ts';
@@ -11,6 +12,7 @@ import { services } from './services.ts';
 const jobs: string[] = [];
 const at = services(setUp, cleanUp);
 let store: Store;
+let runs: Runs;
 let raw: DynamoDBDocumentClient;
 /** Bytes of the longest update expression sent: DynamoDB takes 4 KB, its stand-in any. */
 let longestUpdate = 0;
@@ -19,6 +21,7 @@ function setUp(): void {
   // What is made of one client shares its options: those of the store count, which comes last.
   raw = DynamoDBDocumentClient.from(at.dynamodb);
   store = new Store(at.table, at.dynamodb);
+  runs = new Runs(at.table, at.dynamodb);
   at.dynamodb.middlewareStack.add(
     (next) => (args) => {
       const { UpdateExpression = '' } = args.input as { UpdateExpression?: string };
@@ -207,16 +210,16 @@ const ROWS = { rows: 3, bytes: 4, seconds: 0.5 };
 
 test('a run ends when all its parts have, as failed where one of them did, however often a part is written', async () => {
   const { jobId } = await newJob();
-  await store.putRun(jobId, RUN);
+  await runs.put(jobId, RUN);
   const part = (name: string) => ({ jobId, runId: RUN.runId, startedAt: RUN.startedAt, part: name });
-  const first = await store.finishRun(part('job'), { 'a.b#c': ROWS }, null, NOW);
+  const first = await runs.finish(part('job'), { 'a.b#c': ROWS }, null, NOW);
   assert.equal(first.status, 'running');
-  assert.equal((await store.finishRun(part('job'), { 'a.b#c': ROWS }, null, NOW)).status, 'running');
+  assert.equal((await runs.finish(part('job'), { 'a.b#c': ROWS }, null, NOW)).status, 'running');
   const failed = { 'large "one"': { ...ROWS, error: 'no room' } };
-  const last = await store.finishRun(part('large "one"'), failed, null, NOW);
+  const last = await runs.finish(part('large "one"'), failed, null, NOW);
   assert.equal(last.status, 'failed');
-  assert.deepEqual(await store.finishRun(part('large "one"'), failed, null, NOW), last);
-  const [kept, ...others] = await store.listRuns(jobId, 10);
+  assert.deepEqual(await runs.finish(part('large "one"'), failed, null, NOW), last);
+  const [kept, ...others] = await runs.list(jobId, 10);
   assert.deepEqual(others, []);
   assert.equal(kept?.status, 'failed');
   assert.equal(kept?.finishedAt, NOW.toISOString());
@@ -226,17 +229,17 @@ test('a run ends when all its parts have, as failed where one of them did, howev
 test('a run that failed before it was recorded is recorded as failed', async () => {
   const { jobId } = await newJob();
   const part = { jobId, runId: 'r1', startedAt: RUN.startedAt, part: 'job' };
-  const { status, error } = await store.finishRun(part, {}, 'SourceRefused: no password', NOW);
+  const { status, error } = await runs.finish(part, {}, 'SourceRefused: no password', NOW);
   assert.deepEqual({ status, error }, { status: 'failed', error: 'SourceRefused: no password' });
 });
 
 test('a run may have more tables than one update of an item takes', async () => {
   const { jobId } = await newJob();
-  await store.putRun(jobId, { ...RUN, expected: ['job'] });
+  await runs.put(jobId, { ...RUN, expected: ['job'] });
   const tables = Object.fromEntries(Array.from({ length: 450 }, (_, i) => [`table_${i}`, ROWS]));
   const part = { jobId, runId: RUN.runId, startedAt: RUN.startedAt, part: 'job' };
-  assert.equal((await store.finishRun(part, tables, null, NOW)).status, 'succeeded');
-  const [run] = await store.listRuns(jobId, 1);
+  assert.equal((await runs.finish(part, tables, null, NOW)).status, 'succeeded');
+  const [run] = await runs.list(jobId, 1);
   assert.deepEqual(run?.tables, tables);
   assert.ok(longestUpdate > 0 && longestUpdate <= 4_096, `${longestUpdate} bytes`);
 });
@@ -244,9 +247,9 @@ test('a run may have more tables than one update of an item takes', async () => 
 test('runs are listed newest first', async () => {
   const { jobId } = await newJob();
   for (const hour of ['10', '12', '11'])
-    await store.putRun(jobId, { ...RUN, runId: `r${hour}`, startedAt: `2026-11-22T${hour}:00:00.000Z` });
+    await runs.put(jobId, { ...RUN, runId: `r${hour}`, startedAt: `2026-11-22T${hour}:00:00.000Z` });
   assert.deepEqual(
-    (await store.listRuns(jobId, 2)).map(({ runId }) => runId),
+    (await runs.list(jobId, 2)).map(({ runId }) => runId),
     ['r12', 'r11'],
   );
 });

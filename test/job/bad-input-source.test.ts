@@ -57,7 +57,7 @@ async function refused(url: (url: string) => string, expected: RegExp): Promise<
     assert.match(error.message, expected);
     return true;
   });
-  const [run] = await server.operator.store.listRuns(job.jobId, 1);
+  const [run] = await server.operator.runs.list(job.jobId, 1);
   assert.equal(run?.status, 'failed');
   assert.match(run?.error ?? '', expected);
   await nothingLeft(server, job);
@@ -111,7 +111,7 @@ test('limits of a job that make no sense fail its runs by name', async () => {
   ] as const) {
     await server.operator.store.putJob({ ...item, ...change });
     await assert.rejects(job.run(), { message: `BadConfiguration: job ${job.jobId}: ${problem}` });
-    const [run] = await server.operator.store.listRuns(job.jobId, 1);
+    const [run] = await server.operator.runs.list(job.jobId, 1);
     assert.equal(run?.error, `BadConfiguration: job ${job.jobId}: ${problem}`);
   }
   await server.operator.store.putJob(item);

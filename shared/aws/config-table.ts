@@ -1,0 +1,35 @@
+import { ConditionalCheckFailedException, DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { type DeleteCommand, DynamoDBDocumentClient, type PutCommand, type UpdateCommand } from '@aws-sdk/lib-dynamodb';
+
+/** One for the whole process, so that a warm function's connections are used again. */
+let own: DynamoDBClient | undefined;
+
+function ownClient(): DynamoDBClient {
+  own ??= new DynamoDBClient({});
+  return own;
+}
+
+/**
+ * The one DynamoDB table, by partitions: `JOB#<jobId>` (`store.ts`, `schedules.ts`), `RUNS#<jobId>` (`runs.ts`). What is
+ * frequent and small lies apart from what is read as a whole.
+ */
+export class ConfigTable {
+  readonly name: string;
+  readonly client: DynamoDBDocumentClient;
+
+  constructor(name: string, client = ownClient()) {
+    this.name = name;
+    this.client = DynamoDBDocumentClient.from(client, { marshallOptions: { removeUndefinedValues: true } });
+  }
+
+  /** @returns false where the condition did not hold; every other error is thrown */
+  async unlessRefused(command: PutCommand | UpdateCommand | DeleteCommand): Promise<boolean> {
+    try {
+      await this.client.send(command as PutCommand);
+      return true;
+    } catch (error) {
+      if (error instanceof ConditionalCheckFailedException) return false;
+      throw error;
+    }
+  }
+}

@@ -1,0 +1,125 @@
+import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { PutCommand, QueryCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb';
+import { expiryOf, type Run } from '../model/run.ts';
+import { ConfigTable } from './config-table.ts';
+
+/** The history of a job's runs, in a partition of its own (`RUNS#<jobId>`): reading a job never reads it. */
+export class Runs {
+  readonly #items: ConfigTable;
+
+  constructor(table: string, client?: DynamoDBClient) {
+    this.#items = new ConfigTable(table, client);
+  }
+
+  async put(jobId: string, run: Run): Promise<void> {
+    await this.#items.client.send(
+      new PutCommand({
+        TableName: this.#items.name,
+        Item: { pk: runsKey(jobId), sk: `RUN#${run.startedAt}#${run.runId}`, ...run },
+      }),
+    );
+  }
+
+  /**
+   * Writes one execution's part of a run; the run has ended when all that it expected have. A run that failed before it
+   * could be recorded is recorded now.
+   */
+  async finish(
+    { jobId, runId, startedAt, part }: { jobId: string; runId: string; startedAt: string; part: string },
+    tables: Run['tables'],
+    error: string | null,
+    now: Date,
+  ): Promise<Run> {
+    const key = { pk: runsKey(jobId), sk: `RUN#${startedAt}#${runId}` };
+    const first: Run = {
+      runId,
+      trigger: 'hand',
+      scheduledTime: startedAt,
+      startedAt,
+      status: 'running',
+      warnings: [],
+      tables: {},
+      expected: ['job'],
+      expiresAt: expiryOf(startedAt),
+    };
+    await this.#items.unlessRefused(
+      new PutCommand({
+        TableName: this.#items.name,
+        Item: { ...key, ...first },
+        ConditionExpression: 'attribute_not_exists(pk)',
+      }),
+    );
+    const all = Object.keys(tables);
+    const last = all.splice(Math.max(0, all.length - TABLES_AT_ONCE));
+    for (; all.length > 0; ) await this.#addToRun(key, tables, all.splice(0, TABLES_AT_ONCE));
+    const run = await this.#addToRun(key, tables, last, { part, error });
+    // A run that broke off as a whole waits for nobody: parts may never have been started.
+    if (!error && !run.expected.every((one) => run.parts.has(one))) return run;
+    const failed = run.error !== undefined || Object.values(run.tables).some((one) => one.error !== undefined);
+    const ended = { status: failed ? ('failed' as const) : ('succeeded' as const), finishedAt: now.toISOString() };
+    await this.#items.client.send(
+      new UpdateCommand({
+        TableName: this.#items.name,
+        Key: key,
+        UpdateExpression: 'SET #status = :status, finishedAt = :at',
+        ExpressionAttributeNames: { '#status': 'status' },
+        ExpressionAttributeValues: { ':status': ended.status, ':at': ended.finishedAt },
+      }),
+    );
+    return { ...run, ...ended };
+  }
+
+  /** Adds some tables to a run's item, and with the last of them the part that has ended. */
+  async #addToRun(
+    key: { pk: string; sk: string },
+    tables: Run['tables'],
+    names: string[],
+    ended?: { part: string; error: string | null },
+  ): Promise<Run & { parts: Set<string> }> {
+    const sets = names.map((_, i) => `tables.#t${i} = :t${i}`);
+    const error = ended?.error;
+    if (error) sets.push('#error = :error');
+    const { Attributes } = await this.#items.client.send(
+      new UpdateCommand({
+        TableName: this.#items.name,
+        Key: key,
+        UpdateExpression: `${sets.length > 0 ? `SET ${sets.join(', ')} ` : ''}${ended ? 'ADD parts :part' : ''}`,
+        ...(sets.length > 0
+          ? {
+              ExpressionAttributeNames: {
+                ...Object.fromEntries(names.map((name, i) => [`#t${i}`, name])),
+                ...(error ? { '#error': 'error' } : {}),
+              },
+            }
+          : {}),
+        ExpressionAttributeValues: {
+          ...(ended ? { ':part': new Set([ended.part]) } : {}),
+          ...Object.fromEntries(names.map((name, i) => [`:t${i}`, tables[name]])),
+          ...(error ? { ':error': error } : {}),
+        },
+        ReturnValues: 'ALL_NEW',
+      }),
+    );
+    return Attributes as Run & { parts: Set<string> };
+  }
+
+  /** A job's newest runs, newest first. */
+  async list(jobId: string, limit: number): Promise<Run[]> {
+    const { Items = [] } = await this.#items.client.send(
+      new QueryCommand({
+        TableName: this.#items.name,
+        KeyConditionExpression: 'pk = :pk',
+        ExpressionAttributeValues: { ':pk': runsKey(jobId) },
+        ScanIndexForward: false,
+        ConsistentRead: true,
+        Limit: limit,
+      }),
+    );
+    return Items as Run[];
+  }
+}
+
+const runsKey = (jobId: string): string => `RUNS#${jobId}`;
+
+/** DynamoDB allows 4 KB of update expression and 300 operators in it (its quotas). */
+const TABLES_AT_ONCE = 100;
