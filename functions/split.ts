@@ -12,12 +12,13 @@ import { afterCommit, beginPass, isFree, leaseFor, resumable, takeLease } from '
 import { errors } from '../shared/model/errors.ts';
 import type { Pass, TableState } from '../shared/model/state.ts';
 import type { Table } from '../shared/model/table.ts';
+import { chunkBounds } from '../shared/source/bounds.ts';
 import { brokenConnection } from '../shared/source/connect.ts';
 import { readFence } from '../shared/source/fence.ts';
 import { accountedRanges, type Reading, readingOf } from '../shared/source/reading.ts';
 import { openSnapshot, tableIn } from '../shared/source/session.ts';
 import { tableError } from '../shared/source/snapshot.ts';
-import { chunkBounds, type Key, missingIds, type Range } from '../shared/sql/postgres.ts';
+import { type Key, missingIds, type Range } from '../shared/sql/postgres.ts';
 import { type Edge, handle } from './edge.ts';
 
 /** Chunks of one batch: their ranges travel through the state machine, whose payload has 256 KiB. */
@@ -106,12 +107,7 @@ async function cut(
     return { walk: 'whole', extracts: [{ index: 0, ranges: [{ kind: 'all' }] }], cursor: null, last: true };
   const rowLimit = Math.min(limits.rowLimit, limits.chunkSize * MAX_CHUNKS);
   const after = pass.cursor ?? (pass.walk === 'key' && pass.from !== null ? [pass.from] : null);
-  const bounds = (await client.query(chunkBounds(source, after, scope, { ...limits, rowLimit }))).rows as Record<
-    string,
-    string | null
-  >[];
-  const keys: Key[] = bounds.map((bound) => source.keys.map((_, i) => bound[`k${i}`] ?? null));
-  const last = Number(bounds.at(-1)?.n ?? 0) < rowLimit;
+  const { upTo: keys, last } = await chunkBounds(client, source, after, scope, { ...limits, rowLimit });
   const chunks = keys.map((upTo, i): Range => ({ kind: 'keys', after: keys[i - 1] ?? after, upTo }));
   // What no walk by the key meets comes with the first batch.
   const others =

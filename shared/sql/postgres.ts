@@ -142,25 +142,18 @@ export const countRows = (source: Source, ranges: Range[], scope: Scope, limit: 
   return `SELECT count(*)::int AS rows FROM (${parts.join(' UNION ALL ')} LIMIT ${limit}) s`;
 };
 
-/**
- * The last key of every chunk of the next batch, in order, with whether it is the batch's last row:
- * rows of {n: bigint text, k0: text, k1: text, …}.
- */
-export function chunkBounds(
-  source: Source,
-  after: Key | null,
-  scope: Scope,
-  limits: { rowLimit: number; chunkSize: number },
-): string {
-  const order = columnsOf(source.keys).join(', ');
-  const texts = columnsOf(source.keys).map((column, i) => `o.${column}::text AS k${i}`);
-  const rows = rowsOf(source, { kind: 'keys', after, upTo: null }, scope);
-  return (
-    `SELECT n::text, ${texts.map((_, i) => `k${i}`).join(', ')} FROM (` +
-    `SELECT ${texts.join(', ')}, row_number() OVER w AS n, lead(true) OVER w IS NULL AS last ` +
-    `FROM (SELECT ${order} ${rows} ORDER BY ${order} LIMIT ${limits.rowLimit}) o WINDOW w AS (ORDER BY ${order})` +
-    `) s WHERE last OR n % ${limits.chunkSize} = 0 ORDER BY s.n`
-  );
+/** Everything after a key, in the order of the walk and no further than a batch goes, for a cursor to move along. */
+export const walkFrom = (source: Source, after: Key | null, scope: Scope, rowLimit: number): string =>
+  `DECLARE walk NO SCROLL CURSOR FOR ${inOrder(source, after, scope, '')} LIMIT ${rowLimit}`;
+
+/** The last key of all that come after a key. */
+export const lastKey = (source: Source, after: Key | null, scope: Scope): string =>
+  `${inOrder(source, after, scope, ' DESC')} LIMIT 1`;
+
+function inOrder(source: Source, after: Key | null, scope: Scope, direction: string): string {
+  const keys = columnsOf(source.keys);
+  const order = keys.map((key) => key + direction).join(', ');
+  return `SELECT ${keys.join(', ')} ${rowsOf(source, { kind: 'keys', after, upTo: null }, scope)} ORDER BY ${order}`;
 }
 
 /**

@@ -5,12 +5,12 @@ import { loadedBelow } from '../../shared/core/already-loaded.ts';
 import type { SourceColumn } from '../../shared/model/catalog.ts';
 import { Job } from '../../shared/model/job.ts';
 import type { Snapshot } from '../../shared/model/state.ts';
+import { chunkBounds } from '../../shared/source/bounds.ts';
 import { readCatalog } from '../../shared/source/catalog.ts';
 import { readSnapshot } from '../../shared/source/fence.ts';
 import { openSnapshot } from '../../shared/source/session.ts';
 import { BEGIN, lockForReading, underSavepoint } from '../../shared/source/snapshot.ts';
 import {
-  chunkBounds,
   type Key,
   missingIds,
   notLoaded,
@@ -205,14 +205,15 @@ test('ids that a session holds back are found missing, until they come', async (
 const EVERYTHING: Scope = { since: null, skip: null, gaps: [] };
 
 /** The rows of all chunks of all batches, as extract would read them. */
-const walk = async (source: Source, scope = EVERYTHING): Promise<string[]> => {
-  const limits = { rowLimit: 40, chunkSize: 7 };
+const walk = async (source: Source, scope = EVERYTHING, limits = { rowLimit: 40, chunkSize: 7 }): Promise<string[]> => {
   const found: string[] = [];
   let cursor: Key | null = null;
   for (;;) {
-    const bounds: Record<string, string>[] = (await loader.query(chunkBounds(source, cursor, scope, limits))).rows;
-    for (const bound of bounds) {
-      const upTo: Key = source.keys.map((_, i) => bound[`k${i}`] ?? null);
+    await loader.query(BEGIN);
+    const { upTo: ends, last } = await chunkBounds(loader, source, cursor, scope, limits);
+    await loader.query('COMMIT');
+    assert.ok(ends.length <= Math.ceil(limits.rowLimit / limits.chunkSize));
+    for (const upTo of ends) {
       const { rows } = await loader.query(
         `SELECT t::text AS t ${rowsOf(source, { kind: 'keys', after: cursor, upTo }, scope)}`,
       );
@@ -220,7 +221,7 @@ const walk = async (source: Source, scope = EVERYTHING): Promise<string[]> => {
       found.push(...rows.map((row: { t: string }) => row.t));
       cursor = upTo;
     }
-    if (Number(bounds.at(-1)?.n ?? 0) < limits.rowLimit) return found;
+    if (last) return found;
   }
 };
 
@@ -291,6 +292,32 @@ test('a walk by the updated key meets every row once, also where thousands share
   const source = await sourceOf('stamped', ['at', 'id'], 'at');
   const scope = { ...EVERYTHING, since: { fence: '2026-01-01T00:00:00.000002Z', seconds: 0 } };
   assert.equal((await walk(source, scope)).length, 181);
+});
+
+test('batches of every size meet every row, whether the table ends with one of them or within', async () => {
+  await admin.query('CREATE TABLE counted (id int PRIMARY KEY); INSERT INTO counted SELECT generate_series(1, 24)');
+  const source = await sourceOf('counted', ['id']);
+  for (const [rowLimit, chunkSize] of [
+    [24, 8],
+    [12, 5],
+    [23, 23],
+    [25, 7],
+    [3, 1],
+    [1, 1],
+  ] as const)
+    assert.equal((await walk(source, EVERYTHING, { rowLimit, chunkSize })).length, 24, `${rowLimit} by ${chunkSize}`);
+});
+
+test('a batch ends early where its keys would fill the payload of the state machine', async () => {
+  await admin.query(`CREATE TABLE wide (key text PRIMARY KEY);
+    INSERT INTO wide SELECT repeat(md5(n::text), 40) FROM generate_series(1, 120) n`);
+  const source = await sourceOf('wide', ['key']);
+  await loader.query(BEGIN);
+  const { upTo, last } = await chunkBounds(loader, source, null, EVERYTHING, { rowLimit: 100, chunkSize: 1 });
+  await loader.query('COMMIT');
+  const twice = 2 * Buffer.byteLength(JSON.stringify(upTo));
+  assert.ok(twice > 100_000 && twice < 200_000 && !last, `${upTo.length} keys take ${twice} bytes`);
+  assert.equal((await walk(source, EVERYTHING, { rowLimit: 100, chunkSize: 1 })).length, 120);
 });
 
 test('a local clock that is put back in autumn takes no row below the walk', async () => {

@@ -2,10 +2,10 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { SourceColumn } from '../../shared/model/catalog.ts';
 import {
-  chunkBounds,
   copyOut,
   countRows,
   highestId,
+  lastKey,
   lockTable,
   missingIds,
   notLoaded,
@@ -13,6 +13,7 @@ import {
   rowsOf,
   type Scope,
   type Source,
+  walkFrom,
 } from '../../shared/sql/postgres.ts';
 import { orders, snapshot } from '../core/samples.ts';
 
@@ -101,13 +102,15 @@ test('the select list is final and textual columns are always quoted', () => {
   );
 });
 
-test('chunks end at every so many rows of the walk and at its last row', () => {
+test('a walk goes by its keys in their order, as far as a batch goes; its end is found from behind', () => {
+  const rows = `${FROM} WHERE ${SINCE}`;
   assert.equal(
-    chunkBounds(walk, null, since, { rowLimit: 1000, chunkSize: 100 }),
-    'SELECT n::text, k0, k1 FROM (SELECT o."updated_at"::text AS k0, o."Id"::text AS k1, row_number() OVER w AS n, ' +
-      'lead(true) OVER w IS NULL AS last FROM (SELECT "updated_at", "Id" ' +
-      `${FROM} WHERE ${SINCE} ORDER BY "updated_at", "Id" LIMIT 1000) o WINDOW w AS (ORDER BY "updated_at", "Id")` +
-      ') s WHERE last OR n % 100 = 0 ORDER BY s.n',
+    walkFrom(walk, null, since, 1000),
+    `DECLARE walk NO SCROLL CURSOR FOR SELECT "updated_at", "Id" ${rows} ORDER BY "updated_at", "Id" LIMIT 1000`,
+  );
+  assert.equal(
+    lastKey(walk, null, since),
+    `SELECT "updated_at", "Id" ${rows} ORDER BY "updated_at" DESC, "Id" DESC LIMIT 1`,
   );
 });
 
