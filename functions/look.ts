@@ -6,7 +6,7 @@ import { checkTable, hasUniqueKey } from '../shared/core/check-table.ts';
 import { type FenceReading, remember } from '../shared/core/fence.ts';
 import { watchGaps } from '../shared/core/gaps.ts';
 import { limitsOf } from '../shared/core/limits.ts';
-import { beginPass, type Observation, resumable } from '../shared/core/pass.ts';
+import { beginPass, type Observation, resumable, walksAll } from '../shared/core/pass.ts';
 import type { SourceTable } from '../shared/model/catalog.ts';
 import type { Pass, TableState } from '../shared/model/state.ts';
 import type { Table } from '../shared/model/table.ts';
@@ -134,10 +134,11 @@ export class Look {
       return;
     }
     const unique = hasUniqueKey(table, found);
-    const pass = beginPass(table, state.value, { ...observed, oid: found.oid, unique, oneSnapshot: true });
+    const { oid, parts = [] } = found;
+    const pass = beginPass(table, state.value, { ...observed, oid, parts, unique, oneSnapshot: true });
     const reading = readingOf(job, table, found, state.value, pass, open.snapshot);
     const left = deadline - this.#edge.now().getTime();
-    if (left <= 0) {
+    if (left <= 0 || walksAll(pass)) {
       // Its own execution asks, at leisure.
       this.large.push(table.sourceName);
       return;

@@ -71,7 +71,8 @@ export async function split(event: SplitEvent, ports: SplitPorts, edge: Edge): P
     const found = tableIn(open, event.table);
     checkTable(table, found);
     const unique = hasUniqueKey(table, found);
-    const observed = { reading, snapshot: open.snapshot, checkpoints, oid: found.oid, unique, oneSnapshot: false };
+    const { oid, parts = [] } = found;
+    const observed = { reading, snapshot: open.snapshot, checkpoints, oid, parts, unique, oneSnapshot: false };
     const pass = resumable(table, seen.value, found.oid) ?? beginPass(table, seen.value, observed);
     const rows = readingOf(job, table, found, seen.value, pass, open.snapshot);
     const limits = limitsOf(job, table);

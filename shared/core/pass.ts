@@ -1,8 +1,10 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { Batch, Lease, Pass, Snapshot, StagedObject, TableState, Walk, Watermark } from '../model/state.ts';
+import type { Part } from '../model/catalog.ts';
+import type { Batch, Gap, Lease, Pass, Snapshot, StagedObject, TableState, Walk, Watermark } from '../model/state.ts';
 import type { Table } from '../model/table.ts';
+import type { Skip } from '../sql/postgres.ts';
 import { loadedBelow } from './already-loaded.ts';
-import { type Checkpoint, decideFence, type FenceReading } from './fence.ts';
+import { BEGINNING, type Checkpoint, decideFence, type FenceReading } from './fence.ts';
 import { stillOpen } from './gaps.ts';
 
 /** What a pass is begun from: the fence is read before the snapshot is taken (RULES 1). */
@@ -11,6 +13,8 @@ export interface Observation {
   snapshot: Snapshot;
   checkpoints: Checkpoint[];
   oid: number;
+  /** The tables below it that hold its rows. */
+  parts: Part[];
   /** Whether the source enforces that the table's key is unique. */
   unique: boolean;
   /** Whether the whole pass is read by one snapshot. */
@@ -32,7 +36,7 @@ export const usableWatermark = (table: Table, state: TableState, oid: number): W
  * read, and is stored only when the whole pass is committed (RULES 7).
  */
 export function beginPass(table: Table, state: TableState, observation: Observation): Pass {
-  const { reading, snapshot, checkpoints, oid, unique, oneSnapshot } = observation;
+  const { reading, snapshot, checkpoints, oid, parts, unique, oneSnapshot } = observation;
   const previous = usableWatermark(table, state, oid);
   const next: Watermark = {
     mode: table.copyMode,
@@ -41,6 +45,7 @@ export function beginPass(table: Table, state: TableState, observation: Observat
     key: previous?.key ?? null,
     fence: decideFence(reading, previous?.fence ?? null, checkpoints, snapshot.xmin),
     snapshot,
+    ...(parts.length > 0 ? { parts: parts.map((part) => part.oid) } : {}),
   };
   const walk = walkOf(table, previous);
   return {
@@ -48,7 +53,7 @@ export function beginPass(table: Table, state: TableState, observation: Observat
     fresh: state.watermark === undefined || state.watermark.oid !== oid,
     distinct: unique && (oneSnapshot || walk !== 'updated'),
     next,
-    from: previous ? startOf(table, previous) : null,
+    from: previous ? startOf(table, previous, parts) : null,
     cursor: null,
     batches: 0,
     staged: 0,
@@ -60,8 +65,19 @@ function walkOf(table: Table, previous: Watermark | null): Walk {
   return table.copyMode === 'INSERT_AND_UPDATE' && previous ? 'updated' : 'key';
 }
 
-const startOf = (table: Table, previous: Watermark): string | null =>
-  table.copyMode === 'INSERT_ONLY' ? previous.key : previous.fence;
+function startOf(table: Table, previous: Watermark, parts: Part[]): string | null {
+  if (table.copyMode === 'INSERT_ONLY') return previous.key;
+  return attached(previous, parts).some((part) => !part.empty) ? BEGINNING : previous.fence;
+}
+
+/**
+ * Partitions and inheritors that the watermark's pass did not read. Their rows were written by transactions of any age and
+ * may have any updated key, so none of them counts as loaded, and where there may be some the walk starts over.
+ */
+const attached = ({ parts = [] }: Watermark, now: Part[]): Part[] => now.filter(({ oid }) => !parts.includes(oid));
+
+/** Whether a pass has to look at all of a table's index, for which a question to the source may take too long. */
+export const walksAll = (pass: Pass): boolean => pass.walk === 'updated' && pass.from === BEGINNING;
 
 /** A pass that stopped half-way goes on where its last batch was committed, if it still means the same rows. */
 export const resumable = (table: Table, state: TableState, oid: number): Pass | null =>
@@ -77,11 +93,20 @@ const mayHoldUnknownRows = ({ pass, lease }: TableState): boolean =>
   pass?.next.mode === 'FULL_DATA_SYNC' && lease?.load !== undefined;
 
 /** The gaps that may still fill, and the rows below the watermark's snapshot that need no second load. */
-export function reread(table: Table, state: TableState, pass: Pass, now: Snapshot, gapDays: number) {
+export function reread(
+  table: Table,
+  state: TableState,
+  pass: Pass,
+  { now, parts, gapDays }: { now: Snapshot; parts: Part[]; gapDays: number },
+): { gaps: Gap[]; skip: Skip | null } {
   const previous = usableWatermark(table, state, pass.next.oid);
   return {
     gaps: (previous?.gaps ?? []).filter((gap) => stillOpen(gap, pass.next.fence, gapDays)),
-    skip: previous ? { below: loadedBelow(previous, now, pass.next.oid), now } : null,
+    skip: previous && {
+      below: loadedBelow(previous, now, pass.next.oid),
+      now,
+      except: attached(previous, parts).map((part) => part.oid),
+    },
   };
 }
 

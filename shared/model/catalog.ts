@@ -39,10 +39,19 @@ export interface SourceTable {
   stats: { inserted: number; updated: number; deleted: number } | null;
   /** pg_class.reltuples summed over partitions; -1 where never analysed. */
   estimatedRows: number;
+  /** The tables below it whose rows it shows: partitions and inheritors at every depth, by pg_class.oid. */
+  parts?: Part[];
   /** Whether the connected user may SELECT from it. */
   readable: boolean;
   /** Whether row security applies to the connected user, so that a SELECT may leave rows out without a word. */
   rowSecurity?: boolean;
+}
+
+/** A partition, or a table that inherits. */
+export interface Part {
+  oid: number;
+  /** Whether it has never held a row since it was made or truncated. */
+  empty: boolean;
 }
 
 /** The whole of a source schema, and what the connected user may see of it. */

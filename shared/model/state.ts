@@ -33,6 +33,8 @@ export interface Watermark {
   /** No row with an updatedKey below it can still be committed: ISO with microseconds, UTC. */
   fence: string;
   snapshot: Snapshot;
+  /** The tables below it that held its rows, by oid, ascending; absent where there was none. */
+  parts?: number[];
   gaps?: Gap[];
   /** Rows that the last full sync brought: none and still none needs no load. */
   rows?: number;

@@ -7,6 +7,7 @@ SELECT current_database()::text AS database, current_user::text AS "user",
 /**
  * $1: schema. One row a table, with figures summed over its partitions.
  * Statistics: a standby has none of its primary's, and with track_counts off they stand at zero; both count as unreadable.
+ * A table whose file has no byte never held a row: pg_relation_size looks at the file, so rows that nobody committed count.
  * reltuples: before version 14 a table that was never analysed has 0 rows in 0 pages instead of -1.
  */
 export const RELATIONS = `
@@ -31,6 +32,16 @@ WITH RECURSIVE wanted AS (
   LEFT JOIN pg_catalog.pg_stat_all_tables s ON s.relid = parts.oid
   WHERE parts.relkind <> 'p'
   GROUP BY parts.root
+), below AS (
+  SELECT w.oid AS root, i.inhrelid AS oid FROM wanted w JOIN pg_catalog.pg_inherits i ON i.inhparent = w.oid
+  UNION
+  SELECT below.root, i.inhrelid FROM below JOIN pg_catalog.pg_inherits i ON i.inhparent = below.oid
+), holders AS (
+  SELECT below.root, json_agg(json_build_object('oid', c.oid::int8, 'empty', c.relkind = 'r' AND pg_relation_size(c.oid) = 0)
+                              ORDER BY c.oid) AS parts
+  FROM below JOIN pg_catalog.pg_class c ON c.oid = below.oid
+  WHERE c.relkind <> 'p'
+  GROUP BY below.root
 )
 SELECT w.oid, w.relname::text AS name,
        CASE w.relkind WHEN 'r' THEN 'table' WHEN 'p' THEN 'partitioned' WHEN 'f' THEN 'foreign'
@@ -40,8 +51,8 @@ SELECT w.oid, w.relname::text AS name,
             THEN json_build_object('inserted', f.inserted, 'updated', f.updated, 'deleted', f.deleted) END AS stats,
        coalesce(f.estimated, 0)::float8 AS "estimatedRows",
        has_schema_privilege($1, 'USAGE') AND has_table_privilege(w.oid, 'SELECT') AS readable,
-       row_security_active(w.oid) AS "rowSecurity"
-FROM wanted w LEFT JOIN figures f ON f.root = w.oid
+       row_security_active(w.oid) AS "rowSecurity", coalesce(h.parts, '[]') AS parts
+FROM wanted w LEFT JOIN figures f ON f.root = w.oid LEFT JOIN holders h ON h.root = w.oid
 ORDER BY w.oid`;
 
 /**

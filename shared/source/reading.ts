@@ -32,7 +32,11 @@ export function readingOf(
     updatedKey,
     timezone: table.timezone,
   };
-  const { gaps, skip } = reread(table, state, pass, snapshot, job.gapDays);
+  const { gaps, skip } = reread(table, state, pass, {
+    now: snapshot,
+    parts: found.parts ?? [],
+    gapDays: job.gapDays,
+  });
   const base: Scope = { since: null, skip: null, gaps: [] };
   switch (table.copyMode) {
     case 'FULL_DATA_SYNC':

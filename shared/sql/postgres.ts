@@ -37,6 +37,8 @@ export interface Skip {
   /** Rows below this transaction id are loaded; null skips nothing. */
   below: bigint | null;
   now: Snapshot;
+  /** Partitions and inheritors, by oid, whose rows are read all the same. */
+  except: number[];
 }
 
 /** Values look the same in every session that reads, whatever the role's or the database's settings (RULES 13). */
@@ -90,7 +92,8 @@ export function notLoaded(skip: Skip): string[] {
   if (skip.below === null) return [];
   const xmax = BigInt(skip.now.xmax);
   const wrap = 2n ** 32n;
-  return [`mod(${xmax % wrap} + ${wrap} - t.xmin::text::bigint, ${wrap}) <= ${xmax - skip.below}`];
+  const since = `mod(${xmax % wrap} + ${wrap} - t.xmin::text::bigint, ${wrap}) <= ${xmax - skip.below}`;
+  return [skip.except.length === 0 ? since : `(${since} OR t.tableoid IN (${skip.except.join(', ')}))`];
 }
 
 /** What a walk is restricted to besides its range: where it starts, and what it may skip. */

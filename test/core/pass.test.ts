@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { BEGINNING } from '../../shared/core/fence.ts';
 import {
   afterCommit,
   afterFailure,
@@ -11,12 +12,21 @@ import {
   reread,
   resumable,
   takeLease,
+  walksAll,
 } from '../../shared/core/pass.ts';
 import type { Batch, TableState } from '../../shared/model/state.ts';
 import { events, keysOf, orders, passOf, prices, reading, snapshot, stateOf, watermark } from './samples.ts';
 
 const NOW = new Date('2026-11-22T10:00:00Z');
-const observed: Observation = { reading, snapshot, checkpoints: [], oid: 1, unique: true, oneSnapshot: true };
+const observed: Observation = {
+  reading,
+  snapshot,
+  checkpoints: [],
+  oid: 1,
+  parts: [],
+  unique: true,
+  oneSnapshot: true,
+};
 const batch: Batch = { nullMarker: '~', objects: [{ key: 'a', rows: 5, bytes: 50 }], cursor: ['5'], last: false };
 const run = { runId: 'r', rows: 1, bytes: 10, startedAt: '2026-11-22T09:59:00.000Z' };
 const known = (change: Partial<TableState> = {}) => stateOf(orders, { watermark: watermark(orders), ...change });
@@ -47,7 +57,10 @@ test('a watermark of another mode, of other keys or of a table made anew starts 
   const over = (state: TableState, table = orders, oid = 1) => {
     const pass = beginPass(table, state, { ...observed, oid });
     assert.deepEqual([pass.walk, pass.from], ['key', null]);
-    assert.deepEqual(reread(table, state, pass, snapshot, 7), { gaps: [], skip: null });
+    assert.deepEqual(reread(table, state, pass, { now: snapshot, parts: [], gapDays: 7 }), {
+      gaps: [],
+      skip: null,
+    });
   };
   over(known({ watermark: watermark(prices) }));
   over(known(), orders, 2);
@@ -172,5 +185,25 @@ test("gaps are probed until their days are over, and rows of the watermark's sna
   const old = { from: '1', to: '2', seen: '2026-11-01T00:00:00.000Z' };
   const state = stateOf(events, { watermark: watermark(events, { key: '9', gaps: [old, young] }) });
   const pass = beginPass(events, state, observed);
-  assert.deepEqual(reread(events, state, pass, snapshot, 7), { gaps: [young], skip: { below: 60n, now: snapshot } });
+  assert.deepEqual(reread(events, state, pass, { now: snapshot, parts: [], gapDays: 7 }), {
+    gaps: [young],
+    skip: { below: 60n, now: snapshot, except: [] },
+  });
+});
+
+test('a partition that was attached with rows is read from the beginning, whoever wrote them; an empty one only onward', () => {
+  const [old, filled, empty] = [
+    { oid: 5, empty: false },
+    { oid: 6, empty: false },
+    { oid: 7, empty: true },
+  ];
+  const state = known({ watermark: watermark(orders, { parts: [5] }) });
+  const from = (parts: Observation['parts']) => beginPass(orders, state, { ...observed, parts });
+  assert.equal(from([old]).from, watermark(orders).fence);
+  assert.equal(from([old, empty]).from, watermark(orders).fence);
+  assert.deepEqual([from([old, empty]).next.parts, walksAll(from([old, empty]))], [[5, 7], false]);
+  assert.equal(from([old, filled]).from, BEGINNING);
+  assert.equal(walksAll(from([old, filled])), true);
+  const read = reread(orders, state, from([old, filled]), { now: snapshot, parts: [old, filled, empty], gapDays: 7 });
+  assert.deepEqual(read.skip?.except, [6, 7]);
 });

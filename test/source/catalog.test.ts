@@ -142,6 +142,11 @@ test('a partitioned table has the figures of all its partitions', async () => {
   assert.deepEqual(payments.stats, { inserted: 42, updated: 5, deleted: 1 });
   assert.equal(payments.estimatedRows, 41);
   assert.deepEqual(payments.primaryKey, ['id', 'day']);
+  const oids = (
+    await reader.query("SELECT 'public.payments_1'::regclass::oid AS a, 'public.payments_2a'::regclass::oid AS b")
+  ).rows[0];
+  const parts = [oids.a, oids.b].map((oid) => ({ oid, empty: false }));
+  assert.deepEqual(payments.parts, parts, 'only those that hold rows themselves, at every depth');
   assert.deepEqual(payments.indexedColumns, ['id', 'note'], 'an index that partitions lack does not count');
 });
 
