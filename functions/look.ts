@@ -147,7 +147,8 @@ export class Look {
       const counted = await client.query(countRows(reading.source, reading.ranges, reading.scope, SMALL_ROWS + 1));
       return Number(counted.rows[0].rows);
     });
-    const emptied = table.copyMode === 'FULL_DATA_SYNC' && rows === 0 && state.value.watermark?.rows !== 0;
+    // What is gone has to go in the warehouse, too, unless the last full sync brought none already.
+    const emptied = pass.replaces !== null && state.value.watermark?.rows !== 0;
     if (rows === 0 && !emptied) return this.#nothingNew(state);
     if (rows > SMALL_ROWS || this.#edge.now().getTime() > deadline) {
       this.large.push(table.sourceName);

@@ -182,8 +182,8 @@ async function begin(
     run,
     behindSince: seen.value.behindSince ?? now.toISOString(),
   };
-  // A full sync of no rows still has to empty the warehouse's table.
-  const done = batch.extracts.length === 0 && pass.next.mode !== 'FULL_DATA_SYNC';
+  // A pass that replaces has to take away what was there, though it brings no rows.
+  const done = batch.extracts.length === 0 && pass.replaces === null;
   const saved = await store.saveState(event.jobId, done ? afterCommit(state, now) : state, seen.revision);
   if (saved === null) return { next: 'busy', ...NOTHING };
   return done ? { next: 'done', ...NOTHING } : { next: 'load', extracts: batch.extracts, concurrency };

@@ -15,6 +15,7 @@ const COMPARABLE_XIDS = 1_000_000_000n;
  */
 export function loadedBelow(watermark: Pick<Watermark, 'snapshot' | 'oid'>, now: Snapshot, oid: number): bigint | null {
   const before = watermark.snapshot;
+  if (before === null) return null;
   if (before.system !== now.system || before.timeline !== now.timeline || watermark.oid !== oid) return null;
   const [xmaxBefore, xmaxNow] = [BigInt(before.xmax), BigInt(now.xmax)];
   if (xmaxNow < xmaxBefore)

@@ -2,6 +2,7 @@ import type { Batch, Pass } from '../model/state.ts';
 import type { Table } from '../model/table.ts';
 import { qualified } from '../sql/quote.ts';
 import {
+  beyondCondition,
   type Counted,
   copyInto,
   createStage,
@@ -24,7 +25,7 @@ export interface Cargo {
   batch: Batch;
   /** What COPY reads: one object, or the manifest of several; null where the batch has no object at all. */
   copyUrl: string | null;
-  /** Names the permanent stage of a full sync of several batches: the same for every pass, so that none is left behind. */
+  /** Names the permanent stage of a pass that replaces by several batches: the same for every pass, so that none is left behind. */
   stageName: string;
 }
 
@@ -33,9 +34,8 @@ export interface LoadContext {
   copyRoleArn: string;
 }
 
-/** Whether a full sync is staged over several loads, in a permanent table, before one transaction swaps the rows. */
-const isStaged = ({ table, pass, batch }: Cargo): boolean =>
-  table.copyMode === 'FULL_DATA_SYNC' && (pass.batches > 0 || !batch.last);
+/** Whether a pass that replaces is staged over several loads, in a permanent table, before one transaction swaps the rows. */
+const isStaged = ({ pass, batch }: Cargo): boolean => pass.replaces !== null && (pass.batches > 0 || !batch.last);
 
 /**
  * Whether COPY may go straight into the target: on a table's very first pass, where whatever the warehouse holds beyond
@@ -45,9 +45,11 @@ const isStaged = ({ table, pass, batch }: Cargo): boolean =>
  */
 const appends = (cargo: Cargo): boolean => {
   const { table, pass } = cargo;
-  const exact = pass.distinct || table.copyMode === 'FULL_DATA_SYNC';
-  return exact && pass.fresh && !isStaged(cargo) && (pass.batches === 0 || hasIntegerKey(table));
+  return isExact(table, pass) && pass.fresh && !isStaged(cargo) && (pass.batches === 0 || hasIntegerKey(table));
 };
+
+/** Whether every row of the pass is to be a row of the warehouse; a full sync compares no keys, so that any may repeat. */
+const isExact = (table: Table, pass: Pass): boolean => pass.distinct || table.copyMode === 'FULL_DATA_SYNC';
 
 const hasIntegerKey = (table: Table): boolean => {
   const [key, ...more] = keyColumns(table);
@@ -100,19 +102,36 @@ const copyParts = ({ table, batch, copyUrl }: Cargo, into: string, { copyRoleArn
         }),
       ];
 
+/** A staged pass is applied with its last batch, all at once: what it replaces goes in that very transaction. */
 function apply({ table, pass, batch }: Cargo, stage: string, index: number, schema: string, staged: boolean): string[] {
-  switch (table.copyMode) {
-    case 'INSERT_AND_UPDATE': {
-      if (pass.distinct) return [merge(schema, table, stage)];
-      const newest = `loader_newest_${index}`;
-      return [deduplicate(stage, newest, table), merge(schema, table, newest)];
-    }
-    case 'INSERT_ONLY':
-      return [insertMissing(schema, table, stage)];
-    case 'FULL_DATA_SYNC':
-      if (!batch.last) return [];
-      return [deleteRows(schema, table, null), insertAll(schema, table, stage), ...(staged ? [dropTable(stage)] : [])];
-  }
+  if (staged && !batch.last) return [];
+  const newest = `loader_newest_${index}`;
+  const rows = deduplicates(table, pass) ? newest : stage;
+  return [
+    ...(rows === newest ? [deduplicate(stage, newest, table)] : []),
+    ...(pass.replaces === null ? [] : [deleteRows(schema, table, replacedCondition(table, pass))]),
+    bring(table, pass).sql(schema, table, rows),
+    ...(staged ? [dropTable(stage)] : []),
+  ];
+}
+
+/** `insertMissing` takes one row a key by itself. */
+const deduplicates = (table: Table, pass: Pass): boolean =>
+  !isExact(table, pass) && (pass.replaces === 'all' || table.copyMode === 'INSERT_AND_UPDATE');
+
+const replacedCondition = (table: Table, pass: Pass): string | null =>
+  pass.replaces === null || pass.replaces === 'all' ? null : beyondCondition(table, pass.replaces.beyond);
+
+/** How a pass's rows reach their target, and how often that statement lists all columns. */
+const BRINGS = {
+  insert: { sql: insertAll, listings: 2 },
+  insertMissing: { sql: insertMissing, listings: 4 },
+  merge: { sql: merge, listings: 6 },
+};
+
+function bring(table: Table, pass: Pass): (typeof BRINGS)[keyof typeof BRINGS] {
+  if (pass.replaces === 'all') return BRINGS.insert;
+  return table.copyMode === 'INSERT_ONLY' ? BRINGS.insertMissing : BRINGS.merge;
 }
 
 /** One load: one transaction. All that was copied is counted before a stage's rows touch their target. */
@@ -125,13 +144,12 @@ export function loadStatements(cargos: Cargo[], context: LoadContext): string[] 
   ];
 }
 
-/** How often a load's statements list all columns, by mode. */
-const LISTINGS = { INSERT_AND_UPDATE: 9, INSERT_ONLY: 5, FULL_DATA_SYNC: 3 };
-
 /** What a table adds to a load, before there is one: its statements and about how many bytes of SQL. */
 export function loadSize(table: Table, pass: Pass): { statements: number; sqlBytes: number } {
-  // Quotes, comma and blank; in some of the listings the stage's name before each.
+  // COPY lists all columns once, deduplicating twice. Quotes, comma and blank; in some of the listings the stage's name before each.
   const names = table.columns.reduce((bytes, column) => bytes + Buffer.byteLength(column.name) + 10, 0);
-  const applied = { INSERT_AND_UPDATE: pass.distinct ? 1 : 2, INSERT_ONLY: 1, FULL_DATA_SYNC: 2 }[table.copyMode];
-  return { statements: 2 + applied, sqlBytes: LISTINGS[table.copyMode] * names + 1_000 };
+  const twice = deduplicates(table, pass);
+  const listings = 1 + (twice ? 2 : 0) + bring(table, pass).listings;
+  const statements = 2 + (twice ? 1 : 0) + (pass.replaces === null ? 0 : 1) + 1;
+  return { statements, sqlBytes: listings * names + 1_000 };
 }

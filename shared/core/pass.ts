@@ -22,10 +22,10 @@ export interface Observation {
 }
 
 /** The columns that tell a table's rows apart and say what is new. */
-const keysOf = (table: Table): string[] => [table.updatedKey ?? '', ...table.primaryKey];
+export const keysOf = (table: Table): string[] => [table.updatedKey ?? '', ...table.primaryKey];
 
 /** A watermark by another mode or other keys, or of a table that was made anew, says nothing of this one. */
-const means = ({ mode, oid, keys }: Watermark, table: Table, tableOid: number): boolean =>
+export const means = ({ mode, oid, keys }: Watermark, table: Table, tableOid: number): boolean =>
   mode === table.copyMode && oid === tableOid && isDeepStrictEqual(keys, keysOf(table));
 
 export const usableWatermark = (table: Table, state: TableState, oid: number): Watermark | null =>
@@ -50,8 +50,9 @@ export function beginPass(table: Table, state: TableState, observation: Observat
   const walk = walkOf(table, previous);
   return {
     walk,
-    fresh: state.watermark === undefined || state.watermark.oid !== oid,
+    fresh: state.watermark === undefined,
     distinct: unique && (oneSnapshot || walk !== 'updated'),
+    replaces: replacesOf(table, state, previous, oid),
     next,
     from: previous ? startOf(table, previous, parts) : null,
     cursor: null,
@@ -79,6 +80,16 @@ const attached = ({ parts = [] }: Watermark, now: Part[]): Part[] => now.filter(
 /** Whether a pass has to look at all of a table's index, for which a question to the source may take too long. */
 export const walksAll = (pass: Pass): boolean => pass.walk === 'updated' && pass.from === BEGINNING;
 
+/** A full sync replaces all, as does what comes of a table that was made anew; the others what a reset asked for. */
+function replacesOf(table: Table, state: TableState, previous: Watermark | null, oid: number): Pass['replaces'] {
+  const anew = state.watermark !== undefined && state.watermark.oid !== oid;
+  if (table.copyMode === 'FULL_DATA_SYNC' || anew) return 'all';
+  if (state.replaces !== 'beyond') return state.replaces ?? null;
+  // Without a watermark that means this table there is no beyond.
+  const beyond = table.copyMode === 'INSERT_ONLY' ? previous?.key : previous?.fence;
+  return beyond ? { beyond } : 'all';
+}
+
 /** A pass that stopped half-way goes on where its last batch was committed, if it still means the same rows. */
 export const resumable = (table: Table, state: TableState, oid: number): Pass | null =>
   state.pass && state.pass.batches > 0 && means(state.pass.next, table, oid) && !mayHoldUnknownRows(state)
@@ -86,11 +97,11 @@ export const resumable = (table: Table, state: TableState, oid: number): Pass | 
     : null;
 
 /**
- * Whether a full sync's stage may hold rows of a load that ended without a result: its stage has no keys to load them
- * again by, so it has to be filled from the beginning.
+ * Whether the stage of a pass that replaces may hold rows of a load that ended without a result, or be gone with it: it
+ * has to be filled from the beginning.
  */
 const mayHoldUnknownRows = ({ pass, lease }: TableState): boolean =>
-  pass?.next.mode === 'FULL_DATA_SYNC' && lease?.load !== undefined;
+  (pass?.replaces ?? null) !== null && lease?.load !== undefined;
 
 /** The gaps that may still fill, and the rows below the watermark's snapshot that need no second load. */
 export function reread(
@@ -160,7 +171,7 @@ export function afterCommit(state: TableState, now: Date): TableState {
     const moved = { ...pass, cursor: batch.cursor, batches: pass.batches + 1, staged: pass.staged + rowsIn(batch) };
     return { ...rest, run, lease: lease && leaseFor(lease.owner, now), pass: moved };
   }
-  const { lastError: _error, behindSince: _behind, ...clean } = rest;
+  const { lastError: _error, behindSince: _behind, replaces: _replaced, ...clean } = rest;
   const rows = pass.next.mode === 'FULL_DATA_SYNC' ? { rows: pass.staged + rowsIn(batch) } : {};
   return { ...clean, run, watermark: { ...pass.next, ...rows }, completedAt: at };
 }

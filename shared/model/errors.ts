@@ -35,6 +35,7 @@ export const errors = {
   sourceRefused: (message: string, cause?: unknown) => new LoaderError('SourceRefused', message, { cause }),
   tableUnreadable: (message: string, cause?: unknown) => new LoaderError('TableUnreadable', message, { cause }),
   badConfiguration: (message: string) => new LoaderError('BadConfiguration', message),
+  tableBusy: (message: string) => new LoaderError('TableBusy', message),
   stateInUse: (message: string) => new LoaderError('StateInUse', message),
   columnsDiffer: (message: string) => new LoaderError('ColumnsDiffer', message),
   keyEndsInBlank: (message: string) => new LoaderError('KeyEndsInBlank', message),

@@ -32,7 +32,8 @@ export interface Watermark {
   key: string | null;
   /** No row with an updatedKey below it can still be committed: ISO with microseconds, UTC. */
   fence: string;
-  snapshot: Snapshot;
+  /** null after a rewind: of no row it can be said that it is loaded. */
+  snapshot: Snapshot | null;
   /** The tables below it that held its rows, by oid, ascending; absent where there was none. */
   parts?: number[];
   gaps?: Gap[];
@@ -43,6 +44,9 @@ export interface Watermark {
 /** In which order a pass reads: the whole table by its key, what is new by the updated key, or at one go. */
 export type Walk = 'key' | 'updated' | 'whole';
 
+/** What a pass's rows take the place of: all that the warehouse's table holds, or what lies beyond an id or a moment of the updated key. */
+export type Replaces = 'all' | { beyond: string };
+
 /** A pass that is under way: one walk over what is new, batch by batch, by a cursor. */
 export interface Pass {
   walk: Walk;
@@ -50,6 +54,8 @@ export interface Pass {
   fresh: boolean;
   /** Whether no key can come twice in it: the source keeps the key unique, and ranges are disjoint or share a snapshot. */
   distinct: boolean;
+  /** What goes in the transaction that brings the pass's last rows: readers never see the gap; null where rows only come. */
+  replaces: Replaces | null;
   /** What becomes the watermark when the pass completes: taken before the pass's first snapshot. */
   next: Watermark;
   /** Lower end of the walk over updatedKey (ISO) or over the key; null from the beginning. */
@@ -58,7 +64,7 @@ export interface Pass {
   cursor: (string | null)[] | null;
   /** Batches committed so far. */
   batches: number;
-  /** Rows staged so far by a full sync that takes several batches. */
+  /** Rows staged so far by a pass that replaces and takes several batches. */
   staged: number;
 }
 
@@ -112,6 +118,8 @@ export interface TableState {
   /** A load of a dead owner whose statements must be settled before the next one is submitted. */
   orphan?: string;
   run?: TableRun;
+  /** What a reset asked the next pass to replace; gone when that pass completes. */
+  replaces?: 'all' | 'beyond';
   /** When the last pass completed: ISO, UTC. */
   completedAt?: string;
   /** Since when rows are known to wait: ISO, UTC; gone when a pass completes. */

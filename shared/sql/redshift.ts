@@ -133,6 +133,18 @@ export function cursorCondition(table: Table, cursor: (string | null)[] | null):
   return cursor?.[0] && key ? `${quoteIdentifier(key.name)} > ${BigInt(cursor[0])}` : null;
 }
 
+/**
+ * The rows beyond where a pass begins: above an id, or from a moment of the updated key on (ISO, UTC). No more than the
+ * pass reads: `sinceFence` begins at the same moment at the latest.
+ */
+export function beyondCondition(table: Table, from: string): string {
+  if (table.copyMode === 'INSERT_ONLY') return cursorCondition(table, [from]) ?? '';
+  const column = table.columns.find(({ source }) => source === table.updatedKey);
+  const moment = `TIMESTAMPTZ ${quoteLiteral(from)}`;
+  const typed = column?.type === 'TIMESTAMP' ? `${moment} AT TIME ZONE ${quoteLiteral(table.timezone)}` : moment;
+  return `${quoteIdentifier(column?.name ?? '')} >= ${typed}`;
+}
+
 /** Never TRUNCATE, which would commit: readers see the old rows until the new ones are there. */
 export const deleteRows = (schema: string, table: Table, condition: string | null): string =>
   `DELETE FROM ${qualified(schema, table.destinationName)}${condition ? ` WHERE ${condition}` : ''}`;

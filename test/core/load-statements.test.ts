@@ -96,6 +96,29 @@ test('a full sync of several batches fills one stage, and swaps and drops it wit
   ]);
 });
 
+test('any pass that replaces is staged by all its batches, and makes room in the transaction of the last', () => {
+  const stage = '"public"."loader_1"';
+  const last = (table: Table, pass: Partial<Pass>) => sqlOf(cargo(table, { batches: 1, staged: 7, ...pass })).slice(2);
+  const drop = `DROP TABLE IF EXISTS ${stage}`;
+  assert.deepEqual(sqlOf(cargo(events, { replaces: 'all', fresh: true, batches: 1, staged: 7 }, { last: false })), [
+    copy(stage),
+    guard(stage, 10),
+  ]);
+  assert.deepEqual(last(orders, { replaces: 'all' }), [...SWAP(stage), drop]);
+  const deduplicated = last(events, { replaces: 'all', distinct: false });
+  assert.match(deduplicated[0] ?? '', /^CREATE TEMP TABLE loader_newest_0 AS/);
+  assert.deepEqual(deduplicated.slice(1), [...SWAP('loader_newest_0'), drop]);
+  assert.deepEqual(last(events, { replaces: { beyond: '40' } }).slice(0, 1), [
+    'DELETE FROM "public"."orders" WHERE "id" > 40',
+  ]);
+  const from = '2026-11-20T00:00:00.000000Z';
+  assert.deepEqual(last(orders, { replaces: { beyond: from } }), [
+    `DELETE FROM "public"."orders" WHERE "updated_at" >= TIMESTAMPTZ '${from}'`,
+    MERGED(stage),
+    drop,
+  ]);
+});
+
 test("a table's first pass copies straight into it, and replaces what a batch done before had brought", () => {
   const target = '"public"."orders"';
   assert.deepEqual(sqlOf(cargo(orders, { fresh: true })), [`DELETE FROM ${target}`, copy(target), guard(target, 3)]);

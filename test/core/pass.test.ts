@@ -92,6 +92,8 @@ test('a full sync begins anew when its stage may hold rows of a load that nobody
   const lease = leaseFor('dead', NOW, 'load/dead/');
   assert.equal(resumable(prices, stateOf(prices, { pass, lease }), 1), null);
   assert.equal(afterFailure(stateOf(prices, { pass, lease }), 'why', NOW).pass, undefined);
+  const reload = stateOf(orders, { pass: { ...passOf(orders, { batches: 2 }), replaces: 'all' }, lease });
+  assert.equal(resumable(orders, reload, 1), null, 'as does every pass that replaces');
   const waiting = stateOf(prices, { pass, lease: leaseFor('dead', NOW) });
   assert.equal(afterFailure(waiting, 'why', NOW).pass, pass, 'nothing was submitted: it goes on');
 });

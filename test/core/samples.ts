@@ -62,6 +62,7 @@ export const passOf = (table: Table, change: Partial<Pass> = {}): Pass => ({
   walk: 'key',
   fresh: false,
   distinct: true,
+  replaces: table.copyMode === 'FULL_DATA_SYNC' ? 'all' : null,
   next: watermark(table),
   from: null,
   cursor: null,

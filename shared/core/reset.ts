@@ -1,0 +1,71 @@
+import { errors } from '../model/errors.ts';
+import type { TableState, Watermark } from '../model/state.ts';
+import type { Table } from '../model/table.ts';
+import { isFree, keysOf, means, withoutProgress } from './pass.ts';
+
+/** What a person may ask for: the only way that a watermark moves back. */
+export type Reset =
+  /** The next pass reads the whole table and replaces it in one transaction: what the source lacks goes. */
+  | { kind: 'reload' }
+  /**
+   * The next pass reads again from a point on: a moment of the updated key (ISO 8601 with a zone) or an id.
+   * @property replace whether the warehouse's rows from there on go, in the transaction that brings the pass's last rows
+   */
+  | { kind: 'rewind'; to: string; replace: boolean };
+
+/**
+ * The state of a table that is reset. A pass under way is forgotten; the statement of an owner that died is not.
+ *
+ * @throws LoaderError TableBusy while a run works on the table: the reset would be lost in what the run writes next;
+ *   BadConfiguration where the table's mode knows no such point, or it lies ahead of the watermark
+ */
+export function resetState(table: Table, state: TableState, reset: Reset, now: Date): TableState {
+  if (state.lease && !isFree(state, '', now))
+    throw errors.tableBusy(
+      `${table.sourceName} is being loaded by ${state.lease.owner}: reset it when that has ended, or stop that execution`,
+    );
+  const { lease, pass: _pass, batch: _batch, replaces: _earlier, ...rest } = state;
+  const orphan = rest.orphan ?? lease?.load;
+  const idle: TableState = {
+    ...rest,
+    ...(orphan === undefined ? {} : { orphan }),
+    behindSince: rest.behindSince ?? now.toISOString(),
+  };
+  if (reset.kind === 'reload') return { ...withoutProgress(idle), replaces: 'all' };
+  return { ...idle, watermark: rewound(table, state, reset.to), ...(reset.replace ? { replaces: 'beyond' } : {}) };
+}
+
+function rewound(table: Table, { watermark }: TableState, to: string): Watermark {
+  const refuse = (why: string) => errors.badConfiguration(`${table.sourceName}: ${why}`);
+  if (table.copyMode === 'FULL_DATA_SYNC')
+    throw refuse('is copied whole, so there is nothing to rewind: re-load it instead');
+  if (!watermark || !means(watermark, table, watermark.oid))
+    throw refuse(
+      `has no watermark for ${table.copyMode} by ${keysOf(table).filter(Boolean).join(', ')}: re-load it instead`,
+    );
+  if (table.copyMode === 'INSERT_ONLY') {
+    if (!/^\d{1,19}$/.test(to)) throw refuse(`${JSON.stringify(to)} is no id: give the highest id to keep`);
+    if (watermark.key === null || BigInt(to) > BigInt(watermark.key))
+      throw refuse(`id ${to} lies ahead of the watermark ${watermark.key}: give a lower one`);
+    const gaps = watermark.gaps?.flatMap((gap) => {
+      if (BigInt(gap.from) > BigInt(to)) return [];
+      return [BigInt(gap.to) > BigInt(to) ? { ...gap, to } : gap];
+    });
+    return { ...watermark, key: to, snapshot: null, ...(gaps ? { gaps } : {}) };
+  }
+  const moment = inMicroseconds(to);
+  if (moment === null)
+    throw refuse(`${JSON.stringify(to)} is no time: give one with its zone, such as 2026-11-22T09:30:00Z`);
+  if (moment > watermark.fence)
+    throw refuse(`${to} lies ahead of the watermark ${watermark.fence}: give an earlier time`);
+  return { ...watermark, fence: moment, snapshot: null };
+}
+
+/** ISO 8601 with a zone as a fence is written: UTC, six digits, which compare as text. */
+function inMicroseconds(text: string): string | null {
+  const [, whole = '', fraction = '', zone = ''] =
+    /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,6}))?(Z|[+-]\d\d:\d\d)$/.exec(text) ?? [];
+  const seconds = Date.parse(`${whole}${zone}`);
+  if (whole === '' || Number.isNaN(seconds)) return null;
+  return new Date(seconds).toISOString().replace(/\.\d+Z$/, `.${fraction.padEnd(6, '0')}Z`);
+}

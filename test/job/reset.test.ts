@@ -1,0 +1,154 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type Reset, resetState } from '../../shared/core/reset.ts';
+import { bench, type TestJob } from './harness.ts';
+
+const server = bench();
+
+const TABLES = `
+  CREATE TABLE orders (id bigserial PRIMARY KEY, note text, updated_at timestamptz NOT NULL);
+  CREATE INDEX ON orders (updated_at);
+  CREATE TABLE local (id bigserial PRIMARY KEY, note text, updated_at timestamp NOT NULL);
+  CREATE INDEX ON local (updated_at);
+  CREATE TABLE events (id bigserial PRIMARY KEY, body text);
+  CREATE TABLE codes (code text PRIMARY KEY, name text);
+  INSERT INTO orders (note, updated_at) SELECT 'o' || n, timestamptz '2026-03-01 00:00Z' + n * interval '1 day' FROM generate_series(1, 9) n;
+  INSERT INTO local (note, updated_at) SELECT 'l' || n, timestamp '2026-03-01 01:00' + n * interval '1 day' FROM generate_series(1, 9) n;
+  INSERT INTO events (body) SELECT 'e' || n FROM generate_series(1, 9) n;
+  INSERT INTO codes SELECT 'c' || n, 'code ' || n FROM generate_series(1, 9) n;
+  ANALYZE;`;
+
+async function reset(job: TestJob, name: string, how: Reset): Promise<void> {
+  const { tables, states } = await job.read();
+  const table = tables.find((one) => one.sourceName === name) ?? assert.fail();
+  const state = states.get(name) ?? assert.fail();
+  await server.operator.store.changeState(job.jobId, state, (one) => resetState(table, one, how, new Date()));
+}
+
+async function loadedJob(more = {}): Promise<TestJob> {
+  const job = await server.job(TABLES, more);
+  await job.setup();
+  await job.edit('events', { copyMode: 'INSERT_ONLY' });
+  await job.edit('local', { timezone: 'Europe/Berlin' });
+  assert.equal((await job.run()).status, 'succeeded');
+  return job;
+}
+
+const notes = async (job: TestJob, table: string, column = 'note') =>
+  (await job.rows(`SELECT ${column} AS note FROM $.${table} ORDER BY 1`)).map(({ note }) => note);
+
+test('a rewind to a time reads again from there on: what was damaged there comes back, what lies before stays', async () => {
+  const job = await loadedJob({ scanBack: 0 });
+  await job.warehouse.query(`UPDATE "${job.schema}".orders SET note = 'damaged' WHERE id IN (3, 7);
+    DELETE FROM "${job.schema}".orders WHERE id IN (2, 8); INSERT INTO "${job.schema}".orders VALUES (80, 'extra', '2026-03-08')`);
+  // Row n is of midnight n days after the first of March.
+  await reset(job, 'orders', { kind: 'rewind', to: '2026-03-06T00:00:00Z', replace: false });
+  const run = await job.run();
+  assert.equal(run.tables.orders?.rows, 5, 'rows 5 to 9');
+  assert.deepEqual(await notes(job, 'orders'), ['damaged', 'extra', 'o1', 'o4', 'o5', 'o6', 'o7', 'o8', 'o9']);
+  assert.equal((await job.run()).tables.orders, undefined, 'and only once');
+});
+
+test('with replace, rows from that time on that the source does not have go; also by a local clock', async () => {
+  const job = await loadedJob({ scanBack: 0 });
+  await job.warehouse.query(`INSERT INTO "${job.schema}".orders VALUES (80, 'kept', '2026-03-05 23:59:59'), (81, 'gone', '2026-03-06');
+    INSERT INTO "${job.schema}".local VALUES (80, 'kept', '2026-03-06 00:59:59'), (81, 'gone', '2026-03-06 01:00');
+    UPDATE "${job.schema}".local SET note = 'damaged' WHERE id IN (4, 5)`);
+  for (const table of ['orders', 'local'])
+    await reset(job, table, { kind: 'rewind', to: '2026-03-06T00:00:00Z', replace: true });
+  const run = await job.run();
+  assert.deepEqual([run.tables.orders?.rows, run.tables.local?.rows], [5, 5]);
+  assert.deepEqual(await notes(job, 'orders'), ['kept', ...Array.from({ length: 9 }, (_, i) => `o${i + 1}`)]);
+  assert.deepEqual(await notes(job, 'local'), ['damaged', 'kept', 'l1', 'l2', 'l3', 'l5', 'l6', 'l7', 'l8', 'l9']);
+});
+
+test('a rewind to an id brings the missing rows above it; with replace the others there go, in any number of batches', async () => {
+  const job = await loadedJob();
+  const damage = `DELETE FROM "${job.schema}".events WHERE id IN (2, 8); UPDATE "${job.schema}".events SET body = 'damaged' WHERE id IN (3, 9);
+    INSERT INTO "${job.schema}".events VALUES (50, 'extra')`;
+  await job.warehouse.query(damage);
+  await reset(job, 'events', { kind: 'rewind', to: '6', replace: false });
+  assert.equal((await job.run()).tables.events?.rows, 3);
+  assert.deepEqual(await notes(job, 'events', 'body'), [
+    'damaged',
+    'damaged',
+    'e1',
+    'e4',
+    'e5',
+    'e6',
+    'e7',
+    'e8',
+    'extra',
+  ]);
+
+  await job.source.query("INSERT INTO events (body) SELECT 'more' FROM generate_series(1, 10500)");
+  await job.edit('events', { rowLimit: 3_000, chunkSize: 1_000 });
+  await reset(job, 'events', { kind: 'rewind', to: '6', replace: true });
+  const run = await job.run();
+  assert.equal(run.tables.events?.rows, 10_503, JSON.stringify(run.tables));
+  assert.deepEqual(await notes(job, "events WHERE id < 60 AND body <> 'more'", 'body'), [
+    'damaged',
+    'e1',
+    'e4',
+    'e5',
+    'e6',
+    'e7',
+    'e8',
+    'e9',
+  ]);
+  assert.deepEqual(await job.rows('SELECT count(*)::int AS n FROM $.events'), [{ n: 10_508 }]);
+});
+
+test('a re-load brings exactly what the source has, in every mode, small or of many batches; readers never see it empty or partial', async () => {
+  const job = await loadedJob({ rowLimit: 3_000, chunkSize: 1_000 });
+  await job.source.query(`
+    INSERT INTO orders (note, updated_at) SELECT 'more', now() FROM generate_series(1, 10500);
+    INSERT INTO codes SELECT 'd' || n, 'more' FROM generate_series(1, 10500) n`);
+  assert.equal((await job.run()).status, 'succeeded');
+  const tables = ['orders', 'events', 'codes', 'local'];
+  for (const table of tables) {
+    await job.source.query(`DELETE FROM ${table} WHERE ctid IN (SELECT ctid FROM ${table} LIMIT 2)`);
+    await job.warehouse.query(
+      `UPDATE "${job.schema}".${table} SET ${table === 'codes' ? 'name' : table === 'events' ? 'body' : 'note'} = 'damaged'`,
+    );
+    await reset(job, table, { kind: 'reload' });
+  }
+  const least = new Map(tables.map((table) => [table, Number.POSITIVE_INFINITY]));
+  let polling = true;
+  let polls = 0;
+  const reader = (async () => {
+    for (; polling; polls++) {
+      for (const table of tables) {
+        const [row] = await job.rows(`SELECT count(*)::int AS n FROM $.${table}`);
+        least.set(table, Math.min(least.get(table) ?? 0, Number(row?.n)));
+      }
+      await sleep(5);
+    }
+  })();
+  const run = await job.run();
+  polling = false;
+  await reader;
+  assert.equal(run.status, 'succeeded', JSON.stringify(run));
+  assert.deepEqual(Object.fromEntries(least), { orders: 10_507, events: 7, codes: 10_507, local: 7 }, `${polls} polls`);
+  assert.deepEqual(await job.differing(), []);
+  assert.deepEqual(
+    await job.rows("SELECT tablename FROM pg_tables WHERE tablename LIKE 'loader%'"),
+    [],
+    'no stage is left',
+  );
+  const { states } = await job.read();
+  for (const [name, { value }] of states) assert.deepEqual([value.replaces, value.lease], [undefined, undefined], name);
+});
+
+test('a re-load of a table that the source has emptied empties it', async () => {
+  const job = await loadedJob();
+  await job.source.query('DELETE FROM orders; DELETE FROM events');
+  await reset(job, 'orders', { kind: 'reload' });
+  await reset(job, 'events', { kind: 'reload' });
+  assert.equal((await job.run()).status, 'succeeded');
+  assert.deepEqual(await job.rows('SELECT id FROM $.orders UNION ALL SELECT id FROM $.events'), []);
+  await job.source.query("INSERT INTO events (body) VALUES ('again')");
+  await job.run();
+  assert.deepEqual(await notes(job, 'events', 'body'), ['again']);
+});
