@@ -40,6 +40,8 @@ export const Job = z
     gapDays: positive.default(7),
     /** Seconds after which a table without a completed pass counts as behind. */
     maxLagSeconds: positive.default(3600),
+    /** Whether the job's schedules rest; a run by hand still runs. */
+    disabled: z.boolean().default(false),
   })
   .refine((job) => job.chunkSize <= job.rowLimit, {
     path: ['chunkSize'],

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { readAt } from './at.ts';
+import { problemsOf } from './problems.ts';
 
 /** EventBridge Scheduler ticks once a minute at the most. */
 export const LEAST_FREQUENCY = 60;
@@ -86,6 +87,28 @@ export const Schedule = z.object({
 
 export type Schedule = z.infer<typeof Schedule>;
 
+/**
+ * Reads a schedule's item, which a person may have edited by any means.
+ * @param key what the item's own key says
+ * @returns the schedule, or what is wrong with it
+ */
+export function readSchedule(item: unknown, key: Pick<Schedule, 'jobId' | 'scheduleId'>): Schedule | string {
+  const parsed = Schedule.safeParse(item);
+  if (!parsed.success) return problemsOf(parsed.error);
+  const other = (['jobId', 'scheduleId'] as const).find((name) => parsed.data[name] !== key[name]);
+  return other
+    ? `${other} is "${parsed.data[other]}", but its item's key says "${key[other]}": make them the same`
+    : parsed.data;
+}
+
+/** While it lasts no schedule of the installation runs. */
+export interface Pause {
+  /** A person's words; may be empty. */
+  reason: string;
+  /** ISO, UTC; empty where the item was made by hand. */
+  since: string;
+}
+
 /** The part of a schedule that says when. */
 export type Timing = Pick<Schedule, 'frequency' | 'at' | 'timezone' | 'enabled'>;
 
@@ -104,6 +127,8 @@ export const sameName = <T extends Pick<Schedule, 'jobId' | 'scheduleId' | 'name
 /** A tick that was found due. All times of ticks are *scheduled* times, `2026-03-29T01:05:00Z`, as Scheduler writes them. */
 export interface Tick {
   scheduledTime: string;
+  /** The run that the tick started. */
+  runId: string;
   /** A retry, for the tables that failed; otherwise a whole tick, for all tables of the job. */
   onlyFailed: boolean;
 }
@@ -115,10 +140,23 @@ export interface GateMemory {
   /** The last whole tick that succeeded, at once or by a retry. */
   lastSuccess: string | null;
   /** What has failed since; gone with the next success. */
-  failures: { count: number; lastScheduledTime: string; wholeTick: string } | null;
+  failures: Failures | null;
   /** The newest tick that was claimed. */
-  claimed: (Tick & { running: boolean }) | null;
+  claimed: Tick | null;
+  /** The ticks whose runs have not ended, oldest first: each is settled once, by the run's id. */
+  open: Tick[];
 }
 
+export interface Failures {
+  count: number;
+  lastScheduledTime: string;
+  wholeTick: string;
+  /** Whether the run failed as a whole, so that nothing says of a table that it went well. */
+  everything: boolean;
+}
+
+/** How a tick's run ended: all tables well, some failed, or the run as a whole (crashed, stopped, source away). */
+export type TickOutcome = 'succeeded' | 'failed' | 'broke-off';
+
 /** Before the first tick. */
-export const NO_TICKS: GateMemory = { version: 0, lastSuccess: null, failures: null, claimed: null };
+export const NO_TICKS: GateMemory = { version: 0, lastSuccess: null, failures: null, claimed: null, open: [] };

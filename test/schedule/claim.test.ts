@@ -5,8 +5,9 @@ import { after, before, test } from 'node:test';
 import { CreateTableCommand, DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { DynamoDBDocumentClient, GetCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb';
 import { isDue } from '../../shared/core/schedule/gate.ts';
-import { claimTick, memoryWrite, settleTick } from '../../shared/core/schedule/memory.ts';
+import { claimTick, memoryWrite } from '../../shared/core/schedule/memory.ts';
 import { type GateMemory, NO_TICKS } from '../../shared/model/schedule.ts';
+import { settled, tickAt } from './ticks.ts';
 
 /** The package comes without types. */
 const dynalite: (options: { createTableMs: number }) => Server = createRequire(import.meta.url)('dynalite');
@@ -54,7 +55,7 @@ async function tickOnce(pk: string, scheduledTime: string): Promise<'ran' | stri
     const verdict = isDue(timing, { ...memory, scheduledTime });
     if (!verdict.due) return verdict.code;
     try {
-      await write(pk, memory, claimTick(memory, { scheduledTime, onlyFailed: verdict.onlyFailed ?? false }));
+      await write(pk, memory, claimTick(memory, tickAt(scheduledTime, verdict.onlyFailed)));
       return 'ran';
     } catch (error) {
       if ((error as Error).name !== 'ConditionalCheckFailedException') throw error;
@@ -78,16 +79,17 @@ test('an end that was decided upon an outdated memory is refused, and nothing of
   await tickOnce('ends', '2026-11-22T10:00:00Z');
   const seen = await read('ends');
   await tickOnce('ends', '2026-11-22T10:07:00Z');
-  const tick = { scheduledTime: '2026-11-22T10:00:00Z', onlyFailed: false };
-  await assert.rejects(write('ends', seen, settleTick(seen, tick, 'succeeded')), {
+  const tick = tickAt('2026-11-22T10:00:00Z');
+  await assert.rejects(write('ends', seen, settled(seen, tick, 'succeeded')), {
     name: 'ConditionalCheckFailedException',
   });
   const current = await read('ends');
-  await write('ends', current, settleTick(current, tick, 'succeeded'));
+  await write('ends', current, settled(current, tick, 'succeeded'));
   assert.deepEqual(await read('ends'), {
     version: 3,
     lastSuccess: '2026-11-22T10:00:00Z',
     failures: null,
-    claimed: { scheduledTime: '2026-11-22T10:07:00Z', onlyFailed: false, running: true },
+    claimed: tickAt('2026-11-22T10:07:00Z'),
+    open: [tickAt('2026-11-22T10:07:00Z')],
   });
 });

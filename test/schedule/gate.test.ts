@@ -2,10 +2,11 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { expressionFor } from '../../shared/core/schedule/expression.ts';
 import { isDue, type Verdict } from '../../shared/core/schedule/gate.ts';
-import { claimTick, settleTick } from '../../shared/core/schedule/memory.ts';
+import { claimTick } from '../../shared/core/schedule/memory.ts';
 import { scheduledText } from '../../shared/core/schedule/preview.ts';
 import { type GateMemory, NO_TICKS, type Timing } from '../../shared/model/schedule.ts';
 import { cronOf, MINUTE } from './specification.ts';
+import { settled, tickAt } from './ticks.ts';
 
 const DAY = 86_400;
 const hourly: Timing = { frequency: 3600, timezone: 'UTC', enabled: true };
@@ -28,8 +29,8 @@ function planOf(timing: Timing): Plan {
         const scheduledTime = time(clock);
         const verdict = ask(timing, scheduledTime, plan.memory);
         if (!verdict.due) return [];
-        const tick = { scheduledTime, onlyFailed: verdict.onlyFailed ?? false };
-        plan.memory = settleTick(claimTick(plan.memory, tick), tick, outcome);
+        const tick = tickAt(scheduledTime, verdict.onlyFailed);
+        plan.memory = settled(claimTick(plan.memory, tick), tick, outcome);
         return [`${clock}${tick.onlyFailed ? ' failed tables' : ''}`];
       }),
   };
@@ -94,9 +95,9 @@ test('an edit or a reload of the schedule makes no run early: the memory of its 
 });
 
 test('a run that takes 59 minutes does not make the next one late: the scheduled time counts, not the end', () => {
-  const tick = { scheduledTime: time('10:00'), onlyFailed: false };
+  const tick = tickAt(time('10:00'));
   const running = claimTick(NO_TICKS, tick);
-  const ended = settleTick(running, tick, 'succeeded');
+  const ended = settled(running, tick, 'succeeded');
   assert.ok(ask(hourly, time('11:00'), ended).due);
   assert.equal(codeOf(ask(hourly, time('10:55'), ended)), 'too-soon');
 });
@@ -122,12 +123,12 @@ test('the pause after failures grows from 5 minutes to `frequency` and stays the
     plan.deliver(clocks('00:00', '23:59'), 'failed').map((run) => run.slice(0, 5)),
     ['00:00', '00:05', '00:15', '00:35', '01:15', '02:35', '05:15', '10:35', '21:15'],
   );
-  const many = { count: 5000, lastScheduledTime: time('10:00'), wholeTick: time('10:00') };
+  const many = { count: 5000, lastScheduledTime: time('10:00'), wholeTick: time('10:00'), everything: false };
   assert.ok(ask(hourly, time('11:00'), { failures: many }).due);
 });
 
 test('the reason tells the pause, which is never longer than `frequency`', () => {
-  const failures = { count: 9, lastScheduledTime: time('10:35'), wholeTick: time('10:00') };
+  const failures = { count: 9, lastScheduledTime: time('10:35'), wholeTick: time('10:00'), everything: false };
   assert.deepEqual(ask(hourly, time('10:40'), { failures }), {
     due: false,
     code: 'retry-later',
@@ -163,46 +164,46 @@ test('a retry keeps to `at`: 9:30 is not tried again at 9:35, 09:** is', () => {
 // Twins, long runs, crashes.
 
 test('a tick delivered twice is claimed once, also when a later one came in between', () => {
-  const tick = { scheduledTime: time('10:00'), onlyFailed: false };
+  const tick = tickAt(time('10:00'));
   const claimed = claimTick(NO_TICKS, tick);
   assert.equal(codeOf(ask(hourly, time('10:00'), claimed)), 'claimed');
-  assert.equal(codeOf(ask(hourly, time('10:00'), settleTick(claimed, tick, 'failed'))), 'claimed');
-  const later = claimTick(claimed, { scheduledTime: time('11:00'), onlyFailed: false });
+  assert.equal(codeOf(ask(hourly, time('10:00'), settled(claimed, tick, 'failed'))), 'claimed');
+  const later = claimTick(claimed, tickAt(time('11:00')));
   assert.equal(codeOf(ask(hourly, time('10:00'), later)), 'claimed');
 });
 
 test('a tick during a long run is due at its time, and not before', () => {
-  const running = claimTick(NO_TICKS, { scheduledTime: time('10:00'), onlyFailed: false });
+  const running = claimTick(NO_TICKS, tickAt(time('10:00')));
   assert.equal(codeOf(ask(hourly, time('10:05'), running)), 'too-soon');
   assert.deepEqual(ask(hourly, time('11:00'), running), { due: true });
 });
 
 test('while a run lasts nothing is retried beside it', () => {
-  const first = { scheduledTime: time('10:00'), onlyFailed: false };
-  const second = { scheduledTime: time('11:00'), onlyFailed: false };
+  const first = tickAt(time('10:00'));
+  const second = tickAt(time('11:00'));
   const both = claimTick(claimTick(NO_TICKS, first), second);
-  const firstFailed = settleTick(both, first, 'failed');
+  const firstFailed = settled(both, first, 'failed');
   assert.equal(codeOf(ask(hourly, time('11:20'), firstFailed)), 'retry-running');
-  const secondEnded = settleTick(firstFailed, second, 'succeeded');
+  const secondEnded = settled(firstFailed, second, 'succeeded');
   assert.equal(secondEnded.failures, null);
   assert.equal(secondEnded.lastSuccess, time('11:00'));
 });
 
 test('a run that outlasts its successor takes nothing back from it', () => {
-  const first = { scheduledTime: time('10:00'), onlyFailed: false };
-  const second = { scheduledTime: time('11:00'), onlyFailed: false };
+  const first = tickAt(time('10:00'));
+  const second = tickAt(time('11:00'));
   const both = claimTick(claimTick(NO_TICKS, first), second);
-  const late = settleTick(settleTick(both, second, 'failed'), first, 'succeeded');
+  const late = settled(settled(both, second, 'failed'), first, 'succeeded');
   assert.equal(late.lastSuccess, time('10:00'));
-  assert.equal(settleTick(settleTick(both, second, 'succeeded'), first, 'succeeded').lastSuccess, time('11:00'));
+  assert.equal(settled(settled(both, second, 'succeeded'), first, 'succeeded').lastSuccess, time('11:00'));
   assert.equal(late.failures?.lastScheduledTime, time('11:00'));
   assert.deepEqual(ask(hourly, time('11:05'), late), { due: true, onlyFailed: true });
 });
 
 test('a run that vanished without a word holds up nothing beyond the next tick', () => {
-  const lost = claimTick(NO_TICKS, { scheduledTime: time('10:00'), onlyFailed: false });
+  const lost = claimTick(NO_TICKS, tickAt(time('10:00')));
   assert.ok(ask(hourly, time('11:00'), lost).due);
-  const aborted = settleTick(lost, { scheduledTime: time('10:00'), onlyFailed: false }, 'failed');
+  const aborted = settled(lost, tickAt(time('10:00')), 'failed');
   assert.deepEqual(ask(hourly, time('10:05'), aborted), { due: true, onlyFailed: true });
 });
 

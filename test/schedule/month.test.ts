@@ -16,6 +16,7 @@ import {
   type Run,
   specifiedRuns,
 } from './specification.ts';
+import { tickAt } from './ticks.ts';
 
 /** Zones with the first days of the months in which their clocks are moved in 2026. */
 const MONTHS = [
@@ -84,19 +85,23 @@ interface Delivery {
   at: number;
 }
 
-/** Plan, as it is: each delivery asks the gate and claims; each run ends by itself, later. */
+/**
+ * Plan, as it is: each delivery asks the gate and claims; each run ends by itself, later. One that outlasts dozens of its
+ * successors is no longer waited for.
+ */
 function simulate(item: Item, deliveries: Delivery[], lasts: () => number, fails: (run: number) => boolean): Run[] {
   let memory = NO_TICKS;
   const runs: Run[] = [];
   let running: { tick: Tick; end: number; failed: boolean }[] = [];
   for (const delivery of deliveries) {
     const ended = running.filter(({ end }) => end <= delivery.at).sort((a, b) => a.end - b.end);
-    for (const { tick, failed } of ended) memory = settleTick(memory, tick, failed ? 'failed' : 'succeeded');
+    for (const { tick, failed } of ended)
+      memory = settleTick(memory, tick.runId, failed ? 'failed' : 'succeeded') ?? memory;
     running = running.filter(({ end }) => end > delivery.at);
     const scheduledTime = scheduledText(delivery.tick);
     const verdict = isDue({ ...item, enabled: true }, { scheduledTime, ...memory });
     if (!verdict.due) continue;
-    const tick = { scheduledTime, onlyFailed: verdict.onlyFailed ?? false };
+    const tick = tickAt(scheduledTime, verdict.onlyFailed);
     memory = claimTick(memory, tick);
     running.push({ tick, end: delivery.at + lasts() * MINUTE, failed: fails(runs.length) });
     runs.push({ instant: delivery.tick, onlyFailed: tick.onlyFailed });

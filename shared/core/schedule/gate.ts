@@ -5,19 +5,19 @@ import { wallAt, wallText } from './zone.ts';
 const DAY = 86_400_000;
 
 /** Why a tick is skipped: a code for the tick's history, and the sentence that people read. */
-export type SkipCode = 'disabled' | 'outside-at' | 'claimed' | 'too-soon' | 'retry-running' | 'retry-later';
+export type GateCode = 'disabled' | 'outside-at' | 'claimed' | 'too-soon' | 'retry-running' | 'retry-later';
 
-export type Verdict = { due: true; onlyFailed?: true } | { due: false; code: SkipCode; reason: string };
+export type Verdict = { due: true; onlyFailed?: true } | { due: false; code: GateCode; reason: string };
 
-export type GateInput = { scheduledTime: string } & Pick<GateMemory, 'lastSuccess' | 'failures' | 'claimed'>;
+export type GateInput = { scheduledTime: string } & Pick<GateMemory, 'lastSuccess' | 'failures' | 'claimed' | 'open'>;
 
-const skip = (code: SkipCode, reason: string): Verdict => ({ due: false, code, reason });
+const skip = (code: GateCode, reason: string): Verdict => ({ due: false, code, reason });
 
 const latest = (times: (string | null | undefined)[]): number =>
   times.reduce((newest, time) => (time ? Math.max(newest, Date.parse(time)) : newest), Number.NEGATIVE_INFINITY);
 
 /** The last whole tick, in epoch milliseconds: succeeded, failed or still running; -Infinity before the first. */
-const lastWholeTick = ({ lastSuccess, failures, claimed }: GateInput): number =>
+export const lastWholeTick = ({ lastSuccess, failures, claimed }: Omit<GateInput, 'scheduledTime'>): number =>
   latest([lastSuccess, failures?.wholeTick, claimed?.onlyFailed ? null : claimed?.scheduledTime]);
 
 /**
@@ -44,7 +44,7 @@ const pauseAfter = (count: number, frequency: number): number =>
  * Every tick that is found due has to be claimed (`memory.ts`) before anything is done.
  */
 export function isDue(timing: Timing, input: GateInput): Verdict {
-  const { failures, claimed } = input;
+  const { failures, claimed, open } = input;
   const tick = Date.parse(input.scheduledTime);
   if (!timing.enabled) return skip('disabled', 'the schedule is disabled');
   if (!matchesAt(timing, tick)) {
@@ -59,7 +59,8 @@ export function isDue(timing: Timing, input: GateInput): Verdict {
     const last = new Date(whole).toISOString();
     return skip('too-soon', `less than ${timing.frequency} seconds have passed since the tick of ${last}`);
   }
-  if (claimed?.running) return skip('retry-running', `the tick of ${claimed.scheduledTime} is still running`);
+  if (claimed && open.some(({ runId }) => runId === claimed.runId))
+    return skip('retry-running', `the tick of ${claimed.scheduledTime} is still running`);
   const pause = pauseAfter(failures.count, timing.frequency);
   const since = tick - Date.parse(failures.lastScheduledTime);
   if (since >= pause) return { due: true, onlyFailed: true };

@@ -1,4 +1,4 @@
-import type { Timing } from '../../model/schedule.ts';
+import { NO_TICKS, type Timing } from '../../model/schedule.ts';
 import { isDue } from './gate.ts';
 import { nextTick } from './match.ts';
 
@@ -25,7 +25,8 @@ export function preview(timing: Timing, from: number, lastSuccess: string | null
     const notBefore = last === null ? earliest : Date.parse(last) + timing.frequency * 1000 - SHORT_DAY;
     const tick = nextTick(enabled, Math.max(earliest, notBefore));
     earliest = tick + MINUTE;
-    if (!isDue(enabled, { scheduledTime: scheduledText(tick), lastSuccess: last, failures: null, claimed: null }).due) {
+    const memory = { ...NO_TICKS, lastSuccess: last };
+    if (!isDue(enabled, { ...memory, scheduledTime: scheduledText(tick) }).due) {
       continue;
     }
     ticks.push(tick);
