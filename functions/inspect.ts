@@ -5,7 +5,7 @@ import { connectBySecret } from '../shared/aws/source.ts';
 import { Store } from '../shared/aws/store.ts';
 import { guess } from '../shared/core/guess.ts';
 import { foldColumnNames, foldNames } from '../shared/core/names.ts';
-import type { SourceCatalog, SourceTable } from '../shared/model/catalog.ts';
+import { isCopied, type SourceCatalog, type SourceTable } from '../shared/model/catalog.ts';
 import type { Column } from '../shared/model/column.ts';
 import type { Table } from '../shared/model/table.ts';
 import { readCatalog } from '../shared/source/catalog.ts';
@@ -71,9 +71,6 @@ export async function inspect(
   return { tables: catalog.tables.filter(isCopied).length, added, checks };
 }
 
-/** Ordinary and partitioned tables; the others can't be locked against rewrites, or hold nothing of their own. */
-const isCopied = ({ kind }: SourceTable): boolean => kind === 'table' || kind === 'partitioned';
-
 function leftOut({ tables }: SourceCatalog): string[] {
   const others = tables.filter((table) => !isCopied(table));
   return others.map(
@@ -129,6 +126,7 @@ function newTables(catalog: SourceCatalog, tables: Table[], broken: string[]): T
       why,
       checks,
       notes: notesOn(columns),
+      revision: 0,
     };
   });
 }

@@ -20,6 +20,7 @@ import { LogGroup, type RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
 import { type Environment, type FunctionName, NEEDS } from '../shared/aws/environment.ts';
 import { isServerless } from '../shared/model/destination.ts';
+import { allowAdministration, machineArns } from './administration.ts';
 import { accept, LAMBDA_LOGS, LAMBDA_NETWORK, stagedObjects, TAGGED_SECRETS, XRAY } from './nag.ts';
 import { NAMES } from './names.ts';
 import type { Settings } from './settings.ts';
@@ -42,6 +43,9 @@ const SIZES: Record<FunctionName, Sizing> = {
   load: { timeout: Duration.minutes(15), memorySize: 256 },
   finish: { timeout: Duration.minutes(1), memorySize: 256 },
   release: { timeout: Duration.minutes(1), memorySize: 256 },
+  probe: { timeout: Duration.minutes(1), memorySize: 256 },
+  // Deleting a job with a month of runs takes the longest.
+  admin: { timeout: Duration.minutes(5), memorySize: 512 },
 };
 
 /** All functions, each with no more rights than its side of the work needs. */
@@ -66,11 +70,14 @@ export class Functions extends Construct {
     );
     storage.grantCopying(this.copyRole);
 
+    const machines = machineArns(this);
     const environment: Environment = {
       TABLE_NAME: storage.table.tableName,
       BUCKET_NAME: storage.bucket.bucketName,
       DESTINATIONS: JSON.stringify(settings.destinations),
       COPY_ROLE_ARN: this.copyRole.roleArn,
+      MACHINES: JSON.stringify(machines),
+      PROBE_FUNCTION: NAMES.probe,
     };
     const network = settings.source && this.#network(settings.source);
     const warehouseRole = this.#warehouseRole();
@@ -86,6 +93,8 @@ export class Functions extends Construct {
       load: warehouse('load'),
       finish: control('finish'),
       release: control('release'),
+      probe: this.#function('probe', environment, { network, functionName: NAMES.probe }),
+      admin: this.#function('admin', environment, { functionName: NAMES.admin }),
     };
     for (const name of ['inspect', 'plan', 'split', 'extract', 'finish', 'release'] as const)
       storage.grantProgress(this.all[name]);
@@ -94,13 +103,15 @@ export class Functions extends Construct {
     for (const grantee of [this.all.plan, this.all.extract, this.all.finish, warehouseRole, this.copyRole])
       accept(grantee, stagedObjects(storage.bucket));
     storage.grantStaging(warehouseRole);
-    for (const name of ['inspect', 'plan', 'split', 'extract'] as const) this.#grantSecrets(this.all[name]);
+    for (const name of ['inspect', 'plan', 'split', 'extract', 'probe'] as const) this.#grantSecrets(this.all[name]);
+    storage.grantReading(this.all.probe);
+    allowAdministration(this.all.admin, this.all.probe, storage, machines);
   }
 
   #function(
     name: FunctionName,
     environment: Environment,
-    { network, role }: { network?: Network | undefined; role?: Role },
+    { network, role, functionName }: { network?: Network | undefined; role?: Role; functionName?: string },
   ): NodejsFunction {
     const own: readonly (keyof Environment)[] = NEEDS[name];
     const made = new NodejsFunction(this, name, {
@@ -109,6 +120,7 @@ export class Functions extends Construct {
       architecture: Architecture.ARM_64,
       ...SIZES[name],
       ...(role ? { role } : {}),
+      ...(functionName ? { functionName } : {}),
       ...network,
       tracing: Tracing.ACTIVE,
       environment: {

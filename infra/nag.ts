@@ -37,6 +37,20 @@ export const TAGGED_SECRETS = {
     'Any secret of the account, if an administrator gave it the tag redshift-loader.',
 };
 
+export const OWN_SECRETS_ONLY = {
+  'IAM5[Resource::arn:<AWS::Partition>:secretsmanager:<AWS::Region>:<AWS::AccountId>:secret:redshift-loader/*]':
+    'Secrets that jobs own, each under a new name below this prefix.',
+};
+
+/** Executions of our machines, whose names are made up as they start. */
+export const executionsOf = (machines: string[]): Record<string, string> =>
+  Object.fromEntries(
+    machines.map((name) => [
+      `IAM5[Resource::arn:<AWS::Partition>:states:<AWS::Region>:<AWS::AccountId>:execution:${name}:*]`,
+      'Executions get new names at every start.',
+    ]),
+  );
+
 /** CDK lets a machine call every version of a function. */
 export const versionsOf = (functions: IFunction[]): Record<string, string> =>
   Object.fromEntries(

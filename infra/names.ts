@@ -6,6 +6,9 @@ export const NAMES = {
   setupJob: 'redshift-loader-setup-job',
   loadJob: 'redshift-loader-load-job',
   loadTable: 'redshift-loader-load-table',
+  /** The command line finds the admin function by it. */
+  admin: 'redshift-loader-admin',
+  probe: 'redshift-loader-probe',
   /** Its database user in Redshift is `IAMR:<this>`. */
   warehouseRole: 'redshift-loader-warehouse',
   scheduleGroup: 'redshift-loader',

@@ -55,6 +55,11 @@ export class RedshiftLoader extends Stack {
     this.#output('SetupJobArn', 'The state machine that sets a job up', setup.machine.stateMachineArn);
     this.#output('LoadJobArn', 'The state machine that runs a job', loadJob.machine.stateMachineArn);
     this.#output('LoadTableArn', 'The state machine that loads one large table', loadTable.machine.stateMachineArn);
+    this.#output(
+      'Admin',
+      'Creates and edits jobs; npm run admin -- --help lists all commands',
+      `aws lambda invoke --function-name ${NAMES.admin} --cli-binary-format raw-in-base64-out --payload '{"operation":"jobs.list"}' /dev/stdout`,
+    );
     this.#output('CopyRoleArn', 'The role that COPY reads the stage by', functions.copyRole.roleArn);
     this.#output(
       'SourceGrants',

@@ -37,7 +37,7 @@ export class Storage extends Construct {
     });
   }
 
-  /** Progress is written by conditional puts and updates; nothing is ever scanned or deleted. */
+  /** Progress is written by conditional puts and updates; nothing is ever scanned. */
   grantProgress(grantee: IGrantable): void {
     this.table.grant(
       grantee,
@@ -47,6 +47,16 @@ export class Storage extends Construct {
       'dynamodb:PutItem',
       'dynamodb:UpdateItem',
     );
+  }
+
+  grantReading(grantee: IGrantable): void {
+    this.table.grant(grantee, 'dynamodb:Query', 'dynamodb:GetItem', 'dynamodb:BatchGetItem');
+  }
+
+  /** People also delete: a job with all that belongs to it. */
+  grantAdministration(grantee: IGrantable): void {
+    this.grantProgress(grantee);
+    this.table.grant(grantee, 'dynamodb:BatchWriteItem', 'dynamodb:DeleteItem');
   }
 
   grantStaging(grantee: IGrantable): void {

@@ -14,6 +14,7 @@ import {
   SFNClient,
   StartExecutionCommand,
 } from '@aws-sdk/client-sfn';
+import { Edits } from '../shared/aws/edits.ts';
 import { Runs } from '../shared/aws/runs.ts';
 import { type JobData, Store } from '../shared/aws/store.ts';
 import { describeStepError, errors } from '../shared/model/errors.ts';
@@ -32,6 +33,7 @@ const LOCAL = { destination: DESTINATION.name, maxSourceConnections: Math.min(8,
 export class Operator {
   readonly store: Store;
   readonly runs: Runs;
+  readonly edits: Edits;
   readonly #cloud: Cloud;
   readonly #states: SFNClient;
   readonly #secrets: SecretsManagerClient;
@@ -42,6 +44,7 @@ export class Operator {
     const dynamodb = new DynamoDBClient(client);
     this.store = new Store(this.#output('ConfigTable'), dynamodb);
     this.runs = new Runs(this.#output('ConfigTable'), dynamodb);
+    this.edits = new Edits(this.#output('ConfigTable'), dynamodb);
     this.#states = new SFNClient(client);
     this.#secrets = new SecretsManagerClient(client);
   }
@@ -53,9 +56,9 @@ export class Operator {
       ({ job: found }) => found,
       () => null,
     );
-    const parsed = Job.safeParse({ ...LOCAL, ...known, jobId, secretArn, ...more });
+    const parsed = Job.safeParse({ ...LOCAL, ...known, jobId, secretArn, ownsSecret: true, ...more });
     if (!parsed.success) throw errors.badConfiguration(`job ${jobId}: ${problemsOf(parsed.error)}`);
-    await this.store.putJob(parsed.data);
+    await this.edits.putJob(parsed.data);
     return parsed.data;
   }
 

@@ -3,6 +3,7 @@ import { dirname, join, resolve } from 'node:path';
 import { Command, InvalidArgumentError } from 'commander';
 import pg from 'pg';
 import { describeError, errors } from '../shared/model/errors.ts';
+import { withoutPasswords } from '../shared/model/redact.ts';
 import { connectSource } from '../shared/source/connect.ts';
 import { type Control, startControl } from './control.ts';
 import { changeShop } from './demo/changes.ts';
@@ -30,9 +31,6 @@ const portNumber = (text: string): number => {
   if (!/^[1-9]\d*$/.test(text) || Number(text) > 65_535) throw new InvalidArgumentError('Give a port from 1 to 65535.');
   return Number(text);
 };
-
-/** What somebody mistyped may hold a connection string. */
-const withoutPasswords = (text: string): string => text.replace(/:\/\/[^\s'"]*@/g, '://…@');
 
 interface Options {
   source?: string;

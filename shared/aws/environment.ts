@@ -9,6 +9,10 @@ export interface Environment {
   /** JSON array of destinations. */
   DESTINATIONS: string;
   COPY_ROLE_ARN: string;
+  /** JSON of MachineArns. */
+  MACHINES: string;
+  /** The source side's function that tests connections. */
+  PROBE_FUNCTION: string;
 }
 
 /** What each function is given. The source's side never learns of the warehouse, and the other way round. */
@@ -21,6 +25,8 @@ export const NEEDS = {
   load: ['TABLE_NAME', 'BUCKET_NAME', 'DESTINATIONS', 'COPY_ROLE_ARN'],
   finish: ['TABLE_NAME', 'BUCKET_NAME'],
   release: ['TABLE_NAME'],
+  probe: ['TABLE_NAME'],
+  admin: ['TABLE_NAME', 'DESTINATIONS', 'MACHINES', 'PROBE_FUNCTION'],
 } as const satisfies Record<string, readonly (keyof Environment)[]>;
 
 export type FunctionName = keyof typeof NEEDS;
@@ -36,9 +42,12 @@ export function environmentOf<Name extends FunctionName>(name: Name): Pick<Envir
   return Object.fromEntries(entries);
 }
 
+/** All destinations of the deployment. */
+export const destinationsIn = (json: string): Destination[] => z.array(Destination).parse(JSON.parse(json));
+
 /** The destination that a job names. @throws LoaderError BadConfiguration listing those there are */
 export function destinationOf(json: string, name: string): Destination {
-  const all = z.array(Destination).parse(JSON.parse(json));
+  const all = destinationsIn(json);
   const found = all.find((one) => one.name === name);
   if (found) return found;
   const known = all.map((one) => one.name).join(', ') || 'none';

@@ -2,6 +2,7 @@ import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { PutCommand, QueryCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb';
 import { expiryOf, type Run } from '../model/run.ts';
 import { ConfigTable } from './config-table.ts';
+import { runsKey } from './keys.ts';
 
 /** The history of a job's runs, in a partition of its own (`RUNS#<jobId>`): reading a job never reads it. */
 export class Runs {
@@ -118,8 +119,6 @@ export class Runs {
     return Items as Run[];
   }
 }
-
-const runsKey = (jobId: string): string => `RUNS#${jobId}`;
 
 /** DynamoDB allows 4 KB of update expression and 300 operators in it (its quotas). */
 const TABLES_AT_ONCE = 100;

@@ -7,6 +7,7 @@ import { problemsOf } from '../model/problems.ts';
 import type { TableState } from '../model/state.ts';
 import { Table } from '../model/table.ts';
 import { ConfigTable } from './config-table.ts';
+import { jobKey, STATE, TABLE } from './keys.ts';
 
 /** A state as it was read: it is written back only if nobody wrote in between. */
 export interface Revised<T> {
@@ -103,13 +104,6 @@ export class Store {
     return items;
   }
 
-  /** Creates or replaces a job. */
-  async putJob(job: Job): Promise<void> {
-    await this.#items.client.send(
-      new PutCommand({ TableName: this.#items.name, Item: { pk: jobKey(job.jobId), sk: 'JOB', ...job } }),
-    );
-  }
-
   /** @returns whether it was added: an item that is there already belongs to a person and stays as it is */
   async addTable(jobId: string, table: Table): Promise<boolean> {
     return this.#items.unlessRefused(
@@ -195,10 +189,6 @@ export class Store {
     );
   }
 }
-
-const jobKey = (jobId: string): string => `JOB#${jobId}`;
-const TABLE = 'TABLE#';
-const STATE = 'STATE#';
 
 const statesIn = (items: Map<string, Record<string, unknown>>): JobData['states'] =>
   new Map(

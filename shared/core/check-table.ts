@@ -1,46 +1,16 @@
 import type { SourceTable } from '../model/catalog.ts';
 import { errors } from '../model/errors.ts';
 import type { Table } from '../model/table.ts';
-
-const INTEGERS = new Set(['int2', 'int4', 'int8']);
-const TIMESTAMPS = new Set(['timestamp', 'timestamptz']);
+import { keyProblems } from './key-problems.ts';
 
 /**
  * Refuses a table whose keys can't carry its copy mode, before a row is read.
  * @throws LoaderError BadConfiguration, ColumnsDiffer: names the table and what to do
  */
 export function checkTable(table: Table, source: SourceTable): void {
-  const name = table.sourceName;
-  const fail = (message: string): never => {
-    throw errors.badConfiguration(`${name}: ${message}`);
-  };
   checkColumns(table, source);
-  const column = (key: string) =>
-    source.columns.find((one) => one.name === key) ??
-    fail(`the key column ${JSON.stringify(key)} does not exist at the source: correct the table's keys`);
-
-  if (table.copyMode === 'FULL_DATA_SYNC') return;
-  if (table.primaryKey.length === 0)
-    fail(`has no primary key, which ${table.copyMode} needs to tell rows apart: name one, or choose FULL_DATA_SYNC`);
-  for (const key of table.primaryKey)
-    if (column(key).nullable)
-      fail(
-        `the key column ${JSON.stringify(key)} may be NULL, and a row without a key would be inserted again by every ` +
-          'run: declare it NOT NULL, choose another key, or FULL_DATA_SYNC',
-      );
-  if (table.copyMode === 'INSERT_ONLY') {
-    const [key = ''] = table.primaryKey;
-    if (table.primaryKey.length > 1 || !INTEGERS.has(column(key).type.name))
-      fail('INSERT_ONLY needs a single integer key fed by a sequence: choose INSERT_AND_UPDATE or FULL_DATA_SYNC');
-    return;
-  }
-  const updatedKey =
-    table.updatedKey ?? fail('INSERT_AND_UPDATE needs an updatedKey: name one, or choose FULL_DATA_SYNC');
-  if (!TIMESTAMPS.has(column(updatedKey).type.name))
-    fail(
-      `the updatedKey ${JSON.stringify(updatedKey)} is ${column(updatedKey).type.declared}, not a timestamp: ` +
-        'name a column that is, or choose FULL_DATA_SYNC',
-    );
+  const [problem] = keyProblems(table, source.columns);
+  if (problem) throw errors.badConfiguration(`${table.sourceName}: ${problem.message}`);
 }
 
 function checkColumns(table: Table, source: SourceTable): void {

@@ -54,6 +54,9 @@ export interface Part {
   empty: boolean;
 }
 
+/** Ordinary and partitioned tables; the others can't be locked against rewrites, or hold nothing of their own. */
+export const isCopied = ({ kind }: SourceTable): boolean => kind === 'table' || kind === 'partitioned';
+
 /** The whole of a source schema, and what the connected user may see of it. */
 export interface SourceCatalog {
   database: string;

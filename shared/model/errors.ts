@@ -1,3 +1,5 @@
+import type { Problem } from './problems.ts';
+
 /**
  * Errors whose names are API: state machines retry by them, people search for them. Each message says what happened
  * and what to do.
@@ -15,6 +17,16 @@ const NAMED = /^[A-Z][A-Za-z]+: /;
 export function describeError(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   return error.name === 'Error' && NAMED.test(error.message) ? error.message : `${error.name}: ${error.message}`;
+}
+
+/** What a person gave is wrong, field by field. */
+export class InvalidInput extends LoaderError {
+  readonly problems: Problem[];
+
+  constructor(problems: Problem[]) {
+    super('InvalidInput', problems.map(({ field, message }) => `${field}: ${message}`).join('; '));
+    this.problems = problems;
+  }
 }
 
 /** What a failed step of a state machine says, as people read it: a function's error arrives as JSON in Cause. */
@@ -40,5 +52,10 @@ export const errors = {
   columnsDiffer: (message: string) => new LoaderError('ColumnsDiffer', message),
   keyEndsInBlank: (message: string) => new LoaderError('KeyEndsInBlank', message),
   leaseLost: (message: string) => new LoaderError('LeaseLost', message),
+  notFound: (message: string) => new LoaderError('NotFound', message),
+  alreadyExists: (message: string) => new LoaderError('AlreadyExists', message),
+  versionConflict: (message: string) => new LoaderError('VersionConflict', message),
+  /** What is asked for is understood, but must not happen now. */
+  refused: (message: string) => new LoaderError('Refused', message),
   warehouseRefused: (message: string) => new LoaderError('WarehouseRefused', message),
 };

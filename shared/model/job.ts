@@ -1,5 +1,8 @@
 import { z } from 'zod';
 
+/** Rises by one with every edit by a person: whoever edits says which one they saw. Written by hand, an item has none. */
+export const Revision = z.int().nonnegative().default(0);
+
 /** Rows of one batch and of one chunk: IMPORT_ROW_LIMIT and IMPORT_CHUNK_SIZE. */
 export const DEFAULT_ROW_LIMIT = 1_000_000;
 export const DEFAULT_CHUNK_SIZE = 100_000;
@@ -24,7 +27,11 @@ export const Job = z
   .object({
     jobId: z.string().regex(/^[a-z0-9][a-z0-9-]{0,39}$/, 'takes 1 to 40 of a-z, 0-9 and -'),
     /** The source's connection string lies in this secret. */
-    secretArn: z.string().startsWith('arn:'),
+    secretArn: z
+      .string()
+      .startsWith('arn:', { abort: true, error: 'is no ARN: give the ARN of a secret, arn:aws:secretsmanager:…' }),
+    /** Whether the secret was made for this job, and goes with it; a user's own stays. */
+    ownsSecret: z.boolean().default(false),
     sourceSchema: z.string().min(1).default('public'),
     /** Tables that setup leaves out; `*` stands for anything. */
     exclude: z.array(z.string()).default(['schema_migrations', 'ar_internal_metadata', 'tmp_*']),
@@ -42,6 +49,7 @@ export const Job = z
     maxLagSeconds: positive.default(3600),
     /** Whether the job's schedules rest; a run by hand still runs. */
     disabled: z.boolean().default(false),
+    revision: Revision,
   })
   .refine((job) => job.chunkSize <= job.rowLimit, {
     path: ['chunkSize'],

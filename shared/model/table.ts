@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { Column } from './column.ts';
-import { positive } from './job.ts';
+import { positive, Revision } from './job.ts';
 
 export const COPY_MODES = ['INSERT_ONLY', 'INSERT_AND_UPDATE', 'FULL_DATA_SYNC'] as const;
 export const CopyMode = z.enum(COPY_MODES, {
@@ -33,6 +33,7 @@ export const Table = z.object({
   checks: z.array(z.string()).default([]),
   /** How its values change on their way, where they can't stay as they are: nothing that a person has to do. */
   notes: z.array(z.string()).default([]),
+  revision: Revision,
 });
 
 export type Table = z.infer<typeof Table>;

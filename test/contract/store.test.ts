@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { DeleteCommand, DynamoDBDocumentClient, PutCommand, QueryCommand } from '@aws-sdk/lib-dynamodb';
+import { DynamoDBDocumentClient, PutCommand } from '@aws-sdk/lib-dynamodb';
+import { Edits } from '../../shared/aws/edits.ts';
 import { Runs } from '../../shared/aws/runs.ts';
 import { Store } from '../../shared/aws/store.ts';
 import { Job } from '../../shared/model/job.ts';
@@ -33,22 +34,7 @@ function setUp(): void {
 }
 
 async function cleanUp(): Promise<void> {
-  for (const pk of jobs.flatMap((jobId) => [`JOB#${jobId}`, `RUNS#${jobId}`])) await removePartition(pk);
-}
-
-async function removePartition(pk: string): Promise<void> {
-  for (;;) {
-    const { Items = [] } = await raw.send(
-      new QueryCommand({
-        TableName: at.table,
-        ConsistentRead: true,
-        KeyConditionExpression: 'pk = :pk',
-        ExpressionAttributeValues: { ':pk': pk },
-      }),
-    );
-    if (Items.length === 0) return;
-    for (const { sk } of Items) await raw.send(new DeleteCommand({ TableName: at.table, Key: { pk, sk } }));
-  }
+  for (const jobId of jobs) await new Edits(at.table, at.dynamodb).deleteJob(jobId);
 }
 
 /** A job of this test alone. */
@@ -57,7 +43,7 @@ async function newJob(): Promise<Job> {
   jobs.push(jobId);
   const secretArn = 'arn:aws:secretsmanager:us-east-1:000000000000:secret:none';
   const job = Job.parse({ jobId, secretArn, destination: 'warehouse' });
-  await store.putJob(job);
+  await new Edits(at.table, at.dynamodb).putJob(job);
   return job;
 }
 

@@ -27,6 +27,7 @@ export const orders: Table = {
   why: '',
   checks: [],
   notes: [],
+  revision: 0,
 };
 export const events: Table = { ...orders, copyMode: 'INSERT_ONLY', updatedKey: null };
 export const prices: Table = { ...orders, copyMode: 'FULL_DATA_SYNC', updatedKey: null };

@@ -17,7 +17,7 @@ import {
 const template = templateOf(EVERYTHING);
 const functions = functionsOf(template);
 const statements = statementsOf(template);
-const SOURCE_SIDE = ['extract', 'inspect', 'plan', 'split'];
+const SOURCE_SIDE = ['extract', 'inspect', 'plan', 'probe', 'split'];
 const WAREHOUSE_SIDE = ['create-tables', 'load'];
 
 const roleOf = (verb: string): string => functions.get(verb)?.role ?? `no ${verb}`;
@@ -100,13 +100,30 @@ test("the warehouse side reads no source's secret, and the source side only secr
     secrets(roleOf('load')).flatMap(({ Resource }) => Resource),
     [BY_SECRET.secretArn],
   );
-  const readers = verbsIn(rolesWith('secretsmanager')).filter((verb) => !WAREHOUSE_SIDE.includes(verb));
+  const reading = [...statements].filter(([, all]) =>
+    all.some(({ Action }) => Action.includes('secretsmanager:GetSecretValue')),
+  );
+  const readers = verbsIn(reading.map(([role]) => role)).filter((verb) => !WAREHOUSE_SIDE.includes(verb));
   assert.deepEqual(readers, SOURCE_SIDE);
   for (const verb of SOURCE_SIDE)
     for (const { Action, Condition } of secrets(roleOf(verb))) {
       assert.deepEqual(Action, ['secretsmanager:GetSecretValue'], verb);
       assert.deepEqual(Condition, { StringLike: { 'secretsmanager:ResourceTag/redshift-loader': '*' } }, verb);
     }
+});
+
+test('admin can make and delete the secrets of jobs, look at tagged ones, and read none', () => {
+  const secrets = (statements.get(roleOf('admin')) ?? []).filter((one) => servicesOf(one).includes('secretsmanager'));
+  const allowed = secrets.flatMap(({ Action, Resource, Condition }) =>
+    Action.map((action) => [action, /:secret:([^"]*)/.exec(JSON.stringify(Resource))?.[1], Condition ?? null] as const),
+  );
+  const byKey = { 'ForAllValues:StringEquals': { 'aws:TagKeys': ['redshift-loader'] } };
+  assert.deepEqual(allowed.toSorted(), [
+    ['secretsmanager:CreateSecret', 'redshift-loader/*', byKey],
+    ['secretsmanager:DeleteSecret', 'redshift-loader/*', null],
+    ['secretsmanager:DescribeSecret', '*', { StringLike: { 'secretsmanager:ResourceTag/redshift-loader': '*' } }],
+    ['secretsmanager:TagResource', 'redshift-loader/*', byKey],
+  ]);
 });
 
 test('a workgroup, a cluster and a cluster by secret are allowed by their exact ARNs', () => {

@@ -44,6 +44,7 @@ const TABLE: Table = {
   why: '',
   checks: [],
   notes: [],
+  revision: 0,
 };
 
 async function refused(url: (url: string) => string, expected: RegExp): Promise<void> {
@@ -109,12 +110,12 @@ test('limits of a job that make no sense fail its runs by name', async () => {
     ],
     [{ maxSourceConnections: 400 }, 'maxSourceConnections is too high: give at most 40'],
   ] as const) {
-    await server.operator.store.putJob({ ...item, ...change });
+    await server.operator.edits.putJob({ ...item, ...change });
     await assert.rejects(job.run(), { message: `BadConfiguration: job ${job.jobId}: ${problem}` });
     const [run] = await server.operator.runs.list(job.jobId, 1);
     assert.equal(run?.error, `BadConfiguration: job ${job.jobId}: ${problem}`);
   }
-  await server.operator.store.putJob(item);
+  await server.operator.edits.putJob(item);
   assert.equal((await job.run()).status, 'succeeded');
 });
 

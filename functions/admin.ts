@@ -1,0 +1,88 @@
+import { randomUUID } from 'node:crypto';
+import { z } from 'zod';
+import { Edits } from '../shared/aws/edits.ts';
+import { destinationsIn, environmentOf } from '../shared/aws/environment.ts';
+import { MachineArns, Machines } from '../shared/aws/machines.ts';
+import { Runs } from '../shared/aws/runs.ts';
+import { probeSource } from '../shared/aws/source-probe.ts';
+import { SourceSecrets } from '../shared/aws/source-secrets.ts';
+import { Store } from '../shared/aws/store.ts';
+import type { Answer } from '../shared/model/answer.ts';
+import { errors, InvalidInput, LoaderError } from '../shared/model/errors.ts';
+import { problemsIn } from '../shared/model/problems.ts';
+import { withoutPasswords } from '../shared/model/redact.ts';
+import type { AdminPorts, Operation } from './admin/operation.ts';
+import { OPERATIONS } from './admin/operations.ts';
+import { handle } from './edge.ts';
+
+/** `{"operation": "jobs.show", "jobId": "orders"}`: the operation's name beside its input. */
+export const AdminEvent = z
+  .looseObject({ operation: z.string().default('') })
+  .transform(({ operation, ...input }) => ({ operation, input }));
+export type AdminEvent = z.output<typeof AdminEvent>;
+
+/**
+ * Does one operation. What a person can mend is an answer, not an error of the function: whatever stands in front of it –
+ * the command line, a page – tells it the same way.
+ */
+export async function admin({ operation, input }: AdminEvent, ports: AdminPorts): Promise<Answer> {
+  try {
+    const { input: schema, run } = operationNamed(operation);
+    return { ok: true, result: await run(parseInput(schema, input), ports) };
+  } catch (error) {
+    if (!(error instanceof LoaderError)) throw error;
+    const problems = error instanceof InvalidInput ? error.problems : [];
+    return {
+      ok: false,
+      error: {
+        name: error.name,
+        message: withoutPasswords(error.message),
+        problems: problems.map(({ field, message }) => ({ field, message: withoutPasswords(message) })),
+      },
+    };
+  }
+}
+
+const ALL: Record<string, Operation> = OPERATIONS;
+
+function operationNamed(name: string): Operation {
+  const found = Object.hasOwn(ALL, name) ? ALL[name] : undefined;
+  if (found) return found;
+  throw errors.notFound(`there is no operation ${JSON.stringify(name)}: there are ${Object.keys(ALL).join(', ')}`);
+}
+
+function parseInput(schema: z.ZodType, input: unknown): unknown {
+  const parsed = schema.safeParse(input, { error: inWords });
+  if (parsed.success) return parsed.data;
+  throw new InvalidInput(problemsIn(parsed.error));
+}
+
+/** What zod's own words leave out: that a field is missing. The value itself is never repeated: it may be a secret. */
+const inWords: z.core.$ZodErrorMap = (issue) => {
+  if (issue.code !== 'invalid_type') return undefined;
+  if (issue.input === undefined) return 'is missing';
+  return `is ${Array.isArray(issue.input) ? 'a list' : `a ${typeof issue.input}`}: give a ${issue.expected}`;
+};
+
+export const handler = handle(AdminEvent, async (event, { logger, now }) => {
+  const { TABLE_NAME, DESTINATIONS, MACHINES, PROBE_FUNCTION } = environmentOf('admin');
+  const answer = await admin(event, {
+    store: new Store(TABLE_NAME),
+    runs: new Runs(TABLE_NAME),
+    edits: new Edits(TABLE_NAME),
+    secrets: new SourceSecrets(),
+    machines: new Machines(MachineArns.parse(JSON.parse(MACHINES))),
+    destinations: destinationsIn(DESTINATIONS),
+    probe: (jobId) => probeSource(PROBE_FUNCTION, jobId),
+    now,
+    newId: randomUUID,
+  });
+  // Who edited what: the fields by name alone, since a value may be a connection string.
+  const operation = Object.hasOwn(ALL, event.operation) ? event.operation : 'unknown';
+  logger.info('operation', {
+    operation,
+    fields: Object.keys(event.input),
+    refused: answer.ok ? null : answer.error.name,
+  });
+  return answer;
+});

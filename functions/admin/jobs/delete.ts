@@ -1,0 +1,21 @@
+import { z } from 'zod';
+import { errors, InvalidInput } from '../../../shared/model/errors.ts';
+import { jobId } from '../fields.ts';
+import { operation } from '../operation.ts';
+import { readJobItem } from './read.ts';
+
+export const deleteJob = operation({
+  summary: 'Deletes a job with its tables’ progress, its history and its own secret; the warehouse keeps its rows',
+  input: z.strictObject({ jobId, confirm: z.string().describe("the job's id once more") }),
+  async run({ jobId: id, confirm }, { edits, secrets, machines }) {
+    if (confirm !== id) throw new InvalidInput([{ field: 'confirm', message: `is not the job's id: give ${id}` }]);
+    const { raw } = await readJobItem(edits, id);
+    const running = await machines.runningFor(id);
+    if (running.length > 0)
+      throw errors.refused(`job ${id} is at work (${running.join(', ')}): wait until that has ended, then delete it`);
+    const items = await edits.deleteJob(id);
+    // Last: an item that was kept could else name a secret that is gone.
+    if (raw.ownsSecret === true) await secrets.remove(String(raw.secretArn));
+    return { job: id, items, secretRemoved: raw.ownsSecret === true };
+  },
+});

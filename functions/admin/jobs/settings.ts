@@ -1,0 +1,49 @@
+import { z } from 'zod';
+import type { Destination } from '../../../shared/model/destination.ts';
+import { InvalidInput } from '../../../shared/model/errors.ts';
+import { Job } from '../../../shared/model/job.ts';
+import { problemsIn } from '../../../shared/model/problems.ts';
+import { parseSecret } from '../../../shared/source/connection-string.ts';
+
+const { jobId: _id, ownsSecret: _owns, revision: _revision, secretArn, destination, ...settings } = Job.shape;
+
+/** What a person decides about a job besides its source and destination, with its defaults. */
+export const SETTINGS = settings;
+
+/** Either of both: a connection string, which goes to Secrets Manager at once, or the ARN of a secret with our tag. */
+export const CONNECTION = {
+  connectionString: z
+    .string()
+    .min(1, 'is empty: write postgres://user:password@host:5432/database')
+    .max(10_000, 'is too long: write postgres://user:password@host:5432/database')
+    .optional()
+    .describe('postgres://user:password@host:5432/database; kept in Secrets Manager, and never shown again'),
+  secretArn: secretArn
+    .optional()
+    .describe('the ARN of a secret of yours that holds it and has the tag redshift-loader'),
+};
+
+export const DESTINATION = destination.describe("one of the deployment's destinations");
+
+/** @throws InvalidInput where it is none: its message never repeats the string */
+export function checkConnectionString(connectionString: string): void {
+  try {
+    parseSecret(connectionString);
+  } catch (error) {
+    throw new InvalidInput([{ field: 'connectionString', message: (error as Error).message }]);
+  }
+}
+
+/** @throws InvalidInput that lists the deployment's destinations */
+export function checkDestination(name: string, destinations: Destination[]): void {
+  if (destinations.some((one) => one.name === name)) return;
+  const known = destinations.map((one) => one.name).join(', ') || 'none: add one to the settings and deploy';
+  throw new InvalidInput([{ field: 'destination', message: `is none of the deployment's: there is ${known}` }]);
+}
+
+/** @throws InvalidInput where its fields don't go together */
+export function parseJob(job: unknown): Job {
+  const parsed = Job.safeParse(job);
+  if (parsed.success) return parsed.data;
+  throw new InvalidInput(problemsIn(parsed.error));
+}

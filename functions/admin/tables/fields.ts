@@ -1,0 +1,26 @@
+import { z } from 'zod';
+import { positive } from '../../../shared/model/job.ts';
+import { Timezone } from '../../../shared/model/schedule.ts';
+import { Table } from '../../../shared/model/table.ts';
+
+/** The table that an operation is about. */
+export const table = z
+  .string()
+  .min(1, 'is empty: give its name at the source')
+  .describe("the table's name at the source");
+
+const limit = positive.nullable().optional();
+
+/** What a person may change about a table; everything else setup agreed with source and warehouse. */
+export const TABLE_FIELDS = {
+  copyMode: Table.shape.copyMode.optional(),
+  primaryKey: Table.shape.primaryKey.optional().describe('columns that tell rows apart'),
+  updatedKey: Table.shape.updatedKey.optional().describe('the column that every change sets; null for none'),
+  disabled: z.boolean().optional().describe('leave it out of runs'),
+  destinationName: Table.shape.destinationName
+    .optional()
+    .describe('its name in the warehouse, until it is created there'),
+  rowLimit: limit.describe("rows of one batch; null for the job's"),
+  chunkSize: limit.describe("rows of one chunk; null for the job's"),
+  timezone: Timezone.optional().describe('the zone of an updatedKey that is a timestamp without one'),
+};

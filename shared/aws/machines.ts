@@ -1,0 +1,82 @@
+import {
+  DescribeExecutionCommand,
+  ExecutionDoesNotExist,
+  paginateListExecutions,
+  SFNClient,
+  StartExecutionCommand,
+} from '@aws-sdk/client-sfn';
+import { z } from 'zod';
+import { describeStepError } from '../model/errors.ts';
+
+/** The state machines that people start, or that work for what they started, by their ARNs. */
+export const MachineArns = z.object({ setupJob: z.string(), loadJob: z.string(), loadTable: z.string() });
+export type MachineArns = z.infer<typeof MachineArns>;
+export type MachineName = keyof MachineArns;
+
+export interface Execution {
+  status: 'running' | 'succeeded' | 'failed';
+  startedAt: string;
+  /** What it answered; null where it has not succeeded. */
+  output: unknown;
+  /** Why it failed, as people read it; null where it did not. */
+  error: string | null;
+}
+
+/** An execution's input as far as it says whose it is. */
+const Input = z.object({ jobId: z.string() });
+
+/** Step Functions, as far as the control side starts and watches executions. */
+export class Machines {
+  readonly #client: SFNClient;
+  readonly #arns: MachineArns;
+
+  constructor(arns: MachineArns, client = new SFNClient({})) {
+    this.#arns = arns;
+    this.#client = client;
+  }
+
+  /** The same name with the same input starts one execution, however often it is asked for. */
+  async start(machine: MachineName, name: string, input: { jobId: string } & Record<string, unknown>): Promise<void> {
+    await this.#client.send(
+      new StartExecutionCommand({ stateMachineArn: this.#arns[machine], name, input: JSON.stringify(input) }),
+    );
+  }
+
+  /** @returns null where there is no such execution (any more: Step Functions keeps them for 90 days) */
+  async describe(machine: MachineName, name: string): Promise<Execution | null> {
+    try {
+      const found = await this.#client.send(
+        new DescribeExecutionCommand({ executionArn: executionArn(this.#arns[machine], name) }),
+      );
+      const { status = 'RUNNING', startDate, output, error = status, cause = `it ended as ${status}` } = found;
+      const failed = status !== 'RUNNING' && status !== 'SUCCEEDED';
+      return {
+        status: status === 'RUNNING' ? 'running' : failed ? 'failed' : 'succeeded',
+        startedAt: startDate?.toISOString() ?? '',
+        output: output === undefined ? null : JSON.parse(output),
+        error: failed ? describeStepError({ Error: error, Cause: cause }) : null,
+      };
+    } catch (error) {
+      if (error instanceof ExecutionDoesNotExist) return null;
+      throw error;
+    }
+  }
+
+  /** What is running for a job, as `<machine>: <execution's name>`. */
+  async runningFor(jobId: string): Promise<string[]> {
+    const running: string[] = [];
+    for (const [machine, stateMachineArn] of Object.entries(this.#arns)) {
+      const pages = paginateListExecutions({ client: this.#client }, { stateMachineArn, statusFilter: 'RUNNING' });
+      for await (const { executions = [] } of pages)
+        for (const { executionArn, name } of executions) {
+          const { input = '{}' } = await this.#client.send(new DescribeExecutionCommand({ executionArn }));
+          if (Input.safeParse(JSON.parse(input)).data?.jobId === jobId) running.push(`${machine}: ${name}`);
+        }
+    }
+    return running;
+  }
+}
+
+/** `arn:…:stateMachine:NAME` and an execution's name make `arn:…:execution:NAME:execution`. */
+const executionArn = (machineArn: string, name: string): string =>
+  `${machineArn.replace(':stateMachine:', ':execution:')}:${name}`;

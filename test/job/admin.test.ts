@@ -1,0 +1,137 @@
+import assert from 'node:assert/strict';
+import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { DescribeExecutionCommand, ListExecutionsCommand, SFNClient } from '@aws-sdk/client-sfn';
+import { DynamoDBDocumentClient, paginateScan } from '@aws-sdk/lib-dynamodb';
+import { REGION } from '../../local/identity.ts';
+import { done, refusal } from './admin-harness.ts';
+import { bench, type TestJob } from './harness.ts';
+
+const server = bench();
+const SHOP = `CREATE TABLE customers (id bigserial PRIMARY KEY, name text, updated_at timestamptz NOT NULL DEFAULT now());
+  CREATE INDEX ON customers (updated_at); CREATE TABLE log (id bigserial PRIMARY KEY, line text);
+  INSERT INTO customers (name) SELECT 'c' || n FROM generate_series(1, 20) n; INSERT INTO log (line) VALUES ('one')`;
+
+/** A source of its own, whose user has a password that is nowhere else. */
+async function source(name: string, password: string): Promise<TestJob & { connection: string }> {
+  const job = await server.job(SHOP);
+  await job.source.query(`CREATE ROLE ${name} LOGIN PASSWORD '${password}'`);
+  const { host, pathname } = new URL(job.url);
+  return { ...job, connection: `postgres://${name}:${password}@${host}${pathname}` };
+}
+
+/** Waits for a setup, as whoever started it would. */
+async function setUp(jobId: string): Promise<{ status: string; error: string | null }> {
+  const { setupId } = await done<{ setupId: string }>(server, 'jobs.setup', { jobId });
+  for (;;) {
+    const found = await done<{ status: string; error: string | null }>(server, 'jobs.setup-status', { setupId });
+    if (found.status !== 'running') return found;
+    await sleep(50);
+  }
+}
+
+async function run(jobId: string): Promise<{ status: string; tables: { table: string; rows: number }[] }> {
+  const { runId } = await done<{ runId: string }>(server, 'jobs.run', { jobId });
+  for (;;) {
+    const found = await done<Awaited<ReturnType<typeof run>>>(server, 'runs.show', { jobId, runId });
+    if (found.status !== 'running') return found;
+    await sleep(50);
+  }
+}
+
+test('a job lives its whole life by operations alone', async () => {
+  const { connection, source: db, schema } = await source('whole_life', 'pw-whole-life');
+  await done(server, 'jobs.create', { jobId: 'whole', destination: schema, connectionString: connection });
+  const seen = await done<{ grants: string[]; user: string; checks: string[] }>(server, 'jobs.test-connection', {
+    jobId: 'whole',
+  });
+  assert.equal(seen.user, 'whole_life');
+  assert.deepEqual(seen.grants, [
+    'GRANT USAGE ON SCHEMA "public" TO "whole_life";',
+    'GRANT SELECT ON ALL TABLES IN SCHEMA "public" TO "whole_life";',
+  ]);
+  assert.match(seen.checks.join(), /GRANT pg_read_all_stats TO whole_life;/);
+  for (const grant of [...seen.grants, 'GRANT pg_read_all_stats TO whole_life']) await db.query(grant);
+  const again = await done<{ grants: string[]; checks: string[] }>(server, 'jobs.test-connection', { jobId: 'whole' });
+  assert.deepEqual([again.grants, again.checks], [[], []]);
+
+  assert.equal((await setUp('whole')).status, 'succeeded');
+  await done(server, 'tables.edit', { jobId: 'whole', table: 'log', disabled: true });
+  const first = await run('whole');
+  assert.deepEqual(
+    first.tables.map(({ table, rows }) => [table, rows]),
+    [['customers', 20]],
+  );
+  await done(server, 'tables.edit', { jobId: 'whole', table: 'log', disabled: false });
+  const second = await run('whole');
+  assert.deepEqual(
+    second.tables.map(({ table, rows }) => [table, rows]),
+    [['log', 1]],
+  );
+  const { jobs } = await done<{ jobs: { jobId: string; lastRun: { status: string } }[] }>(server, 'jobs.list');
+  assert.equal(jobs.find(({ jobId }) => jobId === 'whole')?.lastRun.status, 'succeeded');
+
+  assert.deepEqual((await refusal(server, 'jobs.delete', { jobId: 'whole', confirm: 'other' })).fields, ['confirm']);
+  await done(server, 'jobs.delete', { jobId: 'whole', confirm: 'whole' });
+  assert.equal((await refusal(server, 'jobs.show', { jobId: 'whole' })).name, 'NotFound');
+  const left = (await allItems()).filter((item) => JSON.stringify(item).includes('whole'));
+  assert.deepEqual(left, []);
+  assert.doesNotMatch(readFileSync(join(server.state, 'aws/secrets.json'), 'utf8'), /pw-whole-life/);
+});
+
+/** Whatever the table holds. */
+async function allItems(): Promise<Record<string, unknown>[]> {
+  const { cloud } = server.installation;
+  const client = new DynamoDBClient({ endpoint: cloud.endpoint, region: REGION, credentials: cloud.credentials });
+  const items: Record<string, unknown>[] = [];
+  const pages = paginateScan({ client: DynamoDBDocumentClient.from(client) }, { TableName: cloud.outputs.ConfigTable });
+  for await (const { Items = [] } of pages) items.push(...Items);
+  return items;
+}
+
+test('a password appears in no answer, log, item, message or execution, only in Secrets Manager', async () => {
+  const { connection, schema } = await source('secretive', 'pw-that-nobody-sees');
+  const answers: unknown[] = [
+    await done(server, 'jobs.create', { jobId: 'secretive', destination: schema, connectionString: connection }),
+    await refusal(server, 'jobs.create', { jobId: 'secretive', destination: schema, connectionString: connection }),
+    await refusal(server, 'jobs.create', { jobId: 'other', destination: connection, connectionString: connection }),
+    await refusal(server, 'jobs.create', { jobId: connection, destination: schema, connectionString: connection }),
+    await refusal(server, 'jobs.create', { jobId: 'other', destination: schema, connectionString: [connection] }),
+    await refusal(server, 'jobs.create', { jobId: 'other', destination: schema, secretArn: connection }),
+    await refusal(server, 'jobs.create', { jobId: 'other', destination: schema, connectionString: `x${connection}` }),
+    await refusal(server, connection, {}),
+    await refusal(server, 'tables.show', { jobId: 'secretive', table: connection }),
+    await done(server, 'jobs.show', { jobId: 'secretive' }),
+    await done(server, 'jobs.list'),
+    await done(server, 'jobs.test-connection', { jobId: 'secretive' }),
+    await setUp('secretive'),
+    await run('secretive'),
+    await done(server, 'jobs.edit', { jobId: 'secretive', connectionString: connection.replace('nobody', 'noone') }),
+    await refusal(server, 'jobs.test-connection', { jobId: 'secretive' }),
+    await setUp('secretive'),
+  ];
+  assert.doesNotMatch(JSON.stringify(answers), /pw-that/);
+  const { cloud } = server.installation;
+  const states = new SFNClient({ endpoint: cloud.endpoint, region: REGION, credentials: cloud.credentials });
+  for (const stateMachineArn of [cloud.outputs.SetupJobArn, cloud.outputs.LoadJobArn]) {
+    const { executions = [] } = await states.send(new ListExecutionsCommand({ stateMachineArn }));
+    for (const { executionArn } of executions) {
+      const { $metadata: _, ...execution } = await states.send(new DescribeExecutionCommand({ executionArn }));
+      assert.doesNotMatch(JSON.stringify(execution), /pw-that/);
+    }
+  }
+  assert.doesNotMatch(JSON.stringify(await allItems()), /pw-that/);
+  const holders = filesBelow(server.state).filter((file) => readFileSync(file).includes('pw-that'));
+  assert.deepEqual(
+    holders.map((file) => file.slice(server.state.length + 1)),
+    ['aws/secrets.json'],
+  );
+});
+
+const filesBelow = (dir: string): string[] =>
+  readdirSync(dir, { recursive: true, encoding: 'utf8' })
+    .map((name) => join(dir, name))
+    .filter((file) => statSync(file, { throwIfNoEntry: false })?.isFile());
