@@ -5,7 +5,7 @@ import { connectBySecret } from '../shared/aws/source.ts';
 import { chunkKey, Stage } from '../shared/aws/stage.ts';
 import { Store } from '../shared/aws/store.ts';
 import { checkTable } from '../shared/core/check-table.ts';
-import { renewLease } from '../shared/core/pass.ts';
+import { batchAt, renewLease } from '../shared/core/pass.ts';
 import { errors } from '../shared/model/errors.ts';
 import type { StagedObject } from '../shared/model/state.ts';
 import { refuseBlankKeys } from '../shared/source/blank-keys.ts';
@@ -29,7 +29,12 @@ export const ExtractEvent = z.object({
   runId: z.string(),
   table: z.string(),
   owner: z.string(),
-  extract: z.object({ index: z.int(), ranges: z.array(RangeSchema).min(1) }),
+  extract: z.object({
+    /** How many batches of the pass come before this one. */
+    batches: z.int(),
+    index: z.int(),
+    ranges: z.array(RangeSchema).min(1),
+  }),
 });
 export type ExtractEvent = z.infer<typeof ExtractEvent>;
 
@@ -56,9 +61,10 @@ export async function extract(
   if (broken.has(event.table)) throw broken.get(event.table);
   const seen = states.get(event.table);
   const state = seen?.value;
-  if (!table || !seen || state?.lease?.owner !== event.owner || !state.pass || !state.batch)
+  const batch = state && batchAt(state, event.extract.batches);
+  if (!table || !seen || state?.lease?.owner !== event.owner || !state.pass || !batch)
     throw errors.leaseLost(`${event.table} is somebody else's now: the next run goes on with it`);
-  const { pass, batch } = state;
+  const { pass } = state;
   // The chunks of one batch may take longer than a lease lasts.
   await store.changeState(event.jobId, seen, (one) => renewLease(one, event.owner, edge.now()));
 
@@ -71,7 +77,7 @@ export async function extract(
     const objects: StagedObject[] = [];
     await refuseBlankKeys(client, table, found, { source, ranges: event.extract.ranges, scope });
     for (const [i, range] of event.extract.ranges.entries()) {
-      const key = chunkKey(event, pass, event.extract.index, i);
+      const key = chunkKey(event, event.extract.batches, event.extract.index, i);
       const sql = copyOut(table.columns, [rowsOf(source, range, scope)], batch.nullMarker);
       const { result: rows, bytes } = await stage.write(key, (sink) => copyCompressed(client, sql, sink));
       objects.push({ key, rows, bytes });

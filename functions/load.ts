@@ -29,10 +29,14 @@ export const LoadEvent = z.object({
   loadId: z.string(),
   /** What is loaded in one transaction. */
   tables: z.array(z.string()).min(1),
+  /** How many batches of the pass come before this one: a call that is repeated late finds another in its place. */
+  batches: z.int().default(0),
   /** A large table's objects, as extract returned them; a small delta's stand on its state. */
   objects: z.array(StagedObjectSchema).optional(),
   /** After a load failed its tables are tried singly: those that are still to do. */
   singly: z.boolean().default(false),
+  /** Whether to answer as soon as the statement is submitted, so that the next batch is extracted while it runs. */
+  meanwhile: z.boolean().default(false),
   attempt: z.int().default(0),
   statementId: z.string().optional(),
   failed: z.array(z.string()).default([]),
@@ -42,8 +46,8 @@ export type LoadEvent = z.infer<typeof LoadEvent>;
 export type Loaded =
   /** `more`: the pass of the (one) table goes on with another batch. */
   | { done: true; more: boolean; failed: string[] }
-  /** The statement still runs: call again with this. */
-  | { done: false; next: z.input<typeof LoadEvent> };
+  /** The statement still runs: call again with this, once the next batch is extracted where there is time `meanwhile`. */
+  | { done: false; meanwhile: boolean; next: z.input<typeof LoadEvent> };
 
 export interface LoadPorts {
   store: Store;
@@ -70,7 +74,8 @@ export async function load(event: LoadEvent, ports: LoadPorts, edge: Edge): Prom
   const mine = event.tables.flatMap((name): Loading[] => {
     const table = tables.find((one) => one.sourceName === name);
     const state = states.get(name);
-    return table && state?.value.lease?.owner === event.owner && state.value.batch ? [{ table, state }] : [];
+    const isMine = state?.value.lease?.owner === event.owner && state.value.pass?.batches === event.batches;
+    return table && state?.value.batch && isMine ? [{ table, state }] : [];
   });
   const loader = new Loader(event, ports, edge, job, destination, warehouse);
   if (event.objects) for (const one of mine) await loader.adopt(one, event.objects);
@@ -137,8 +142,9 @@ class Loader {
   }
 
   #later(rest: Loading[], change: Partial<LoadEvent>): Loaded {
-    const { objects: _adopted, statementId: _old, ...event } = this.#event;
-    return { done: false, next: { ...event, ...change, tables: rest.map(({ table }) => table.sourceName) } };
+    const { objects: _adopted, statementId: _old, meanwhile, ...event } = this.#event;
+    const tables = rest.map(({ table }) => table.sourceName);
+    return { done: false, meanwhile, next: { ...event, ...change, tables } };
   }
 
   /** Settles what a dead owner left running, and keeps the lease from running out under a long statement. */
@@ -160,6 +166,7 @@ class Loader {
         ? `${this.#event.loadId}${group[0]?.table.sourceName}/`
         : this.#event.loadId;
     let statement = id ? await this.#warehouse.follow(id) : await this.#submit(group, name, attempt);
+    if (this.#event.meanwhile) return { ...statement, attempt };
     for (;;) {
       while (statement.status === 'running' && this.#edge.remaining() > RESERVE_MS)
         statement = await this.#warehouse.follow(statement.id);
@@ -182,7 +189,8 @@ class Loader {
       .update(JSON.stringify([name, attempt, objects]))
       .digest('hex')
       .slice(0, 64);
-    return this.#warehouse.submit(loadStatements(cargos, context), statementName(name), token);
+    const sqls = loadStatements(cargos, context);
+    return this.#warehouse.submit(sqls, statementName(name), token, !this.#event.meanwhile);
   }
 
   async #cargo({ table, state }: Loading): Promise<Cargo> {
@@ -205,7 +213,9 @@ class Loader {
   }
 
   async #commit(group: Loading[]): Promise<void> {
-    const keys = group.flatMap(({ state }) => stagedKeys(this.#event.jobId, this.#event.runId, state.value));
+    const { jobId, runId } = this.#event;
+    // What is staged ahead is loaded next.
+    const keys = group.flatMap(({ state: { value } }) => stagedKeys(jobId, runId, { ...value, ahead: undefined }));
     await Promise.all(
       group.map(async (loading) => {
         const rows = loading.state.value.batch?.objects.reduce((sum, object) => sum + object.rows, 0) ?? 0;

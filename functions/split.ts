@@ -6,11 +6,11 @@ import { connectBySecret } from '../shared/aws/source.ts';
 import { type Revised, Store } from '../shared/aws/store.ts';
 import { checkTable, hasUniqueKey } from '../shared/core/check-table.ts';
 import type { FenceReading } from '../shared/core/fence.ts';
-import { watchGaps } from '../shared/core/gaps.ts';
+import { gapsUpTo, watchGaps } from '../shared/core/gaps.ts';
 import { limitsOf } from '../shared/core/limits.ts';
-import { afterCommit, beginPass, isFree, leaseFor, resumable, takeLease } from '../shared/core/pass.ts';
+import { afterCommit, beginPass, isFree, leaseFor, passAhead, resumable, takeLease } from '../shared/core/pass.ts';
 import { errors } from '../shared/model/errors.ts';
-import type { Pass, TableState } from '../shared/model/state.ts';
+import type { Batch, Pass, TableState } from '../shared/model/state.ts';
 import type { Table } from '../shared/model/table.ts';
 import { chunkBounds } from '../shared/source/bounds.ts';
 import { brokenConnection } from '../shared/source/connect.ts';
@@ -20,6 +20,7 @@ import { openSnapshot, tableIn } from '../shared/source/session.ts';
 import { tableError } from '../shared/source/snapshot.ts';
 import { type Key, missingIds, type Range } from '../shared/sql/postgres.ts';
 import { type Edge, handle } from './edge.ts';
+import type { ExtractEvent } from './extract.ts';
 
 /** Chunks of one batch: their ranges travel through the state machine, whose payload has 256 KiB. */
 const MAX_CHUNKS = 100;
@@ -30,6 +31,8 @@ export const SplitEvent = z.object({
   table: z.string(),
   owner: z.string(),
   connections: z.int().positive(),
+  /** Whether the warehouse is still loading a batch: the one after it is cut then. */
+  ahead: z.boolean().default(false),
 });
 export type SplitEvent = z.infer<typeof SplitEvent>;
 
@@ -42,16 +45,21 @@ export interface Split {
   /** What remains: `load` a batch, or nothing because the pass is `done` or somebody else is at it (`busy`). */
   next: 'load' | 'done' | 'busy';
   /** One call of extract each; several ranges in one call share one snapshot. */
-  extracts: { index: number; ranges: Range[] }[];
+  extracts: z.input<typeof ExtractEvent>['extract'][];
   /** How many of them may run at once. */
   concurrency: number;
+  /** How many batches of the pass come before this one. */
+  batches: number;
+  /** Whether nothing comes after this batch. */
+  last: boolean;
 }
 
-const NOTHING = { extracts: [], concurrency: 1 };
+const NOTHING = { extracts: [], concurrency: 1, batches: 0, last: true };
 
 /**
  * Cuts the next batch of a large table into chunks, by keys: a range of row addresses would miss or double rows that
- * move. Begins the pass where none is under way, and takes or renews the lease.
+ * move. Begins the pass where none is under way, and takes or renews the lease. While the warehouse is loading one batch the
+ * next is cut ahead; whether anything is left behind the last is decided by a call that is not.
  *
  * @throws LoaderError SourceUnavailable, TableUnreadable, BadConfiguration, ColumnsDiffer
  */
@@ -73,7 +81,9 @@ export async function split(event: SplitEvent, ports: SplitPorts, edge: Edge): P
     const unique = hasUniqueKey(table, found);
     const { oid, parts = [] } = found;
     const observed = { reading, snapshot: open.snapshot, checkpoints, oid, parts, unique, oneSnapshot: false };
-    const pass = resumable(table, seen.value, found.oid) ?? beginPass(table, seen.value, observed);
+    const ahead = event.ahead ? passAhead(table, seen.value, oid) : null;
+    if (event.ahead && !ahead) return { next: 'done', ...NOTHING };
+    const pass = ahead ?? resumable(table, seen.value, oid) ?? beginPass(table, seen.value, observed);
     const rows = readingOf(job, table, found, seen.value, pass, open.snapshot);
     const limits = limitsOf(job, table);
     const batch = await cut(client, table, pass, rows, limits, event.connections).catch((error) => {
@@ -105,7 +115,7 @@ async function cut(
   concurrency: number,
 ): Promise<Cut> {
   if (source.keys.length === 0)
-    return { walk: 'whole', extracts: [{ index: 0, ranges: [{ kind: 'all' }] }], cursor: null, last: true };
+    return { walk: 'whole', extracts: [{ batches: 0, index: 0, ranges: [{ kind: 'all' }] }], cursor: null, last: true };
   const rowLimit = Math.min(limits.rowLimit, limits.chunkSize * MAX_CHUNKS);
   const after = pass.cursor ?? (pass.walk === 'key' && pass.from !== null ? [pass.from] : null);
   const { upTo: keys, last } = await chunkBounds(client, source, after, scope, { ...limits, rowLimit });
@@ -116,14 +126,14 @@ async function cut(
   const cursor = keys.at(-1) ?? pass.cursor;
   const all = [...chunks, ...others];
   const calls = table.copyMode === 'FULL_DATA_SYNC' ? 1 : concurrency;
-  return { walk: pass.walk, extracts: shareOut(all, calls), cursor, last };
+  return { walk: pass.walk, extracts: shareOut(all, calls, pass.batches), cursor, last };
 }
 
 /** As many calls as may run at once, neighbours together: each call costs a connection and a look at the catalog. */
-function shareOut(ranges: Range[], calls: number): Split['extracts'] {
+function shareOut(ranges: Range[], calls: number, batches: number): Split['extracts'] {
   const share = Math.ceil(ranges.length / calls);
   const starts = ranges.map((_, i) => i).filter((i) => i % share === 0);
-  return starts.map((start, index) => ({ index, ranges: ranges.slice(start, start + share) }));
+  return starts.map((start, index) => ({ batches, index, ranges: ranges.slice(start, start + share) }));
 }
 
 /** For INSERT_ONLY: the ids that this snapshot, which comes before the chunks', does not show. */
@@ -140,7 +150,7 @@ async function accountFor(
   const highest = cursor?.[0] ?? pass.from;
   const ranges = accountedRanges(pass, scope.gaps, pass.cursor?.[0] ?? pass.from, highest, reading.clock);
   const missing = ranges.length > 0 ? (await client.query(missingIds(source, ranges))).rows : [];
-  const known = pass.batches === 0 ? [] : (pass.next.gaps ?? []);
+  const known = pass.batches === 0 ? [] : gapsUpTo(pass.next.gaps ?? [], pass.cursor?.[0] ?? null);
   const found = (missing as { seen: string; low: string; high: string }[]).map(({ low, high, seen }) => ({
     from: low,
     to: high,
@@ -166,27 +176,27 @@ async function begin(
     seen.value.run?.runId === event.runId
       ? seen.value.run
       : { runId: event.runId, rows: 0, bytes: 0, startedAt: now.toISOString() };
-  const state: TableState = {
-    ...takeLease(
-      seen.value,
-      leaseFor(event.owner, now, seen.value.lease?.owner === event.owner ? seen.value.lease.load : undefined),
-    ),
-    pass,
-    batch: {
-      nullMarker: `~${randomBytes(8).toString('hex')}~`,
-      objects: [],
-      calls: batch.extracts.map(({ ranges }) => ranges.length),
-      cursor: batch.cursor,
-      last: batch.last,
-    },
-    run,
-    behindSince: seen.value.behindSince ?? now.toISOString(),
+  const cutNow: Batch = {
+    nullMarker: `~${randomBytes(8).toString('hex')}~`,
+    objects: [],
+    calls: batch.extracts.map(({ ranges }) => ranges.length),
+    cursor: batch.cursor,
+    last: batch.last,
   };
+  const nothing = batch.extracts.length === 0;
+  const { last } = batch;
+  if (event.ahead && nothing) return { next: 'done', ...NOTHING };
+  const load = seen.value.lease?.owner === event.owner ? seen.value.lease.load : undefined;
+  const leased = takeLease(seen.value, leaseFor(event.owner, now, load));
+  const state: TableState = event.ahead
+    ? { ...leased, pass: seen.value.pass && { ...seen.value.pass, next: pass.next }, ahead: cutNow }
+    : { ...leased, pass, batch: cutNow, run, behindSince: seen.value.behindSince ?? now.toISOString() };
   // A pass that replaces has to take away what was there, though it brings no rows.
-  const done = batch.extracts.length === 0 && pass.replaces === null;
+  const done = nothing && pass.replaces === null;
   const saved = await store.saveState(event.jobId, done ? afterCommit(state, now) : state, seen.revision);
   if (saved === null) return { next: 'busy', ...NOTHING };
-  return done ? { next: 'done', ...NOTHING } : { next: 'load', extracts: batch.extracts, concurrency };
+  if (done) return { next: 'done', ...NOTHING };
+  return { next: 'load', extracts: batch.extracts, concurrency, batches: pass.batches, last };
 }
 
 export const handler = handle(SplitEvent, (event, edge) => {

@@ -13,7 +13,7 @@ import {
 import { StepFunctionsStartExecution } from 'aws-cdk-lib/aws-stepfunctions-tasks';
 import { Construct } from 'constructs';
 import type { Functions } from './functions.ts';
-import { asFinished, loadUntilDone } from './load-step.ts';
+import { asFinished } from './load-step.ts';
 import { machineLogs } from './machine-logs.ts';
 import { accept, versionsOf, XRAY } from './nag.ts';
 import { NAMES } from './names.ts';
@@ -23,7 +23,8 @@ import { call, jsonata, startAgain } from './task.ts';
 const BATCHES_PER_EXECUTION = 10;
 
 /**
- * One large table: split → each chunk: extract → load → more? ↺ → finish.
+ * One large table: split → each chunk: extract → load → more? ↺ → finish. While one batch is being loaded, the next is split
+ * and extracted.
  * Input: {jobId, runId, startedAt, table, owner, connections, base, generation}. A successor has its predecessor's owner,
  * so the lease stays, and a name made of base and generation, so that it is started once however often it is asked for.
  */
@@ -51,6 +52,8 @@ export class LoadTable extends Construct {
         base: input('base'),
         generation: input('generation'),
         batches: 0,
+        inFlight: jsonata('null'),
+        objects: jsonata('null'),
         error: jsonata('null'),
       },
     });
@@ -58,9 +61,13 @@ export class LoadTable extends Construct {
       this,
       'Split',
       all.split,
-      { ...whole, connections: jsonata('$connections') },
+      { ...whole, connections: jsonata('$connections'), ahead: jsonata('$inFlight != null') },
       {
-        assign: { split: jsonata('$states.result.Payload'), batches: jsonata('$batches + 1') },
+        assign: {
+          split: jsonata('$states.result.Payload'),
+          batches: jsonata('$batches + 1'),
+          objects: jsonata('null'),
+        },
       },
     );
     const finish = call(this, 'Finish', all.finish, {
@@ -71,28 +78,22 @@ export class LoadTable extends Construct {
       owner: jsonata('$owner'),
       error: jsonata('$error'),
     });
-    const broken = { assign: { error: jsonata('$states.errorOutput') } };
-    split.addCatch(finish, broken);
+    const inFlight = Condition.jsonata(jsonata('$inFlight != null'));
+    const hasFailed = Condition.jsonata(jsonata('$error != null'));
 
     const extracts = EachOf.jsonata(this, 'Each chunk', {
       items: ProvideItems.jsonata(jsonata('$split.extracts')),
       jsonataMaxConcurrency: jsonata('$split.concurrency'),
       itemSelector: { ...whole, extract: jsonata('$states.context.Map.Item.Value') },
       // Every call returns a list of objects: one list of all.
-      outputs: { objects: jsonata('$reduce($states.result, $append, [])') },
+      assign: { objects: jsonata('$reduce($states.result, $append, [])') },
     }).itemProcessor(call(this, 'Extract', all.extract, jsonata('$states.input')));
-    extracts.addCatch(finish, broken);
 
-    const more = Choice.jsonata(this, 'More?')
-      .when(
-        Condition.jsonata(jsonata('$exists($states.input.error)')),
-        Pass.jsonata(this, 'Load broke off', { assign: { error: jsonata('$states.input.error') } }).next(finish),
-      )
-      .when(Condition.jsonata(jsonata('$not($states.input.more)')), finish)
-      .when(Condition.jsonata(jsonata(`$batches < ${BATCHES_PER_EXECUTION}`)), split)
-      .otherwise(this.#successor(finish));
-    const load = loadUntilDone(
+    // What a call of load leaves behind: the statement that still runs, and nothing to load before the next extracts.
+    const left = { inFlight: jsonata('$states.result.Payload.done ? null : $states.result.Payload.next') };
+    const load = call(
       this,
+      'Load',
       all.load,
       {
         jobId: jsonata('$jobId'),
@@ -100,10 +101,35 @@ export class LoadTable extends Construct {
         owner: jsonata('$owner'),
         loadId: jsonata("'load/' & $states.context.Execution.Name & '/' & $string($batches) & '/'"),
         tables: [jsonata('$table')],
-        objects: jsonata('$states.input.objects'),
+        batches: jsonata('$split.batches'),
+        objects: jsonata('$objects'),
+        // The last batch of an execution is seen to its end: its successor knows of no statement.
+        meanwhile: jsonata(`$not($split.last) and $batches < ${BATCHES_PER_EXECUTION}`),
       },
-      more,
+      { assign: { ...left, objects: jsonata('null') } },
     );
+    const loadOn = call(this, 'Load on', all.load, jsonata('$inFlight'), { assign: left });
+    for (const step of [load, loadOn]) step.addCatch(finish, { assign: { error: jsonata('$states.errorOutput') } });
+
+    // What is being loaded is seen to its end first, also when the batch ahead of it could not be extracted.
+    const settle = Choice.jsonata(this, 'Anything in flight?')
+      .when(inFlight, loadOn)
+      .when(hasFailed, finish)
+      .when(Condition.jsonata(jsonata('$objects != null')), load)
+      .otherwise(finish);
+    for (const step of [split, extracts])
+      step.addCatch(settle, { assign: { error: jsonata('$states.errorOutput'), objects: jsonata('null') } });
+
+    const loaded = Choice.jsonata(this, 'Loaded?')
+      .when(Condition.jsonata(jsonata('$not($states.input.done) and $states.input.meanwhile')), split)
+      .when(Condition.jsonata(jsonata('$not($states.input.done)')), loadOn)
+      .when(hasFailed, finish)
+      .when(Condition.jsonata(jsonata('$not($states.input.more)')), finish)
+      .when(Condition.jsonata(jsonata('$objects != null')), load)
+      .when(Condition.jsonata(jsonata(`$batches < ${BATCHES_PER_EXECUTION}`)), split)
+      .otherwise(this.#successor(finish));
+    load.next(loaded);
+    loadOn.next(loaded);
     finish.next(asFinished(this, 'TableFailed'));
 
     this.machine = new StateMachine(this, 'Machine', {
@@ -112,8 +138,8 @@ export class LoadTable extends Construct {
       definitionBody: DefinitionBody.fromChainable(
         begin.next(split).next(
           Choice.jsonata(this, 'Anything left?')
-            .when(Condition.jsonata(jsonata("$split.next = 'load'")), extracts.next(load))
-            .otherwise(finish),
+            .when(Condition.jsonata(jsonata("$split.next = 'load'")), extracts.next(settle))
+            .otherwise(settle),
         ),
       ),
       tracingEnabled: true,

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { PassThrough, Transform, type Writable } from 'node:stream';
 import { DeleteObjectsCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import { Upload } from '@aws-sdk/lib-storage';
-import type { Pass, TableState } from '../model/state.ts';
+import type { Batch, TableState } from '../model/state.ts';
 
 /** Parts of an upload: memory per stream is at most PART_BYTES × (PARTS_IN_FLIGHT + 1); an object at most 160 GB. */
 const PART_BYTES = 16 * 1024 * 1024;
@@ -14,21 +14,23 @@ const DELETE_AT_ONCE = 1_000;
 export const objectKey = (jobId: string, runId: string, table: string, part: string): string =>
   `stage/${jobId}/${runId}/${createHash('sha256').update(table).digest('hex').slice(0, 16)}/${part}.csv.zst`;
 
-/** The object of one range of one call of extract. */
+/** The object of one range of one call of extract, of the batch that comes after so many others of its pass. */
 export const chunkKey = (
   { jobId, runId, table }: { jobId: string; runId: string; table: string },
-  { batches }: Pick<Pass, 'batches'>,
+  batches: number,
   call: number,
   range: number,
 ): string => objectKey(jobId, runId, table, `${batches}-${call}-${range}`);
 
-/** Every object that a batch may have staged, whether its extracts ended or not. */
-export function stagedKeys(jobId: string, runId: string, { sourceName, pass, batch }: TableState): string[] {
+/** Every object that a table's batches may have staged, whether their extracts ended or not. */
+export function stagedKeys(jobId: string, runId: string, { sourceName, pass, batch, ahead }: TableState): string[] {
   if (!pass || !batch) return [];
+  const chunksOf = ({ calls = [] }: Batch, batches: number) =>
+    calls.flatMap((ranges, call) =>
+      Array.from({ length: ranges }, (_, i) => chunkKey({ jobId, runId, table: sourceName }, batches, call, i)),
+    );
   const objects = batch.objects.map((object) => object.key);
-  const chunks = (batch.calls ?? []).flatMap((ranges, call) =>
-    Array.from({ length: ranges }, (_, i) => chunkKey({ jobId, runId, table: sourceName }, pass, call, i)),
-  );
+  const chunks = [...chunksOf(batch, pass.batches), ...(ahead ? chunksOf(ahead, pass.batches + 1) : [])];
   const all = [...new Set([...objects, ...chunks])];
   // The manifest is named by the first of several.
   return objects[0] && objects.length > 1 ? [...all, manifestKey(objects[0])] : all;

@@ -58,18 +58,20 @@ export class Warehouse {
   /**
    * Runs the statements as one transaction. The same token within 8 hours finds the same statement again, whatever
    * became of it: submitting twice does not run twice.
+   *
+   * @param wait whether to wait for it, for at most half a minute
    */
-  async submit(sqls: string[], name: string, token: string): Promise<Statement> {
-    const { Id } = await this.#client.send(
+  async submit(sqls: string[], name: string, token: string, wait = true): Promise<Statement> {
+    const { Id = '' } = await this.#client.send(
       new BatchExecuteStatementCommand({
         ...this.#target,
         Sqls: sqls,
         StatementName: name,
         ClientToken: token,
-        WaitTimeSeconds: WAIT_SECONDS,
+        ...(wait ? { WaitTimeSeconds: WAIT_SECONDS } : {}),
       }),
     );
-    return this.follow(Id ?? '');
+    return wait ? this.follow(Id) : { id: Id, status: 'running', error: '', queryId: 0 };
   }
 
   /** Waits for at most half a minute. */

@@ -13,6 +13,10 @@ export function stillOpen(gap: Gap, fence: string, gapDays: number): boolean {
   return Date.parse(fence) < closesAt;
 }
 
+/** The gaps that lie below a cursor: what a batch that was never committed had found beyond is found again. */
+export const gapsUpTo = (gaps: Gap[], cursor: string | null): Gap[] =>
+  gaps.filter(({ to }) => cursor !== null && BigInt(to) <= BigInt(cursor));
+
 /**
  * The ranges to watch from now on. A sequence with CACHE, or an application that takes ids in blocks, commits id 2 long
  * after id 51, with no transaction open in between: only the ids that were never seen tell (RULES 8).

@@ -156,9 +156,25 @@ const sum = (objects: StagedObject[], of: (object: StagedObject) => number): num
 export const rowsIn = (batch: Batch): number => sum(batch.objects, (object) => object.rows);
 export const bytesIn = (batch: Batch): number => sum(batch.objects, (object) => object.bytes);
 
+/** The pass once a batch of it is committed. */
+const advanced = (pass: Pass, batch: Batch): Pass => ({
+  ...pass,
+  cursor: batch.cursor,
+  batches: pass.batches + 1,
+  staged: pass.staged + rowsIn(batch),
+});
+
+/** The pass as it will stand once the batch that is being loaded is committed; null where no further batch can follow. */
+export const passAhead = (table: Table, { pass, batch }: TableState, oid: number): Pass | null =>
+  pass && batch && !batch.last && means(pass.next, table, oid) ? advanced(pass, batch) : null;
+
+/** The batch that a pass has at this place: the one that is being loaded, or the one ahead of it. */
+export const batchAt = ({ pass, batch, ahead }: TableState, batches: number): Batch | undefined =>
+  pass && batches === pass.batches + 1 ? ahead : pass?.batches === batches ? batch : undefined;
+
 /** The state once the warehouse has committed its batch: the cursor moves, or the watermark where the pass is complete. */
 export function afterCommit(state: TableState, now: Date): TableState {
-  const { pass, batch, lease, orphan: _settled, ...rest } = state;
+  const { pass, batch, ahead, lease, orphan: _settled, ...rest } = state;
   if (!pass || !batch) throw new Error(`${state.sourceName}: no batch is under way`);
   const at = now.toISOString();
   const run = rest.run && {
@@ -168,8 +184,8 @@ export function afterCommit(state: TableState, now: Date): TableState {
     ...(batch.last ? { finishedAt: at } : {}),
   };
   if (!batch.last) {
-    const moved = { ...pass, cursor: batch.cursor, batches: pass.batches + 1, staged: pass.staged + rowsIn(batch) };
-    return { ...rest, run, lease: lease && leaseFor(lease.owner, now), pass: moved };
+    const kept = lease && leaseFor(lease.owner, now);
+    return { ...rest, run, lease: kept, pass: advanced(pass, batch), ...(ahead ? { batch: ahead } : {}) };
   }
   const { lastError: _error, behindSince: _behind, replaces: _replaced, ...clean } = rest;
   const rows = pass.next.mode === 'FULL_DATA_SYNC' ? { rows: pass.staged + rowsIn(batch) } : {};
@@ -181,7 +197,7 @@ export function afterCommit(state: TableState, now: Date): TableState {
  * batch; one without any begins anew, with a new fence.
  */
 export function afterFailure(state: TableState, error: string, now: Date): TableState {
-  const { lease, batch: _batch, pass, ...rest } = state;
+  const { lease, batch: _batch, ahead: _ahead, pass, ...rest } = state;
   const at = now.toISOString();
   const orphan = state.orphan ?? lease?.load;
   const goesOn = pass && pass.batches > 0 && !mayHoldUnknownRows(state);
@@ -197,6 +213,6 @@ export function afterFailure(state: TableState, error: string, now: Date): Table
 
 /** The state of a table whose warehouse side is made anew: everything is to be loaded again. */
 export function withoutProgress(state: TableState): TableState {
-  const { watermark: _mark, pass: _pass, batch: _batch, completedAt: _at, ...rest } = state;
+  const { watermark: _mark, pass: _pass, batch: _batch, ahead: _ahead, completedAt: _at, ...rest } = state;
   return rest;
 }

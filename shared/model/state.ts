@@ -114,6 +114,8 @@ export interface TableState {
   watermark?: Watermark;
   pass?: Pass;
   batch?: Batch;
+  /** The batch that comes next: extracted while the warehouse still loads `batch`. */
+  ahead?: Batch;
   lease?: Lease;
   /** A load of a dead owner whose statements must be settled before the next one is submitted. */
   orphan?: string;

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { stillOpen, watchGaps } from '../../shared/core/gaps.ts';
+import { gapsUpTo, stillOpen, watchGaps } from '../../shared/core/gaps.ts';
 import type { Gap } from '../../shared/model/state.ts';
 
 const gap = (from: number, to: number, seen = '2026-11-01T00:00:00.000Z'): Gap => ({
@@ -24,6 +24,14 @@ test('what lies too far apart to be probed as one stays apart', () => {
   assert.equal(watchGaps([gap(1, 1), gap(1_000, 1_000)]).gaps.length, 1);
   assert.equal(watchGaps([gap(1, 1), gap(1_001, 1_001)]).gaps.length, 2);
   assert.deepEqual(watchGaps([gap(1, 5_000), gap(5_002, 5_003)]).gaps, [gap(1, 5_000), gap(5_002, 5_003)]);
+});
+
+test('gaps of a batch that failed are not kept beside those that its repetition finds', () => {
+  const committed = gap(10, 20);
+  const found = [gap(3_000, 3_010), gap(9_000, 9_010)];
+  const again = [...gapsUpTo([committed, ...found], '2500'), ...found];
+  assert.deepEqual(watchGaps(again).gaps, [committed, ...found]);
+  assert.deepEqual(gapsUpTo(found, null), [], 'nothing is committed');
 });
 
 test('every missing id stays watched', () => {

@@ -4,10 +4,12 @@ import { BEGINNING } from '../../shared/core/fence.ts';
 import {
   afterCommit,
   afterFailure,
+  batchAt,
   beginPass,
   isFree,
   leaseFor,
   type Observation,
+  passAhead,
   renewLease,
   reread,
   resumable,
@@ -156,6 +158,25 @@ test('a committed batch moves the cursor, and only the last one the watermark', 
     completedAt: NOW.toISOString(),
     run: { ...run, rows: 6, bytes: 60, finishedAt: NOW.toISOString() },
   });
+});
+
+test('the batch ahead follows the committed one, and goes with one that fails', () => {
+  const next = watermark(orders, { fence: reading.fence });
+  const ahead = { ...batch, cursor: ['9'], nullMarker: '~2~' };
+  const state = known({ pass: passOf(orders, { next }), batch, ahead, lease: leaseFor('me', NOW, 'load/1/'), run });
+  assert.deepEqual(passAhead(orders, state, 1), passOf(orders, { next, cursor: ['5'], batches: 1, staged: 5 }));
+  assert.equal(passAhead(orders, state, 2), null, 'the table was made anew');
+  assert.equal(
+    passAhead(orders, { ...state, batch: { ...batch, last: true } }, 1),
+    null,
+    'nothing comes after the last',
+  );
+  assert.deepEqual([batchAt(state, 0), batchAt(state, 1), batchAt(state, 2)], [batch, ahead, undefined]);
+
+  const moved = afterCommit(state, NOW);
+  assert.deepEqual([moved.batch, moved.ahead, batchAt(moved, 1)], [ahead, undefined, ahead]);
+  const failed = afterFailure(state, 'why', NOW);
+  assert.deepEqual([failed.batch, failed.ahead], [undefined, undefined]);
 });
 
 test('a full sync remembers how many rows it brought, over all its batches', () => {

@@ -24,8 +24,12 @@ export class Interruptions {
     this.#calls.push({ at, act });
   }
 
-  atState(state: string, act: (point: FaultPoint) => Promise<void> | void): void {
-    this.#states.push({ at: (point) => point.state === state && point.moment === 'enter', act });
+  atState(
+    state: string,
+    act: (point: FaultPoint) => Promise<void> | void,
+    moment: FaultPoint['moment'] = 'enter',
+  ): void {
+    this.#states.push({ at: (point) => point.state === state && point.moment === moment, act });
   }
 
   static async #first<T>(hooks: { at: (moment: T) => boolean; act: (moment: T) => Promise<void> | void }[], moment: T) {

@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { bench, type TestJob } from './harness.ts';
 import { batchAnswered, Executions, Interruptions } from './interruptions.ts';
+import { nothingLeft } from './nothing-left.ts';
 
 const during = new Interruptions();
 const server = bench(during.options);
@@ -313,4 +314,49 @@ test('a table stays identical when its copy mode changes, and when it is made an
     INSERT INTO orders (note, updated_at) VALUES ('from before', '2001-02-03');
     DROP TABLE old; COMMIT`);
   await becomesIdentical(job);
+});
+
+const LARGE = `
+  CREATE TABLE orders (id bigserial PRIMARY KEY, note text, updated_at timestamptz NOT NULL DEFAULT now());
+  CREATE INDEX ON orders (updated_at);
+  INSERT INTO orders (note) SELECT 'note ' || n FROM generate_series(1, 25000) n;`;
+
+test('a load that is followed once more after its batch was committed takes the next batch for no other', async () => {
+  const job = await server.job(LARGE, SMALL);
+  await job.setup();
+  const lost = Object.assign(new Error('the answer was lost'), { name: 'Lambda.ServiceException' });
+  let lostOnce = false;
+  during.atState(
+    'Load on',
+    () => {
+      lostOnce = true;
+      throw lost;
+    },
+    'exit',
+  );
+  const run = await job.run();
+  assert.ok(lostOnce, 'a batch was followed');
+  assert.equal(run.status, 'succeeded', JSON.stringify(run));
+  assert.equal(run.tables.orders?.rows, 25_000);
+  assert.deepEqual(await job.differing(), []);
+  await settled(job);
+});
+
+test('where the batch ahead can not be extracted, the one that is being loaded still counts', async () => {
+  const job = await server.job(LARGE, SMALL);
+  await job.setup();
+  during.atState('Load', () =>
+    during.atState('Each chunk', () => {
+      throw Object.assign(new Error('no more'), { name: 'TableUnreadable' });
+    }),
+  );
+  const broken = await job.run();
+  assert.equal(broken.status, 'failed');
+  assert.equal(broken.tables.orders?.rows, 10_000);
+  assert.match(broken.tables.orders?.error ?? '', /^TableUnreadable: no more/);
+  await nothingLeft(server, job);
+  const next = await job.run();
+  assert.equal(next.status, 'succeeded', JSON.stringify(next));
+  assert.equal(next.tables.orders?.rows, 15_000);
+  assert.deepEqual(await job.differing(), []);
 });
