@@ -9,12 +9,12 @@ import { batchAt, renewLease } from '../shared/core/pass.ts';
 import { errors } from '../shared/model/errors.ts';
 import type { StagedObject } from '../shared/model/state.ts';
 import { refuseBlankKeys } from '../shared/source/blank-keys.ts';
-import { copyCompressed } from '../shared/source/read.ts';
 import { readingOf } from '../shared/source/reading.ts';
 import { openSnapshot, tableIn } from '../shared/source/session.ts';
 import { tableError } from '../shared/source/snapshot.ts';
-import { copyOut, type Range, rowsOf } from '../shared/sql/postgres.ts';
+import type { Range } from '../shared/sql/postgres.ts';
 import { type Edge, handle } from './edge.ts';
+import { extractObject } from './extract-object.ts';
 
 const Key = z.array(z.string().nullable()).nullable();
 const RangeSchema: z.ZodType<Range> = z.discriminatedUnion('kind', [
@@ -49,7 +49,7 @@ export interface ExtractPorts {
  * Run again it writes the same keys again: the objects are replaced.
  *
  * @returns one object a range
- * @throws LoaderError SourceUnavailable, TableUnreadable, KeyEndsInBlank, LeaseLost
+ * @throws LoaderError SourceUnavailable, TableUnreadable, KeyEndsInBlank, ValueRefused, LeaseLost
  */
 export async function extract(
   event: ExtractEvent,
@@ -78,9 +78,9 @@ export async function extract(
     await refuseBlankKeys(client, table, found, { source, ranges: event.extract.ranges, scope });
     for (const [i, range] of event.extract.ranges.entries()) {
       const key = chunkKey(event, event.extract.batches, event.extract.index, i);
-      const sql = copyOut(table.columns, [rowsOf(source, range, scope)], batch.nullMarker);
-      const { result: rows, bytes } = await stage.write(key, (sink) => copyCompressed(client, sql, sink));
-      objects.push({ key, rows, bytes });
+      const { nullMarker } = batch;
+      const reading = { source, scope };
+      objects.push(await extractObject(client, stage, { job, table, reading, ranges: [range], nullMarker, key }));
     }
     return objects;
   } catch (error) {

@@ -88,7 +88,13 @@ function entryOf(state: TableState, runId: string, error: string | null): RunTab
   const { run } = state;
   if (run?.runId !== runId) return { rows: 0, bytes: 0, seconds: 0, ...(error ? { error } : {}) };
   const seconds = run.finishedAt ? (Date.parse(run.finishedAt) - Date.parse(run.startedAt)) / 1000 : 0;
-  return { rows: run.rows, bytes: run.bytes, seconds, ...(run.error ? { error: run.error } : {}) };
+  return {
+    rows: run.rows,
+    bytes: run.bytes,
+    seconds,
+    ...(run.changed ? { changed: run.changed } : {}),
+    ...(run.error ? { error: run.error } : {}),
+  };
 }
 
 export const handler = handle(FinishEvent, (event, edge) => {

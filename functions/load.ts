@@ -7,7 +7,7 @@ import { type Revised, Store } from '../shared/aws/store.ts';
 import { type Statement, Warehouse } from '../shared/aws/warehouse.ts';
 import { describeLoadError } from '../shared/core/load-advice.ts';
 import { type Cargo, loadStatements } from '../shared/core/load-statements.ts';
-import { afterCommit, afterFailure, leaseFor, renewLease } from '../shared/core/pass.ts';
+import { afterCommit, afterFailure, changedIn, leaseFor, renewLease, rowsIn } from '../shared/core/pass.ts';
 import type { Destination } from '../shared/model/destination.ts';
 import { describeError, errors } from '../shared/model/errors.ts';
 import type { Job } from '../shared/model/job.ts';
@@ -20,7 +20,12 @@ const RESERVE_MS = 45_000;
 /** Redshift's own transient failures are tried again this often, each under a token of its own. */
 const MAX_ATTEMPTS = 4;
 
-const StagedObjectSchema: z.ZodType<StagedObject> = z.object({ key: z.string(), rows: z.int(), bytes: z.int() });
+const StagedObjectSchema: z.ZodType<StagedObject> = z.object({
+  key: z.string(),
+  rows: z.int(),
+  bytes: z.int(),
+  changed: z.record(z.string(), z.int()).optional(),
+});
 
 export const LoadEvent = z.object({
   jobId: z.string(),
@@ -218,10 +223,13 @@ class Loader {
     const keys = group.flatMap(({ state: { value } }) => stagedKeys(jobId, runId, { ...value, ahead: undefined }));
     await Promise.all(
       group.map(async (loading) => {
-        const rows = loading.state.value.batch?.objects.reduce((sum, object) => sum + object.rows, 0) ?? 0;
+        const { batch } = loading.state.value;
+        const rows = batch ? rowsIn(batch) : 0;
+        const changed = Object.values((batch && changedIn(batch)) ?? {}).reduce((sum, count) => sum + count, 0);
         await this.#save(loading, afterCommit(loading.state.value, this.#edge.now()));
         this.#edge.logger.info('loaded', { table: loading.table.sourceName, rows });
         this.#edge.metrics.addMetric('RowsLoaded', MetricUnit.Count, rows);
+        if (changed > 0) this.#edge.metrics.addMetric('ValuesChanged', MetricUnit.Count, changed);
       }),
     );
     await this.#ports.stage.remove(keys);

@@ -13,12 +13,12 @@ import type { Table } from '../shared/model/table.ts';
 import { refuseBlankKeys } from '../shared/source/blank-keys.ts';
 import { brokenConnection } from '../shared/source/connect.ts';
 import { readFence } from '../shared/source/fence.ts';
-import { copyCompressed } from '../shared/source/read.ts';
 import { accountedRanges, type Reading, readingOf } from '../shared/source/reading.ts';
 import { type OpenSnapshot, openSnapshot, tableIn } from '../shared/source/session.ts';
 import { tableError, underSavepoint } from '../shared/source/snapshot.ts';
-import { copyOut, countRows, highestId, missingIds, rowsOf } from '../shared/sql/postgres.ts';
+import { countRows, highestId, missingIds } from '../shared/sql/postgres.ts';
 import type { Edge } from './edge.ts';
+import { extractObject } from './extract-object.ts';
 
 /** A table with more new rows gets an execution of its own. */
 const SMALL_ROWS = 10_000;
@@ -171,20 +171,17 @@ export class Look {
     const { jobId, runId } = this.#run;
     const nullMarker = newNullMarker();
     const key = objectKey(jobId, runId, name, 'delta');
-    const sql = copyOut(
-      table.columns,
-      reading.ranges.map((range) => rowsOf(reading.source, range, reading.scope)),
-      nullMarker,
-    );
     await underSavepoint(client, BUDGET_MS, async () => {
       await refuseBlankKeys(client, table, found, reading);
       const next = await this.#nextWatermark(client, work);
-      const { result: rows, bytes } = await this.#ports.stage.write(key, (sink) => copyCompressed(client, sql, sink));
+      const { ranges } = reading;
+      const what = { job: this.#data.job, table, reading, ranges, nullMarker, key };
+      const object = await extractObject(client, this.#ports.stage, what);
       const state: TableState = {
         ...work.state.value,
         sourceName: name,
         pass: { ...pass, next },
-        batch: { nullMarker, objects: [{ key, rows, bytes }], cursor: null, last: true },
+        batch: { nullMarker, objects: [object], cursor: null, last: true },
         run: { runId, rows: 0, bytes: 0, startedAt: this.#edge.now().toISOString() },
         behindSince: work.state.value.behindSince ?? this.#edge.now().toISOString(),
       };

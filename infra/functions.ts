@@ -21,7 +21,7 @@ import { Construct } from 'constructs';
 import { type Environment, type FunctionName, NEEDS } from '../shared/aws/environment.ts';
 import { isServerless } from '../shared/model/destination.ts';
 import { allowAdministration, machineArns } from './administration.ts';
-import { accept, LAMBDA_LOGS, LAMBDA_NETWORK, stagedObjects, TAGGED_SECRETS, XRAY } from './nag.ts';
+import { accept, changedObjects, LAMBDA_LOGS, LAMBDA_NETWORK, stagedObjects, TAGGED_SECRETS, XRAY } from './nag.ts';
 import { NAMES } from './names.ts';
 import type { Settings } from './settings.ts';
 import type { Storage } from './storage.ts';
@@ -103,6 +103,10 @@ export class Functions extends Construct {
     for (const grantee of [this.all.plan, this.all.extract, this.all.finish, warehouseRole, this.copyRole])
       accept(grantee, stagedObjects(storage.bucket));
     storage.grantStaging(warehouseRole);
+    for (const name of ['plan', 'extract'] as const) {
+      storage.grantTelling(this.all[name]);
+      accept(this.all[name], changedObjects(storage.bucket));
+    }
     for (const name of ['inspect', 'plan', 'split', 'extract', 'probe'] as const) this.#grantSecrets(this.all[name]);
     storage.grantReading(this.all.probe);
     allowAdministration(this.all.admin, this.all.probe, storage, machines);

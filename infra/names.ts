@@ -14,5 +14,7 @@ export const NAMES = {
   scheduleGroup: 'redshift-loader',
 } as const;
 
-/** Where batches wait in the bucket: the only prefix that functions and COPY may touch. */
+/** Where batches wait in the bucket: the only prefix that COPY may touch. */
 export const STAGE_PREFIX = 'stage/';
+/** Where it is told which rows' values were changed: no part of a load, and kept for longer. */
+export const CHANGED_PREFIX = 'changed/';

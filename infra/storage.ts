@@ -4,7 +4,7 @@ import { type IGrantable, PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import { BlockPublicAccess, Bucket, BucketEncryption, ObjectOwnership } from 'aws-cdk-lib/aws-s3';
 import { Construct } from 'constructs';
 import { accept } from './nag.ts';
-import { STAGE_PREFIX } from './names.ts';
+import { CHANGED_PREFIX, STAGE_PREFIX } from './names.ts';
 
 /** The config table, and the bucket where batches wait for their load. */
 export class Storage extends Construct {
@@ -28,8 +28,12 @@ export class Storage extends Construct {
       encryption: BucketEncryption.S3_MANAGED,
       enforceSSL: true,
       objectOwnership: ObjectOwnership.BUCKET_OWNER_ENFORCED,
-      lifecycleRules: [{ expiration: Duration.days(2), abortIncompleteMultipartUploadAfter: Duration.days(1) }],
-      // Nothing in it outlives its load.
+      lifecycleRules: [
+        { prefix: STAGE_PREFIX, expiration: Duration.days(2) },
+        { prefix: CHANGED_PREFIX, expiration: Duration.days(90) },
+        { abortIncompleteMultipartUploadAfter: Duration.days(1) },
+      ],
+      // No batch outlives its load.
       removalPolicy: RemovalPolicy.DESTROY,
     });
     accept(this.bucket, {
@@ -64,6 +68,16 @@ export class Storage extends Construct {
       new PolicyStatement({
         actions: ['s3:PutObject', 's3:AbortMultipartUpload', 's3:DeleteObject'],
         resources: [this.bucket.arnForObjects(`${STAGE_PREFIX}*`)],
+      }),
+    );
+  }
+
+  /** Telling which rows' values were changed on their way out of the source. */
+  grantTelling(grantee: IGrantable): void {
+    grantee.grantPrincipal.addToPrincipalPolicy(
+      new PolicyStatement({
+        actions: ['s3:PutObject'],
+        resources: [this.bucket.arnForObjects(`${CHANGED_PREFIX}*`)],
       }),
     );
   }

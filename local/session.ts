@@ -1,4 +1,5 @@
 import { describeError } from '../shared/model/errors.ts';
+import { addChanged } from '../shared/model/policies.ts';
 import type { Run } from '../shared/model/run.ts';
 import type { TableState } from '../shared/model/state.ts';
 import type { Table } from '../shared/model/table.ts';
@@ -154,6 +155,7 @@ export class Session {
         seconds: entry?.seconds ?? 0,
         ...sides,
         watermark: watermarkText(table, state),
+        ...(entry?.changed ? { changed: entry.changed } : {}),
         error,
       };
     });
@@ -224,12 +226,14 @@ export function together(first: Report, second: Report): Report {
     },
     tables: second.tables.map((table) => {
       const before = earlier.get(table.name);
+      const changed = addChanged([before?.changed, table.changed]);
       return {
         ...table,
         rows: table.rows + (before?.rows ?? 0),
         bytes: table.bytes + (before?.bytes ?? 0),
         seconds: table.seconds + (before?.seconds ?? 0),
         error: table.error ?? before?.error ?? null,
+        ...(changed ? { changed } : {}),
       };
     }),
   };

@@ -1,6 +1,7 @@
 import pg from 'pg';
 import QueryStream from 'pg-query-stream';
 import { compareTable, type QueryRows } from '../shared/core/compare.ts';
+import { treatedColumns } from '../shared/core/treatment.ts';
 import type { Job } from '../shared/model/job.ts';
 import type { Table } from '../shared/model/table.ts';
 import { connectSource } from '../shared/source/connect.ts';
@@ -52,7 +53,7 @@ export async function verify(
       const compared = {
         source: { schema: job.sourceSchema, name: table.sourceName },
         warehouse: { schema, name: table.destinationName },
-        columns: table.columns,
+        columns: treatedColumns(job, table),
       };
       const ports = { source: rowsOf(there), warehouse: rowsOf(here, asRedshift) };
       results.set(table.sourceName, await compareTable(compared, ports).catch((error: Error) => error));

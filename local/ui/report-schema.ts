@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { ValuePolicies } from '../../shared/model/policies.ts';
 import { CopyMode } from '../../shared/model/table.ts';
 
 const whole = z.int().nonnegative();
@@ -20,6 +21,8 @@ export const TableReport = z.object({
   /** How far the table is known complete: ISO 8601 for an updated key, the highest id for INSERT_ONLY. */
   watermark: z.string().nullable(),
   error: z.string().nullable(),
+  /** Values that policies changed, by policy; only where there are any. */
+  changed: z.partialRecord(ValuePolicies.keyof(), whole).optional(),
 });
 export type TableReport = z.infer<typeof TableReport>;
 

@@ -1,5 +1,6 @@
 import Table from 'cli-table3';
 import pc from 'picocolors';
+import { CONCERNED, type PolicyName } from '../../shared/model/policies.ts';
 import { hanging, padStart, shorten, shown, wrap } from './lines.ts';
 import { isIdentical, type Report, type TableReport } from './report-schema.ts';
 import { count, duration, plural, size } from './units.ts';
@@ -25,6 +26,7 @@ export function renderReport(report: Report, { color, width }: RenderOptions): s
     '',
     ...grid(report.tables, colors, width),
     ...troubles(report.tables, colors, width),
+    ...changes(report.tables, colors, width),
     '',
     verdict(report.tables, colors),
     '',
@@ -129,6 +131,18 @@ function troubles(tables: TableReport[], colors: Colors, width: number): string[
     const lines = table.error !== null ? wrap(table.error, width - INDENT - 2) : difference(table);
     if (lines.length === 0) return [];
     return ['', `${colors.red('✗')} ${colors.bold(table.name)}`, ...lines.map((line) => `  ${line}`)];
+  });
+}
+
+/** Values that are not what they were at the source: identical tables may have them, by a policy that somebody chose. */
+function changes(tables: TableReport[], { yellow, bold }: Colors, width: number): string[] {
+  return tables.flatMap(({ name, changed = {} }) => {
+    const kinds = Object.entries(changed) as [PolicyName, number][];
+    if (kinds.length === 0) return [];
+    const lines = kinds.flatMap(([policy, values]) =>
+      wrap(`${plural(values, 'value')} changed by the policy ${policy}: ${CONCERNED[policy]}`, width - INDENT - 2),
+    );
+    return ['', `${yellow('!')} ${bold(name)}`, ...lines.map((line) => `  ${line}`)];
   });
 }
 

@@ -14,6 +14,10 @@ const DELETE_AT_ONCE = 1_000;
 export const objectKey = (jobId: string, runId: string, table: string, part: string): string =>
   `stage/${jobId}/${runId}/${createHash('sha256').update(table).digest('hex').slice(0, 16)}/${part}.csv.zst`;
 
+/** Where it is told which rows' values an object has changed: kept for longer than the object, by the bucket's lifecycle. */
+export const changedKey = (objectKey: string): string =>
+  objectKey.replace(/^stage\//, 'changed/').replace(/\.csv\.zst$/, '.jsonl');
+
 /** The object of one range of one call of extract, of the batch that comes after so many others of its pass. */
 export const chunkKey = (
   { jobId, runId, table }: { jobId: string; runId: string; table: string },

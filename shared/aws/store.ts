@@ -1,6 +1,7 @@
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { BatchGetCommand, GetCommand, PutCommand, paginateQuery, UpdateCommand } from '@aws-sdk/lib-dynamodb';
 import type { Checkpoint } from '../core/fence.ts';
+import { withoutExcluded } from '../core/treatment.ts';
 import { errors } from '../model/errors.ts';
 import { Job } from '../model/job.ts';
 import { problemsOf } from '../model/problems.ts';
@@ -56,7 +57,7 @@ export class Store {
       if (!parsed.success) broken.set(name, errors.badConfiguration(`${name}: ${problemsOf(parsed.error)}`));
       else if (parsed.data.sourceName !== name)
         broken.set(name, errors.badConfiguration(`${name}: sourceName is another than its item's: make it the same`));
-      else tables.push(parsed.data);
+      else tables.push(withoutExcluded(parsed.data));
     }
     return {
       job: job.data,

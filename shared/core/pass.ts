@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Part } from '../model/catalog.ts';
+import { addChanged } from '../model/policies.ts';
 import type { Batch, Gap, Lease, Pass, Snapshot, StagedObject, TableState, Walk, Watermark } from '../model/state.ts';
 import type { Table } from '../model/table.ts';
 import type { Skip } from '../sql/postgres.ts';
@@ -154,6 +155,7 @@ export function takeLease(state: TableState, lease: Lease): TableState {
 const sum = (objects: StagedObject[], of: (object: StagedObject) => number): number =>
   objects.reduce((total, object) => total + of(object), 0);
 export const rowsIn = (batch: Batch): number => sum(batch.objects, (object) => object.rows);
+export const changedIn = (batch: Batch) => addChanged(batch.objects.map((object) => object.changed));
 export const bytesIn = (batch: Batch): number => sum(batch.objects, (object) => object.bytes);
 
 /** The pass once a batch of it is committed. */
@@ -177,8 +179,10 @@ export function afterCommit(state: TableState, now: Date): TableState {
   const { pass, batch, ahead, lease, orphan: _settled, ...rest } = state;
   if (!pass || !batch) throw new Error(`${state.sourceName}: no batch is under way`);
   const at = now.toISOString();
+  const changed = addChanged([rest.run?.changed, changedIn(batch)]);
   const run = rest.run && {
     ...rest.run,
+    ...(changed ? { changed } : {}),
     rows: rest.run.rows + rowsIn(batch),
     bytes: rest.run.bytes + bytesIn(batch),
     ...(batch.last ? { finishedAt: at } : {}),

@@ -1,4 +1,5 @@
 import type { PgType } from './catalog.ts';
+import type { ValuePolicies } from './policies.ts';
 
 /** One copied column as it stands on the table item. */
 export interface Column {
@@ -9,4 +10,13 @@ export interface Column {
   sourceType: PgType;
   /** Redshift's type as DDL: `VARCHAR(80)`, `SUPER`, `DECIMAL(12,2)`. */
   type: string;
+}
+
+/** How a column that is copied is kept from being read in the warehouse: as a hash of its text, or not at all. */
+export type Mask = 'sha256' | 'null';
+
+/** A column with what its table decides about its values; without, the default policies. */
+export interface TreatedColumn extends Column {
+  policies?: ValuePolicies;
+  mask?: Mask;
 }

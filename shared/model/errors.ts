@@ -51,6 +51,7 @@ export const errors = {
   stateInUse: (message: string) => new LoaderError('StateInUse', message),
   columnsDiffer: (message: string) => new LoaderError('ColumnsDiffer', message),
   keyEndsInBlank: (message: string) => new LoaderError('KeyEndsInBlank', message),
+  valueRefused: (message: string) => new LoaderError('ValueRefused', message),
   leaseLost: (message: string) => new LoaderError('LeaseLost', message),
   notFound: (message: string) => new LoaderError('NotFound', message),
   alreadyExists: (message: string) => new LoaderError('AlreadyExists', message),

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { PolicyChoices } from './policies.ts';
 
 /** Rises by one with every edit by a person: whoever edits says which one they saw. Written by hand, an item has none. */
 export const Revision = z.int().nonnegative().default(0);
@@ -35,6 +36,8 @@ export const Job = z
     sourceSchema: z.string().min(1).default('public'),
     /** Tables that setup leaves out; `*` stands for anything. */
     exclude: z.array(z.string()).default(['schema_migrations', 'ar_internal_metadata', 'tmp_*']),
+    /** What becomes of values that Redshift can't hold, for all of its tables; a table may choose otherwise. */
+    policies: PolicyChoices.default({}),
     /** The name of one of the deployment's destinations. */
     destination: z.string().min(1),
     rowLimit: positive.default(DEFAULT_ROW_LIMIT),

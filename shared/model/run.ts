@@ -1,3 +1,5 @@
+import type { ChangedValues } from './policies.ts';
+
 /** What a run did to one table. */
 export interface RunTable {
   rows: number;
@@ -5,6 +7,8 @@ export interface RunTable {
   bytes: number;
   seconds: number;
   error?: string;
+  /** Values that policies changed on their way. */
+  changed?: ChangedValues;
 }
 
 /** One execution of a job, as its history keeps it. */

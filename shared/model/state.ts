@@ -1,3 +1,4 @@
+import type { ChangedValues } from './policies.ts';
 import type { CopyMode } from './table.ts';
 
 /** Which transactions the source's snapshot saw, and in which incarnation of the database (RULES 6). */
@@ -73,6 +74,8 @@ export interface StagedObject {
   key: string;
   rows: number;
   bytes: number;
+  /** Values that policies changed in it; which rows' stands in an object of its own. */
+  changed?: ChangedValues;
 }
 
 /** What has been extracted and waits for its load. */
@@ -106,6 +109,8 @@ export interface TableRun {
   startedAt: string;
   finishedAt?: string;
   error?: string;
+  /** Values that policies changed. */
+  changed?: ChangedValues;
 }
 
 /** What the loader knows of one table; written by functions only. */

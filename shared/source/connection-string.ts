@@ -1,7 +1,9 @@
+import { createHash } from 'node:crypto';
 import type pg from 'pg';
 import { parse } from 'pg-connection-string';
 import { z } from 'zod';
 import { errors } from '../model/errors.ts';
+import { SALT_SETTING } from '../sql/masks.ts';
 
 /** `host:port/database`, for messages: never the user's password. */
 export interface Address {
@@ -10,7 +12,8 @@ export interface Address {
 }
 
 /**
- * Reads a connection string, or the JSON that AWS keeps for a database's secret.
+ * Reads a connection string, the JSON that AWS keeps for a database's secret, or {connectionString, salt}; the salt for
+ * masked columns may stand in either JSON.
  * @throws LoaderError BadConfiguration that does not repeat what it was given: it holds a password
  */
 export function parseSecret(secret: string): Address {
@@ -56,7 +59,13 @@ function fromUrl(url: string): pg.ClientConfig {
   };
 }
 
+/** The salt as a setting of the session: the startup packet, unlike any statement, is in no log. */
+const saltOption = (salt: string): string => `-c ${SALT_SETTING}=${createHash('sha256').update(salt).digest('hex')}`;
+
+const Salt = z.string().min(16).optional();
+const UrlSecret = z.object({ connectionString: z.string(), salt: Salt });
 const RdsSecret = z.object({
+  salt: Salt,
   host: z.string(),
   port: z.coerce.number().int().positive().default(5432),
   dbname: z.string().optional(),
@@ -66,14 +75,22 @@ const RdsSecret = z.object({
 });
 
 function fromJson(text: string): pg.ClientConfig {
+  const { salt, ...secret } = readJson(text);
+  const salted = salt === undefined ? {} : { options: saltOption(salt) };
+  if ('connectionString' in secret) return { ...fromUrl(secret.connectionString.trim()), ...salted };
+  const { host, port, dbname, database, username, password } = secret;
+  // Secrets of this form belong to RDS, which speaks TLS; its own certificates are not in Node's store.
+  const ssl = { rejectUnauthorized: false };
+  return { host, port, database: dbname ?? database, user: username, password, ssl, ...salted };
+}
+
+function readJson(text: string) {
   try {
-    const { host, port, dbname, database, username, password } = RdsSecret.parse(JSON.parse(text));
-    // Secrets of this form belong to RDS, which speaks TLS; its own certificates are not in Node's store.
-    const ssl = { rejectUnauthorized: false };
-    return { host, port, database: dbname ?? database, user: username, password, ssl };
+    return z.union([UrlSecret, RdsSecret]).parse(JSON.parse(text));
   } catch {
     throw errors.badConfiguration(
-      'the secret is neither a connection string nor JSON with host, username, password, dbname',
+      'the secret is neither a connection string nor JSON with connectionString, or with host, username, password, dbname; ' +
+        'a salt beside them has at least 16 characters',
     );
   }
 }

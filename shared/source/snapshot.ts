@@ -1,5 +1,6 @@
 import type pg from 'pg';
 import { errors, LoaderError } from '../model/errors.ts';
+import { SALT_SETTING } from '../sql/masks.ts';
 import { lockTable } from '../sql/postgres.ts';
 import { qualified, quoteIdentifier } from '../sql/quote.ts';
 import { isConnectionLost, SQLSTATE, sourceError } from './connect.ts';
@@ -71,6 +72,12 @@ export function tableError(error: unknown, { schema, name }: TableName, client: 
         `${table}: ${message} – run as its owner: ${grants({ schema, name }, user)}`,
         error,
       );
+    case '42704':
+      if (message.includes(SALT_SETTING))
+        return errors.badConfiguration(
+          `${name}: a masked column needs a salt: store {"connectionString": "…", "salt": "…"} as the job's secret`,
+        );
+      break;
     case '55P03':
       return errors.tableUnreadable(
         `${table} is locked by somebody else, an ALTER TABLE perhaps: the next run tries again`,
@@ -81,11 +88,10 @@ export function tableError(error: unknown, { schema, name }: TableName, client: 
         `${table}: the source took too long to find what is new – is there an index on the table's updatedKey?`,
         error,
       );
-    default:
-      return SQLSTATE.test(code)
-        ? errors.tableUnreadable(`${table}: ${message} (SQLSTATE ${code})`, error)
-        : (error as Error);
   }
+  return SQLSTATE.test(code)
+    ? errors.tableUnreadable(`${table}: ${message} (SQLSTATE ${code})`, error)
+    : (error as Error);
 }
 
 const grants = ({ schema, name }: TableName, user: string): string =>

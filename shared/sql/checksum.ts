@@ -1,12 +1,13 @@
-import type { Column } from '../model/column.ts';
+import type { TreatedColumn } from '../model/column.ts';
 import { qualified, quoteIdentifier } from './quote.ts';
 import { type Mapping, mappingOf } from './types.ts';
+import { comparedValue } from './values.ts';
 
 /** A table as it stands on both sides, and which of its rows to compare. */
 export interface ComparedTable {
   source: { schema: string; name: string };
   warehouse: { schema: string; name: string };
-  columns: Column[];
+  columns: TreatedColumn[];
   /** Restricts both sides to the same rows: a condition for WHERE in each side's dialect. */
   where?: { source: string; warehouse: string };
 }
@@ -38,7 +39,7 @@ export const sourceChecksum = (table: ComparedTable): ChecksumQuery => build(tab
 export const warehouseChecksum = (table: ComparedTable): ChecksumQuery => build(table, redshift);
 
 /** Which column is compared how: all of them are compared. */
-export function coverage(columns: Column[]): Coverage {
+export function coverage(columns: TreatedColumn[]): Coverage {
   const named = (how: Mapping['compare']) =>
     columns.filter((column) => mappingOf(column).compare === how).map((column) => column.source);
   return { text: named('text'), json: named('json'), float: named('float') };
@@ -48,7 +49,7 @@ interface Dialect {
   from(table: ComparedTable): string;
   where(table: ComparedTable): string | undefined;
   /** The column's canonical text, for 'json' and 'float' what code compares. */
-  text(column: Column): string;
+  text(column: TreatedColumn): string;
   md5(text: string): string;
   /** Of 15 hexadecimal digits, the number. */
   fromHex(digits: string): string;
@@ -57,7 +58,7 @@ interface Dialect {
 const postgres: Dialect = {
   from: ({ source }) => qualified(source.schema, source.name),
   where: ({ where }) => where?.source,
-  text: (column) => mappingOf(column).sourceText(quoteIdentifier(column.source)),
+  text: comparedValue,
   // Redshift hashes UTF-8; Postgres would hash the bytes of the database's own encoding.
   md5: (text) => `MD5(convert_to(${text}, 'UTF8'))`,
   fromHex: (digits) => `('x' || ${digits})::bit(60)::bigint`,
@@ -96,9 +97,9 @@ function build(table: ComparedTable, dialect: Dialect): ChecksumQuery {
  * The row as one text that no other row shares: every value ends in `|;`, a long one in `|#` with its MD5 in its place,
  * NULL is `|~`, and a `|` within a value is doubled. Hashing each column for itself would do, too, at twice the time.
  */
-function rowText(columns: Column[], dialect: Dialect): string {
+function rowText(columns: TreatedColumn[], dialect: Dialect): string {
   const limit = inlineLimit(columns.length);
-  const part = (column: Column) => {
+  const part = (column: TreatedColumn) => {
     const text = dialect.text(column);
     if (PLAIN.test(column.type)) return `COALESCE(${text} || '|;', '|~')`;
     const inline = `REPLACE(${text}, '|', '||') || '|;'`;
@@ -116,7 +117,7 @@ const bytesOf = (type: string): number => Number(/^VARCHAR\((\d+)\)$/.exec(type)
 /** Characters up to which a value stands in the row's text itself, so that a row stays within VARCHAR's 65,535 bytes. */
 const inlineLimit = (columns: number): number => Math.min(128, Math.floor((65_535 / columns - 2) / 4));
 
-function kindOf(column: Column): ValueKind {
+function kindOf(column: TreatedColumn): ValueKind {
   if (mappingOf(column).compare === 'json') return 'json';
   return column.type === 'REAL' ? 'real' : 'float';
 }

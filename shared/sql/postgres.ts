@@ -3,10 +3,11 @@
  * Values stand in the text as literals, because COPY takes no parameters.
  */
 import type { SourceColumn } from '../model/catalog.ts';
-import type { Column } from '../model/column.ts';
+import type { TreatedColumn } from '../model/column.ts';
 import type { Gap, Snapshot } from '../model/state.ts';
 import { qualified, quoteIdentifier, quoteLiteral } from './quote.ts';
 import { mappingOf } from './types.ts';
+import { loadedValue } from './values.ts';
 
 /** A key as text, one entry a column, in the order of the walk. */
 export type Key = (string | null)[];
@@ -189,16 +190,14 @@ export const highestId = (source: Source): string =>
   `SELECT max(${columnsOf(source.keys)[0]})::text AS max ${fromWhere(source, [])}`;
 
 /**
- * `COPY (SELECT …) TO STDOUT` of one or more row sets (see `rowsOf`): the bytes that leave Postgres are final, every transformation being SQL. Textual columns
- * are always quoted, so that '' and NULL can't meet.
+ * `COPY (SELECT …) TO STDOUT` of one or more row sets (see `rowsOf`): the bytes that leave Postgres are final, every
+ * transformation being SQL. Textual columns are always quoted, so that '' and NULL can't meet. What a policy changes or
+ * refuses is counted in settings of the transaction (see `countersOf`).
  */
-export function copyOut(columns: Column[], rowSets: string[], nullMarker: string): string {
-  const mapped = columns.map((column, i) => ({ mapping: mappingOf(column), name: `c${i}`, column }));
-  const select = mapped
-    .map(({ mapping, name, column }) => `${mapping.select(`t.${quoteIdentifier(column.source)}`)} AS ${name}`)
-    .join(', ');
+export function copyOut(columns: TreatedColumn[], rowSets: string[], nullMarker: string): string {
+  const select = columns.map((column, i) => `${loadedValue(column, i)} AS c${i}`).join(', ');
   const rows = rowSets.map((rowSet) => `SELECT ${select} ${rowSet}`).join(' UNION ALL ');
-  const quoted = mapped.filter(({ mapping }) => mapping.forceQuote).map(({ name }) => name);
+  const quoted = columns.flatMap((column, i) => (mappingOf(column).forceQuote ? [`c${i}`] : []));
   const force = quoted.length > 0 ? `, FORCE_QUOTE (${quoted.join(', ')})` : '';
   return `COPY (${rows}) TO STDOUT WITH (FORMAT csv, NULL ${quoteLiteral(nullMarker)}${force})`;
 }

@@ -1,12 +1,13 @@
+import { longBinary, longHex, noBytes } from './concerns.ts';
 import type { Mapping } from './types.ts';
 
-/**
- * A value of no bytes is NULL: an empty field loads NULL into anything but VARCHAR (Developer Guide, COPY), and whether
- * quotes around it change that is written nowhere.
- */
-const hex = (column: string): string => `NULLIF(encode(${column}, 'hex'), '')`;
+const hex = (column: string): string => `encode(${column}, 'hex')`;
 
-/** bytea: VARBYTE at its greatest length, 16 MiB; COPY reads hexadecimal from CSV. */
+/**
+ * bytea: VARBYTE at its greatest length, 16 MiB; COPY reads hexadecimal from CSV. A value of no bytes can't be loaded: an
+ * empty field loads NULL into anything but VARCHAR (Developer Guide, COPY), and whether quotes around it change that is
+ * written nowhere.
+ */
 export const binary: Mapping = {
   type: 'VARBYTE(16777216)',
   select: hex,
@@ -14,7 +15,7 @@ export const binary: Mapping = {
   compare: 'text',
   sourceText: hex,
   warehouseText: (column) => `LOWER(FROM_VARBYTE(${column}, 'hex'))`,
-  note: 'at most 16,777,216 bytes a value; an empty value becomes NULL',
+  concerns: [noBytes, longBinary(16_777_216)],
 };
 
 /** PostGIS prints hexadecimal EWKB, and that is what COPY reads. */
@@ -25,5 +26,6 @@ export const spatial = (type: 'GEOMETRY' | 'GEOGRAPHY'): Mapping => ({
   compare: 'text',
   sourceText: (column) => `lower(${column}::text)`,
   warehouseText: (column) => `LOWER(ST_AsHexEWKB(${column}))`,
-  note: 'at most 1,048,447 bytes a value',
+  // 1,048,447 bytes, "the maximum size of a GEOMETRY object" (Developer Guide, Spatial limitations).
+  concerns: [longHex(1_048_447)],
 });

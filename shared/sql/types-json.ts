@@ -1,3 +1,4 @@
+import { type Concern, longDocument, unreadableOr } from './concerns.ts';
 import type { Mapping } from './types.ts';
 
 /**
@@ -6,7 +7,7 @@ import type { Mapping } from './types.ts';
  */
 const serialized = (column: string): string => `CASE WHEN ${column} IS NOT NULL THEN JSON_SERIALIZE(${column}) END`;
 
-const superOf = (value: (column: string) => string, note: string): Mapping => ({
+const superOf = (value: (column: string) => string, concern: Concern, note: string): Mapping => ({
   type: 'SUPER',
   select: value,
   forceQuote: false,
@@ -14,21 +15,30 @@ const superOf = (value: (column: string) => string, note: string): Mapping => ({
   sourceText: (column) => `(${value(column)})::text`,
   warehouseText: serialized,
   note,
+  concerns: [concern],
 });
 
+const withoutNull = (document: string): string => `NULLIF(${document}, 'null')`;
+const parsed = (column: string): string => `${column}::jsonb`;
+
 /** jsonb. */
-export const jsonText = superOf((column) => `NULLIF(${column}, 'null')`, 'a JSON null at the top becomes NULL');
+export const jsonText = superOf(
+  withoutNull,
+  longDocument((column) => column),
+  'a JSON null at the top becomes NULL, as SUPER tells the two apart nowhere',
+);
 
 /**
  * json, which keeps duplicate names where Redshift's parser refuses them: "the same attribute name cannot appear in the same
- * object". Through jsonb the last one wins, as it does for every operator of Postgres. jsonb can't hold \u0000 and would
- * fail the whole extract, so such a document goes as it is, and COPY judges it.
+ * object". Through jsonb the last one wins, as it does for every operator of Postgres.
  */
 export const jsonDocument = superOf(
-  (column) =>
-    `CASE WHEN position(CHR(92) || 'u0000' IN ${column}::text) = 0 THEN NULLIF(${column}::jsonb, 'null')::text ELSE ${column}::text END`,
-  'of duplicate names the last one is kept; a JSON null at the top becomes NULL',
+  (column) => withoutNull(parsed(column)),
+  unreadableOr(longDocument(parsed)),
+  'of duplicate names the last one is kept; a JSON null at the top becomes NULL, as SUPER tells the two apart nowhere',
 );
 
+const converted = (column: string): string => `to_jsonb(${column})`;
+
 /** Whatever to_jsonb makes of an array, a composite or an hstore. */
-export const jsonOf = (note: string): Mapping => superOf((column) => `to_jsonb(${column})`, note);
+export const jsonOf = (note: string): Mapping => superOf(converted, longDocument(converted), note);

@@ -1,3 +1,4 @@
+import { misfit, notANumber, notFinite, notFiniteNumeric } from './concerns.ts';
 import type { Mapping } from './types.ts';
 import { MAX_VARCHAR, varchar } from './types-text.ts';
 
@@ -20,26 +21,22 @@ export const integer = (type: string, note?: string): Mapping => ({
   sourceText: (column) => `${column}::text`,
   warehouseText: (column) => `${column}::VARCHAR`,
   note,
+  concerns: [],
 });
 
 /**
  * COPY reads NaN and Infinity into no type for sure: the manual knows them as values of the floating-point types but doesn't
- * say that COPY does. They load as NULL.
+ * say that COPY does.
  */
-const SPECIAL = "('NaN', 'Infinity', '-Infinity')";
-
-export const float = (type: 'REAL' | 'DOUBLE PRECISION'): Mapping => {
-  const finite = (column: string): string => `CASE WHEN ${column} NOT IN ${SPECIAL} THEN ${column} END`;
-  return {
-    type,
-    select: finite,
-    forceQuote: false,
-    compare: 'float',
-    sourceText: (column) => `(${finite(column)})::text`,
-    warehouseText: (column) => column,
-    note: 'NaN and Infinity become NULL',
-  };
-};
+export const float = (type: 'REAL' | 'DOUBLE PRECISION'): Mapping => ({
+  type,
+  select: (column) => column,
+  forceQuote: false,
+  compare: 'float',
+  sourceText: (column) => `${column}::text`,
+  warehouseText: (column) => column,
+  concerns: [notFinite],
+});
 
 /** Precision and scale of numeric(p,s) out of its typmod; the scale is signed, eleven bits (since PostgreSQL 15). */
 const declaredDigits = (typmod: number): NumericDigits | null => {
@@ -58,30 +55,23 @@ const decimalFor = ({ precision, scale }: NumericDigits): NumericDigits | null =
 
 /**
  * DECIMAL for values that usually, but not by their type, fit: COPY would cut off surplus decimals without a word
- * (it truncates, Developer Guide, COPY ROUNDEC), so such a value is given as text that COPY refuses and the error shows.
+ * (it truncates, Developer Guide, COPY ROUNDEC).
  */
-export const decimal = (precision: number, scale: number, number: (column: string) => string): Mapping => {
-  const fits = (column: string): string => `${number(column)} = round(${number(column)}, ${scale})`;
-  const special = (column: string): string => `${number(column)}::text IN ${SPECIAL}`;
-  const rounded = (column: string): string => `round(${number(column)}, ${scale})::text`;
-  const choose = (column: string, misfit: string): string =>
-    `CASE WHEN ${special(column)} THEN NULL WHEN ${fits(column)} THEN ${rounded(column)} ELSE ${misfit} END`;
-  return {
-    type: `DECIMAL(${precision},${scale})`,
-    select: (column) => choose(column, `${number(column)}::text || ' has more than ${scale} decimals'`),
-    forceQuote: false,
-    compare: 'text',
-    sourceText: (column) => choose(column, `${number(column)}::text`),
-    warehouseText: (column) => `${column}::VARCHAR`,
-  };
-};
+export const decimal = (precision: number, scale: number, number: (column: string) => string): Mapping => ({
+  ...integer(`DECIMAL(${precision},${scale})`),
+  select: (column) => `round(${number(column)}, ${scale})`,
+  sourceText: (column) => `round(${number(column)}, ${scale})::text`,
+  concerns: [notFiniteNumeric(number), misfit(precision, scale, number)],
+});
 
 /** numeric(p,s), of which only NaN can't be a DECIMAL; Postgres prints exactly `s` decimals, as Redshift does. */
 const constrained = ({ precision, scale }: NumericDigits): Mapping => ({
-  ...integer(`DECIMAL(${precision},${scale})`, 'NaN becomes NULL'),
-  select: (column) => `NULLIF(${column}, 'NaN')`,
-  sourceText: (column) => `NULLIF(${column}, 'NaN')::text`,
+  ...integer(`DECIMAL(${precision},${scale})`),
+  concerns: [notANumber],
 });
+
+/** No shorter number has a text of 65,535 bytes: a numeric has at most 16,383 decimals. */
+const huge = (column: string): string => `abs(${column}) > '1e40000'`;
 
 /** @param profiled the digits that the values of a numeric without precision need, where somebody looked */
 export const numeric = (typmod: number, profiled: NumericDigits | null): Mapping => {
@@ -92,10 +82,11 @@ export const numeric = (typmod: number, profiled: NumericDigits | null): Mapping
     return varchar(
       MAX_VARCHAR,
       declared ? 'more digits than DECIMAL holds: exact text' : 'no declared digits: exact text',
+      huge,
     );
   if (declared) return constrained(fitting);
   return {
     ...decimal(fitting.precision, fitting.scale, (column) => column),
-    note: 'typed by the values seen so far: one that needs more decimals stops the load; NaN and Infinity become NULL',
+    note: 'no declared digits: typed by the values that setup saw',
   };
 };

@@ -113,6 +113,7 @@ const row = ({ written, type, options }: Entry): string => {
     code(mapping.type),
     code(mapping.select('c')),
     COMPARED[mapping.compare],
+    mapping.concerns.map(({ policy }) => code(policy)).join(', '),
     cell(mapping.note ?? ''),
   ];
   return `| ${cells.join(' | ')} |`;
@@ -124,8 +125,8 @@ export const typesPage = (): string => {
     [
       `## ${title}`,
       '',
-      '| Postgres | Redshift | what is loaded of a column c | compared as | to know |',
-      '|---|---|---|---|---|',
+      '| Postgres | Redshift | what is loaded of a column c | compared as | policies | to know |',
+      '|---|---|---|---|---|---|',
       ...entries.map(row),
     ].join('\n'),
   );
@@ -135,11 +136,9 @@ export const typesPage = (): string => {
 Every column is loaded as the text that its expression gives in Postgres; Redshift's COPY reads it. Domains are
 followed to their base type. The rules behind the tables:
 
-- **Nothing is cut off or rounded without a word.** What doesn't fit the column stops the load of its table and is named.
+- **Nothing is changed without a word.** Where Redshift can't hold each of a type's values, a policy says what becomes of the
+  others ([values.md](values.md)): they stop their table and are named, or are changed, counted and listed.
 - **VARCHAR counts bytes**, hence four for each character of \`varchar(n)\`, and 65,535 where there is no limit.
-- **What Redshift has no value for becomes NULL**: infinite dates, years before Christ, NaN and Infinity in numeric columns,
-  binary values of no bytes, a JSON null at the top of a document.
-  Both sides of a verification expect it.
 - **An empty text is not NULL**: textual columns are always quoted, and NULL is a random marker of each batch.
 
 ${sections.join('\n\n')}

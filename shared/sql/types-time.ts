@@ -1,25 +1,21 @@
+import { outside } from './concerns.ts';
 import type { Mapping } from './types.ts';
 
 /** Redshift's documented range ends with this year; Postgres' date goes on to 5874897. */
 const LAST_DAY = '294276-12-31';
 
 /**
- * Infinity has no counterpart, and whether COPY reads 'BC' is written nowhere, so both load as NULL. A comparison does it
- * for all: -infinity is below, infinity above, NULL neither.
+ * Infinity has no counterpart, and whether COPY reads 'BC' is written nowhere. A plain value needs one comparison: -infinity
+ * is below, infinity above.
  */
-const within = (column: string, first: string, last: string): string =>
-  `CASE WHEN ${column} BETWEEN '${first}' AND '${last}' THEN ${column} END`;
-
-const NOTE = 'infinity, years before Christ and years after 294276 become NULL';
-
 const calendar = (type: string, first: string, last: string, text: (value: string) => string): Mapping => ({
   type,
-  select: (column) => within(column, first, last),
+  select: (column) => column,
   forceQuote: false,
   compare: 'text',
-  sourceText: (column) => text(within(column, first, last)),
+  sourceText: text,
   warehouseText: text,
-  note: NOTE,
+  concerns: [outside(first, last)],
 });
 
 const MICROSECONDS = 'YYYY-MM-DD HH24:MI:SS.US';
@@ -50,6 +46,7 @@ export const time: Mapping = {
   compare: 'text',
   sourceText: timeText,
   warehouseText: timeText,
+  concerns: [],
 };
 
 /** Without ELSE, so that NULL stays NULL. */
@@ -62,4 +59,5 @@ export const boolean: Mapping = {
   compare: 'text',
   sourceText: truth,
   warehouseText: truth,
+  concerns: [],
 };

@@ -1,5 +1,7 @@
 import type { PgType } from '../model/catalog.ts';
-import type { Column } from '../model/column.ts';
+import type { TreatedColumn } from '../model/column.ts';
+import type { Concern } from './concerns.ts';
+import { masked } from './masks.ts';
 import { binary, spatial } from './types-binary.ts';
 import { jsonDocument, jsonOf, jsonText } from './types-json.ts';
 import { decimal, float, integer, type NumericDigits, numeric } from './types-number.ts';
@@ -14,7 +16,7 @@ import { boolean, date, time, timestamp, timestamptz } from './types-time.ts';
 export interface Mapping {
   /** Redshift's type as DDL: `VARCHAR(80)`, `SUPER`, `DECIMAL(12,2)`. */
   type: string;
-  /** Postgres: from a quoted column, the expression whose text COPY's CSV loads. NULL stays NULL. */
+  /** Postgres: from a quoted column, the expression whose text COPY's CSV loads, but for concerns. NULL stays NULL. */
   select(column: string): string;
   /** Whether CSV must quote every value, so that '' and NULL can't meet. */
   forceQuote: boolean;
@@ -26,6 +28,8 @@ export interface Mapping {
   warehouseText(column: string): string;
   /** What a person should know about this column. */
   note?: string;
+  /** Which of its values the warehouse can't hold; for the first that applies a policy says what becomes of the value. */
+  concerns: Concern[];
 }
 
 /** What profiling knows about a column that its type doesn't say. */
@@ -194,8 +198,9 @@ export const mapType = (type: PgType, options: MapOptions = {}): Mapping => {
 };
 
 /** The mapping that gave a column its type: a DECIMAL that came from profiling stays what it is. */
-export const mappingOf = ({ sourceType, type }: Pick<Column, 'sourceType' | 'type'>): Mapping => {
+export const mappingOf = ({ sourceType, type, mask }: Pick<TreatedColumn, 'sourceType' | 'type' | 'mask'>): Mapping => {
   const [, precision, scale] = /^DECIMAL\((\d+),(\d+)\)$/.exec(type) ?? [];
   const numericDigits = precision && scale ? { precision: Number(precision), scale: Number(scale) } : null;
-  return mapType(sourceType, { numericDigits });
+  const mapping = mapType(sourceType, { numericDigits });
+  return mask ? masked(mask, mapping) : mapping;
 };

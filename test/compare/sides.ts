@@ -5,6 +5,7 @@ import { translate } from '../../local/redshift/dialect.ts';
 import { compareTable, type QueryRows } from '../../shared/core/compare.ts';
 import type { Column } from '../../shared/model/column.ts';
 import { mapType } from '../../shared/sql/types.ts';
+import { loadedValue } from '../../shared/sql/values.ts';
 import { queryRows } from './query-rows.ts';
 
 /** One column as a test declares it: its type at the source, from which all else follows. */
@@ -95,10 +96,10 @@ async function describe(client: pg.Client): Promise<Column[]> {
   });
 }
 
-/** Copies by the mapping's own `select`, so that a comparison sees what a load would bring. */
+/** Copies by the mapping's own expression, so that a comparison sees what a load would bring. */
 async function copyAcross(source: pg.Client, warehouse: pg.Client, columns: Column[]): Promise<void> {
-  const list = columns.map((column) => {
-    const value = mapType(column.sourceType).select(`"${column.source}"`);
+  const list = columns.map((column, i) => {
+    const value = loadedValue(column, i);
     // As COPY prints it: a cast to text would cut off the blanks of a char(n).
     return `CASE WHEN (${value}) IS NOT NULL THEN concat(${value}) END`;
   });

@@ -18,7 +18,11 @@ test('the bucket is private, encrypted, and cleans itself up, half-finished uplo
     },
     OwnershipControls: { Rules: [{ ObjectOwnership: 'BucketOwnerEnforced' }] },
     LifecycleConfiguration: {
-      Rules: [{ Status: 'Enabled', ExpirationInDays: 2, AbortIncompleteMultipartUpload: { DaysAfterInitiation: 1 } }],
+      Rules: [
+        { Status: 'Enabled', Prefix: 'stage/', ExpirationInDays: 2 },
+        { Status: 'Enabled', Prefix: 'changed/', ExpirationInDays: 90 },
+        { Status: 'Enabled', AbortIncompleteMultipartUpload: { DaysAfterInitiation: 1 } },
+      ],
     },
   });
 });
@@ -50,12 +54,12 @@ test('the table is paid by request, can be restored, streams both images, expire
   });
 });
 
-test('functions touch objects below the stage prefix alone, and none reads what it staged: COPY does, by its own role', () => {
+test('functions write below their two prefixes alone, and none reads what it staged: COPY does, by its own role', () => {
   const statements = statementsOf(template);
   const ofFunctions = new Set([...functionsOf(template).values()].map(({ role }) => role));
   for (const [role, all] of statements)
     for (const { Action, Resource } of all.filter((one) => servicesOf(one).includes('s3'))) {
       assert.equal(Action.includes('s3:GetObject'), !ofFunctions.has(role) && Action.length === 1, role);
-      if (ofFunctions.has(role)) assert.match(JSON.stringify(Resource), /"\/stage\/\*"/, role);
+      if (ofFunctions.has(role)) assert.match(JSON.stringify(Resource), /"\/(stage|changed)\/\*"/, role);
     }
 });

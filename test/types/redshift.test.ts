@@ -8,6 +8,7 @@ import { readCatalog } from '../../shared/source/catalog.ts';
 import { copyOut, PIN_SESSION } from '../../shared/sql/postgres.ts';
 import { quoteIdentifier } from '../../shared/sql/quote.ts';
 import { mapType } from '../../shared/sql/types.ts';
+import { comparedValue } from '../../shared/sql/values.ts';
 import { COPY_ROLE, openWarehouse, type Warehouse } from '../redshift/warehouse.ts';
 import { startTestServer, type TestServer } from '../source/server.ts';
 import { SAMPLES } from './samples.ts';
@@ -72,7 +73,7 @@ for (const [i, { type, values }] of SAMPLES.entries()) {
     const mapping = mapType(column.sourceType);
     const at = quoteIdentifier(column.name);
     const { rows } = await source.query<[string | null]>({
-      text: `SELECT ${mapping.sourceText(at)} FROM public.origin ORDER BY n`,
+      text: `SELECT ${comparedValue(column)} FROM public.origin ORDER BY n`,
       rowMode: 'array',
     });
     const loaded = await warehouse.rows(`SELECT ${mapping.warehouseText(at)} FROM "copy" ORDER BY "n"`);

@@ -6,9 +6,11 @@ import { after, before, test } from 'node:test';
 import type pg from 'pg';
 import { from, to } from 'pg-copy-streams';
 import type { PgType } from '../../shared/model/catalog.ts';
+import type { Column } from '../../shared/model/column.ts';
 import { readCatalog } from '../../shared/source/catalog.ts';
 import { PIN_SESSION } from '../../shared/sql/postgres.ts';
 import { type Mapping, mapType } from '../../shared/sql/types.ts';
+import { comparedValue, loadedValue } from '../../shared/sql/values.ts';
 import { startTestServer, type TestServer } from '../source/server.ts';
 import { SAMPLES, type Sample } from './samples.ts';
 import { inPostgres, REDSHIFT_FUNCTIONS, warehouseColumn } from './warehouse.ts';
@@ -39,22 +41,23 @@ before(async () => {
 after(() => server?.stop());
 
 /** Puts the values and a NULL into a table and tells how its column is mapped. */
-const fill = async ({ type, values }: Sample): Promise<{ mapping: Mapping; pgType: PgType }> => {
+const fill = async ({ type, values }: Sample): Promise<{ mapping: Mapping; column: Column }> => {
   await owner.query(`DROP TABLE IF EXISTS origin; CREATE TABLE origin (n int, "c ""1" ${type})`);
   const all = [null, ...values];
   for (const [n, value] of all.entries()) await owner.query('INSERT INTO origin VALUES ($1, $2)', [n, value]);
   const { tables } = await readCatalog(owner, { schema: 'public', exclude: [], only: ['origin'] });
   const pgType = tables[0]?.columns[1]?.type;
   assert.ok(pgType);
-  return { mapping: mapType(pgType), pgType };
+  const mapping = mapType(pgType);
+  return { mapping, column: { source: 'c "1', name: 'c', sourceType: pgType, type: mapping.type } };
 };
 
 const COLUMN = '"c ""1"';
 
 /** Postgres → CSV → a table of the warehouse's types, as the loader does it. */
-const load = async (mapping: Mapping): Promise<void> => {
+const load = async (mapping: Mapping, column: Column): Promise<void> => {
   const force = mapping.forceQuote ? ', FORCE_QUOTE (value)' : '';
-  const select = `SELECT n, ${mapping.select(COLUMN)} AS value FROM public.origin ORDER BY n`;
+  const select = `SELECT n, ${loadedValue(column, 0)} AS value FROM public.origin t ORDER BY n`;
   const csv = await text(reader.query(to(`COPY (${select}) TO STDOUT (FORMAT csv, NULL '${MARKER}'${force})`)));
   const { type, fromText } = warehouseColumn(mapping.type);
   await owner.query(
@@ -78,10 +81,10 @@ const same = async (mapping: Mapping, left: string | null, right: string | null)
 
 for (const sample of SAMPLES) {
   test(`${sample.type}: what is loaded means what the source has, and both sides' comparable texts agree`, async () => {
-    const { mapping } = await fill(sample);
-    await load(mapping);
+    const { mapping, column } = await fill(sample);
+    await load(mapping, column);
 
-    const source = await firstColumn(reader, `SELECT ${mapping.sourceText(COLUMN)} FROM public.origin ORDER BY n`);
+    const source = await firstColumn(reader, `SELECT ${comparedValue(column)} FROM public.origin ORDER BY n`);
     const warehouse = await firstColumn(
       owner,
       `SELECT (${inPostgres(mapping.warehouseText('c'))})::text FROM copy ORDER BY n`,

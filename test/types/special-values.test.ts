@@ -4,6 +4,7 @@ import type pg from 'pg';
 import type { PgType } from '../../shared/model/catalog.ts';
 import { PIN_SESSION } from '../../shared/sql/postgres.ts';
 import { type MapOptions, mappingOf, mapType } from '../../shared/sql/types.ts';
+import { comparedValue, loadedValue } from '../../shared/sql/values.ts';
 import { startTestServer, type TestServer } from '../source/server.ts';
 
 let server: TestServer;
@@ -23,11 +24,12 @@ const base = (name: string, typmod = -1): PgType => ({
   declared: name,
 });
 
-/** What the mapping's two source expressions make of values of a type. */
+/** What is loaded of a value of a type, and what a comparison expects of it. */
 const read = async (type: string, value: string, options?: MapOptions) => {
-  const mapping = mapType(base(type), options);
+  const sourceType = base(type);
+  const column = { source: 'c', name: 'c', sourceType, type: mapType(sourceType, options).type };
   const { rows } = await client.query<{ loaded: string | null; compared: string | null }>(
-    `SELECT (${mapping.select('c')})::text AS loaded, ${mapping.sourceText('c')} AS compared FROM (SELECT $1::${type} AS c) t`,
+    `SELECT (${loadedValue(column, 0)})::text AS loaded, ${comparedValue(column)} AS compared FROM (SELECT $1::${type} AS c OFFSET 0) t`,
     [value],
   );
   return rows[0];
@@ -40,10 +42,11 @@ test('a numeric typed by its values is compared with all of the decimals that it
   assert.deepEqual(await read('numeric', '1.5000', profiled), { loaded: '1.50', compared: '1.50' });
 });
 
-test('a numeric that has outgrown its column is neither cut off nor rounded without a word', async () => {
-  const outgrown = await read('numeric', '1.505', profiled);
-  assert.equal(outgrown?.loaded, '1.505 has more than 2 decimals');
-  assert.equal(outgrown?.compared, '1.505');
+test('a numeric that has outgrown its column is neither cut off nor rounded, and no comparison takes it for another', async () => {
+  for (const value of ['1.505', '10000', '-10000', '9999.995'])
+    assert.deepEqual(await read('numeric', value, profiled), { loaded: null, compared: '(refused)' }, value);
+  for (const value of ['9999.99', '-9999.99', '0.010'])
+    assert.deepEqual((await read('numeric', value, profiled))?.loaded, Number(value).toFixed(2));
 });
 
 test('a column keeps the DECIMAL that profiling gave it', () => {
@@ -79,8 +82,11 @@ test('DECIMAL never has 19 digits, as Redshift keeps those in eight bytes', () =
   assert.equal(mapType(base('numeric'), { numericDigits: { precision: 50, scale: 0 } }).type, 'VARCHAR(65535)');
 });
 
-test('a json document with \\u0000, which jsonb refuses, does not fail the extract', async () => {
-  assert.equal((await read('json', '{"a":"\\u0000"}'))?.loaded, '{"a":"\\u0000"}');
+test('a json document with a real \\u0000, which jsonb refuses, does not fail the extract: it is refused by name', async () => {
+  for (const document of ['{"a":"\\u0000"}', '"\\\\\\u0000"', '["x\\u0000"]'])
+    assert.deepEqual(await read('json', document), { loaded: null, compared: '(refused)' }, document);
+  for (const document of ['"\\\\u0000"', '"\\\\\\\\u0000"'])
+    assert.deepEqual(await read('json', document), { loaded: document, compared: document }, document);
 });
 
 test('of duplicate names in a json document the last one is loaded, as Postgres reads it', async () => {

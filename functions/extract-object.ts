@@ -1,0 +1,49 @@
+import type pg from 'pg';
+import { changedKey, type Stage } from '../shared/aws/stage.ts';
+import { treatedColumns } from '../shared/core/treatment.ts';
+import type { Job } from '../shared/model/job.ts';
+import type { StagedObject } from '../shared/model/state.ts';
+import type { Table } from '../shared/model/table.ts';
+import { copyCompressed } from '../shared/source/read.ts';
+import type { Reading } from '../shared/source/reading.ts';
+import { listChanged, readCounts, refuse, startCounting, sumByPolicy } from '../shared/source/values.ts';
+import { copyOut, type Range, rowsOf } from '../shared/sql/postgres.ts';
+import { countersOf } from '../shared/sql/values.ts';
+
+/** One object to be: which rows of which table, and where it goes. */
+export interface ToExtract {
+  job: Job;
+  table: Table;
+  reading: Pick<Reading, 'source' | 'scope'>;
+  ranges: Range[];
+  nullMarker: string;
+  key: string;
+}
+
+/**
+ * Streams rows from Postgres to one S3 object, in the transaction that is open on the connection. Values that its policies
+ * change are counted, and their rows listed in an object beside it; where one is refused, nothing is left.
+ * @throws LoaderError ValueRefused
+ */
+export async function extractObject(
+  client: pg.Client,
+  stage: Stage,
+  { job, table, reading, ranges, nullMarker, key }: ToExtract,
+): Promise<StagedObject> {
+  const columns = treatedColumns(job, table);
+  const rowSets = ranges.map((range) => rowsOf(reading.source, range, reading.scope));
+  const counters = countersOf(columns);
+  await startCounting(client, counters);
+  const sql = copyOut(columns, rowSets, nullMarker);
+  const { result: rows, bytes } = await stage.write(key, (sink) => copyCompressed(client, sql, sink));
+  try {
+    const counts = await readCounts(client, counters);
+    if (counts.length === 0) return { key, rows, bytes };
+    refuse(table, reading.source, counts);
+    await stage.put(changedKey(key), await listChanged(client, table, counts, rowSets));
+    return { key, rows, bytes, changed: sumByPolicy(counts) };
+  } catch (error) {
+    await stage.remove([key]);
+    throw error;
+  }
+}

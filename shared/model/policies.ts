@@ -1,0 +1,71 @@
+import { z } from 'zod';
+
+/** One of a few words, and what to say to any other. */
+const oneOf = <const Choices extends readonly [string, ...string[]]>(choices: Choices) =>
+  z.enum(choices, { error: ({ input }) => `is ${JSON.stringify(input)}: choose ${choices.join(', ')}` });
+
+/**
+ * What becomes of a value that Redshift can't hold as it is. `error` stops its table before anything is loaded; whatever is
+ * changed is counted in the run's report and listed beside the batch. docs/values.md explains each.
+ */
+export const ValuePolicies = z.strictObject({
+  /** Text of more bytes than its VARCHAR has; truncated at the end of a UTF-8 character. */
+  oversizeText: oneOf(['error', 'truncate', 'null']),
+  /** Infinity, years before Christ and after 294276. */
+  outOfRangeTime: oneOf(['null', 'clamp', 'error']),
+  /** NaN and the infinities of numbers. */
+  notANumber: oneOf(['null', 'error']),
+  /** A number of more digits than the DECIMAL that profiling chose. */
+  numericOverflow: oneOf(['error', 'null']),
+  /** What SUPER, VARBYTE and GEOMETRY can't hold: too long, strings too long within, or \u0000 in it. */
+  oversizeDocument: oneOf(['error', 'null']),
+  /** A binary value of no bytes. */
+  emptyBinary: oneOf(['null', 'error']),
+});
+export type ValuePolicies = z.infer<typeof ValuePolicies>;
+export type PolicyName = keyof ValuePolicies;
+
+/** As little as possible is changed: only what has no counterpart at all becomes NULL. */
+export const DEFAULT_POLICIES: ValuePolicies = {
+  oversizeText: 'error',
+  outOfRangeTime: 'null',
+  notANumber: 'null',
+  numericOverflow: 'error',
+  oversizeDocument: 'error',
+  emptyBinary: 'null',
+};
+
+/** No value is changed: for keys, which tell rows apart. */
+export const STRICT_POLICIES: ValuePolicies = {
+  oversizeText: 'error',
+  outOfRangeTime: 'error',
+  notANumber: 'error',
+  numericOverflow: 'error',
+  oversizeDocument: 'error',
+  emptyBinary: 'error',
+};
+
+/** Those that a job or a table chooses; the others are its job's, or the defaults. */
+export const PolicyChoices = ValuePolicies.partial();
+
+/** What a policy's values are called in a sentence: `3 values are …`. */
+export const CONCERNED: Record<PolicyName, string> = {
+  oversizeText: 'longer than their VARCHAR',
+  outOfRangeTime: 'infinite or outside the years 1 to 294276',
+  notANumber: 'NaN or infinite',
+  numericOverflow: 'of more digits than their DECIMAL',
+  oversizeDocument: 'longer than SUPER or VARBYTE holds, or have \\u0000 in them',
+  emptyBinary: 'of no bytes',
+};
+
+/** How many values a policy changed, by its name. */
+export type ChangedValues = Partial<Record<PolicyName, number>>;
+
+/** The sum of several counts; undefined where nothing was changed. */
+export function addChanged(parts: (ChangedValues | undefined)[]): ChangedValues | undefined {
+  const total: ChangedValues = {};
+  for (const part of parts)
+    for (const [name, count] of Object.entries(part ?? {}) as [PolicyName, number][])
+      total[name] = (total[name] ?? 0) + count;
+  return Object.keys(total).length > 0 ? total : undefined;
+}

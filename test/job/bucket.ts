@@ -1,0 +1,32 @@
+import { GetObjectCommand, ListObjectsV2Command, S3Client } from '@aws-sdk/client-s3';
+import { REGION } from '../../local/identity.ts';
+import type { Bench } from './harness.ts';
+
+/** An installation's bucket, as an administrator sees it. */
+function bucketOf({ installation: { cloud } }: Bench) {
+  const client = new S3Client({
+    endpoint: cloud.endpoint,
+    region: REGION,
+    credentials: cloud.credentials,
+    forcePathStyle: true,
+  });
+  return { client, Bucket: cloud.stack.of('AWS::S3::Bucket')[0]?.name };
+}
+
+/** The keys below a prefix. */
+export async function keysBelow(bench: Bench, Prefix: string): Promise<string[]> {
+  const { client, Bucket } = bucketOf(bench);
+  const { Contents = [] } = await client.send(new ListObjectsV2Command({ Bucket, Prefix }));
+  return Contents.map((object) => object.Key ?? '');
+}
+
+/** The lines of all objects below a prefix, in the order of their keys. */
+export async function linesBelow(bench: Bench, prefix: string): Promise<string[]> {
+  const { client, Bucket } = bucketOf(bench);
+  const lines: string[] = [];
+  for (const Key of await keysBelow(bench, prefix)) {
+    const { Body } = await client.send(new GetObjectCommand({ Bucket, Key }));
+    lines.push(...((await Body?.transformToString()) ?? '').split('\n').filter((line) => line !== ''));
+  }
+  return lines;
+}
