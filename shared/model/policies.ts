@@ -50,11 +50,11 @@ export const PolicyChoices = ValuePolicies.partial();
 
 /** What a policy's values are called in a sentence: `3 values are …`. */
 export const CONCERNED: Record<PolicyName, string> = {
-  oversizeText: 'longer than their VARCHAR',
+  oversizeText: 'longer than the VARCHAR',
   outOfRangeTime: 'infinite or outside the years 1 to 294276',
   notANumber: 'NaN or infinite',
-  numericOverflow: 'of more digits than their DECIMAL',
-  oversizeDocument: 'longer than SUPER or VARBYTE holds, or have \\u0000 in them',
+  numericOverflow: 'of more digits than the DECIMAL',
+  oversizeDocument: 'more than SUPER, VARBYTE or GEOMETRY holds, or with \\u0000 in it',
   emptyBinary: 'of no bytes',
 };
 

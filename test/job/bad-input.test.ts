@@ -155,13 +155,13 @@ test('a key that ends in a blank stops its table; char(n) may', async () => {
   assert.deepEqual(await job.differing(), []);
 });
 
-test('a value that the warehouse refuses fails its table with line, column and what to do', async () => {
+test('a value that does not fit, by its policy or by what the warehouse has, fails its table with column and what to do', async () => {
   const job = await server.job(TWO);
   await job.setup();
   await job.source.query("UPDATE bad SET note = repeat('x', 70000) WHERE id = 7");
   await fails(
     job,
-    /^WarehouseRefused: bad: String length exceeds DDL length – line \d+, column note \S.*\(65535\) of s3:\S+: find such rows by SELECT \* FROM "public"\."bad" WHERE octet_length\("note"::text\) > 65535; and shorten them$/,
+    /^ValueRefused: bad: 1 value of the column "note", VARCHAR\(65535\) in the warehouse, is longer than the VARCHAR: correct what SELECT \* FROM "public"\."bad" t WHERE .*; finds, or choose the policy oversizeText: truncate or null$/,
   );
   await job.source.query("UPDATE bad SET note = 'fine' WHERE id = 7");
   assert.equal((await job.run()).status, 'succeeded');
