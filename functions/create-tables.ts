@@ -5,13 +5,15 @@ import { destinationOf, environmentOf } from '../shared/aws/environment.ts';
 import { Stage } from '../shared/aws/stage.ts';
 import { Store } from '../shared/aws/store.ts';
 import { Warehouse } from '../shared/aws/warehouse.ts';
+import { shapeOf } from '../shared/core/agree.ts';
 import { MAX_STATEMENTS } from '../shared/core/pack.ts';
 import { withoutProgress } from '../shared/core/pass.ts';
 import type { Column } from '../shared/model/column.ts';
 import type { Destination } from '../shared/model/destination.ts';
 import { errors } from '../shared/model/errors.ts';
 import type { Table } from '../shared/model/table.ts';
-import { addColumn, anyRow, columnsIn, copyInto, createTable, guardCounts } from '../shared/sql/redshift.ts';
+import { anyRow, copyInto, createTable, guardCounts } from '../shared/sql/redshift.ts';
+import { alterTable, readColumns } from './alter-table.ts';
 import { handle } from './edge.ts';
 
 export const CreateTablesEvent = z.object({ jobId: z.string(), runId: z.string() });
@@ -49,24 +51,36 @@ export async function createTables(
     if (statement.status !== 'finished') throw errors.warehouseRefused(`${statement.error} – ${advice}`);
   };
   // An item without columns was written by hand, for a table that setup never met: plan reports it.
-  const todo = tables.filter((table) => !table.created && table.columns.length > 0);
+  const todo = tables.filter(
+    (table) =>
+      table.columns.length > 0 && !(table.created && table.shape === shapeOf(table) && table.dropped.length === 0),
+  );
   if (todo.length === 0) return { created: 0, refused: [] };
 
   await proveCopy(event, stage, copyRoleArn, execute);
-  const existing = new Map<string, Set<string>>();
-  for await (const [table = '', column = ''] of warehouse.query(columnsIn(destination.schema)))
-    existing.set(table ?? '', (existing.get(table ?? '') ?? new Set()).add(column ?? ''));
+  const existing = Map.groupBy(await readColumns(warehouse, destination.schema), ({ table }) => table);
   const grant = `see the deployment's outputs for the GRANTs that schema ${destination.schema} needs`;
   const create = async (some: Table[]): Promise<void> => {
-    const sqls = some.flatMap((table) => ddlOf(destination.schema, table, existing.get(table.destinationName)));
+    const sqls = some.map((table) => createTable(destination.schema, table));
     for (let start = 0; start < sqls.length; start += MAX_STATEMENTS)
       await execute(sqls.slice(start, start + MAX_STATEMENTS), 'ddl', `${namesOf(some)}: ${grant}`);
     for (const table of some) {
       // A table that is new in the warehouse holds nothing, whatever a watermark says of one that was there before.
       const state = states.get(table.sourceName);
-      if (state && !existing.has(table.destinationName)) await store.changeState(event.jobId, state, withoutProgress);
-      await store.updateTable(event.jobId, table.sourceName, { created: true });
+      if (state) await store.changeState(event.jobId, state, withoutProgress);
+      await store.updateTable(event.jobId, table.sourceName, { created: true, shape: shapeOf(table), dropped: [] });
     }
+  };
+  const alter = async (table: Table): Promise<void> => {
+    const columns = existing.get(table.destinationName) ?? [];
+    const what = { schema: destination.schema, table, name: `setup/${event.runId}/alter/`, existing: columns };
+    const altered = await alterTable(warehouse, what, () => true);
+    if (altered.status === 'failed') throw errors.warehouseRefused(`${table.sourceName}: ${altered.error} – ${grant}`);
+    // What a re-load has to replace stays to be done.
+    const done = altered.status === 'done' && altered.replace.length === 0;
+    const dropped = table.dropped.filter(({ name }) => columns.some((column) => column.name === name));
+    const change = { created: true, dropped, ...(done ? { shape: shapeOf(table) } : {}) };
+    await store.updateTable(event.jobId, table.sourceName, change);
   };
   const refused: string[] = [];
   const ours: Table[] = [];
@@ -76,7 +90,10 @@ export async function createTables(
     if (known || !(await hasRows(warehouse, destination.schema, table))) ours.push(table);
     else refused.push(occupied(destination.schema, table));
   }
-  const failures = ours.length > 0 ? await eachOrSingly(ours, create) : [];
+  const fresh = ours.filter((table) => !existing.has(table.destinationName));
+  const failures = fresh.length > 0 ? await eachOrSingly(fresh, create) : [];
+  for (const table of ours.filter((one) => !fresh.includes(one)))
+    await alter(table).catch((error: Error) => failures.push(error));
   refused.push(...failures.map((error) => error.message));
   return { created: todo.length - refused.length, refused };
 }
@@ -101,12 +118,6 @@ async function eachOrSingly(tables: Table[], create: (some: Table[]) => Promise<
   failures.length = 0;
   for (const table of tables) await attempt([table]);
   return failures;
-}
-
-/** What brings the warehouse's table to the agreed columns: everything, or the columns that are missing. */
-export function ddlOf(schema: string, table: Table, existing: Set<string> | undefined): string[] {
-  if (!existing) return [createTable(schema, table)];
-  return table.columns.filter((column) => !existing.has(column.name)).map((column) => addColumn(schema, table, column));
 }
 
 /** One row goes the way that all rows will go. */

@@ -4,6 +4,7 @@ import { environmentOf } from '../shared/aws/environment.ts';
 import { connectBySecret } from '../shared/aws/source.ts';
 import { chunkKey, Stage } from '../shared/aws/stage.ts';
 import { Store } from '../shared/aws/store.ts';
+import { agreedAnew, refuseChanged, shapeOf } from '../shared/core/agree.ts';
 import { checkTable } from '../shared/core/check-table.ts';
 import { batchAt, renewLease } from '../shared/core/pass.ts';
 import { errors } from '../shared/model/errors.ts';
@@ -65,6 +66,7 @@ export async function extract(
   if (!table || !seen || state?.lease?.owner !== event.owner || !state.pass || !batch)
     throw errors.leaseLost(`${event.table} is somebody else's now: the next run goes on with it`);
   const { pass } = state;
+  if (batch.shape !== shapeOf(table)) throw errors.columnsDiffer(agreedAnew(table));
   // The chunks of one batch may take longer than a lease lasts.
   await store.changeState(event.jobId, seen, (one) => renewLease(one, event.owner, edge.now()));
 
@@ -72,6 +74,7 @@ export async function extract(
   try {
     const open = await openSnapshot(client, job, [event.table]);
     const found = tableIn(open, event.table);
+    refuseChanged(table, found, state);
     checkTable(table, found);
     const { source, scope } = readingOf(job, table, found, state, pass, open.snapshot);
     const objects: StagedObject[] = [];

@@ -88,12 +88,14 @@ function entryOf(state: TableState, runId: string, error: string | null): RunTab
   const { run } = state;
   if (run?.runId !== runId) return { rows: 0, bytes: 0, seconds: 0, ...(error ? { error } : {}) };
   const seconds = run.finishedAt ? (Date.parse(run.finishedAt) - Date.parse(run.startedAt)) / 1000 : 0;
+  const { rows, bytes, changed, schemaChanges, error: why } = run;
   return {
-    rows: run.rows,
-    bytes: run.bytes,
+    rows,
+    bytes,
     seconds,
-    ...(run.changed ? { changed: run.changed } : {}),
-    ...(run.error ? { error: run.error } : {}),
+    ...(changed ? { changed } : {}),
+    ...(schemaChanges ? { schemaChanges } : {}),
+    ...(why ? { error: why } : {}),
   };
 }
 

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { environmentOf } from '../shared/aws/environment.ts';
 import { connectBySecret } from '../shared/aws/source.ts';
 import { Store } from '../shared/aws/store.ts';
+import { adopt } from '../shared/core/agree.ts';
 import { guess } from '../shared/core/guess.ts';
 import { foldColumnNames, foldNames } from '../shared/core/names.ts';
 import { isCopied, type SourceCatalog, type SourceTable } from '../shared/model/catalog.ts';
@@ -12,7 +13,7 @@ import { readCatalog } from '../shared/source/catalog.ts';
 import { brokenConnection } from '../shared/source/connect.ts';
 import { readFence } from '../shared/source/fence.ts';
 import { mapType } from '../shared/sql/types.ts';
-import { handle } from './edge.ts';
+import { type Edge, handle } from './edge.ts';
 
 export const InspectEvent = z.object({ jobId: z.string() });
 
@@ -30,15 +31,16 @@ export interface Inspected {
 
 /**
  * Reads the source's schema and puts an item in the config table for each table that is new, with its guessed keys and
- * copy mode. An item that is there keeps whatever a person decided; only columns that are new are added to it.
+ * copy mode. An item that is there keeps whatever a person decided; what changed of its columns is taken over.
  *
  * @throws LoaderError SourceUnavailable, SourceRefused, BadConfiguration
  */
 export async function inspect(
   event: z.infer<typeof InspectEvent>,
   { store, connect }: InspectPorts,
+  { now }: Pick<Edge, 'now'>,
 ): Promise<Inspected> {
-  const { job, tables, broken } = await store.readJob(event.jobId);
+  const { job, tables, broken, states } = await store.readJob(event.jobId);
   const client = await connect(job.secretArn);
   const { blind, catalog } = await (async () => {
     try {
@@ -60,13 +62,11 @@ export async function inspect(
     if (await store.addTable(event.jobId, table)) added += 1;
   for (const found of catalog.tables) {
     const table = known.get(found.name);
-    const columns = table && withNewColumns(table.columns, found);
-    if (!columns) continue;
-    await store.updateTable(event.jobId, found.name, { columns, created: false });
-    checks.push(
-      `${found.name}: rows loaded before keep NULL in its new columns until they change – to fill them, drop the ` +
-        "warehouse's table and the table's item, then run setup again",
-    );
+    if (!table) continue;
+    const state = states.get(found.name)?.value ?? { sourceName: found.name };
+    const { update, told } = adopt(table, found, state, now());
+    if (update) await store.updateTable(event.jobId, found.name, update);
+    checks.push(...told.map((one) => `${found.name}: ${one}`));
   }
   return { tables: catalog.tables.filter(isCopied).length, added, checks };
 }
@@ -86,21 +86,8 @@ export function columnsOf(found: SourceTable): Column[] {
     name: names[i]?.name ?? column.name,
     sourceType: column.type,
     type: mapType(column.type).type,
+    ...(column.attnum === undefined ? {} : { attnum: column.attnum }),
   }));
-}
-
-/** The agreed columns with those that the source has now besides; null where there is none. */
-function withNewColumns(agreed: Column[], found: SourceTable): Column[] | null {
-  const known = new Set(agreed.map((column) => column.source));
-  const taken = agreed.map((column) => column.name);
-  const fresh = columnsOf(found).filter((column) => !known.has(column.source));
-  const names = foldNames(
-    fresh.map((column) => column.source),
-    taken,
-  );
-  return fresh.length === 0
-    ? null
-    : [...agreed, ...fresh.map((column, i) => ({ ...column, name: names[i]?.name ?? column.name }))];
 }
 
 function newTables(catalog: SourceCatalog, tables: Table[], broken: string[]): Table[] {
@@ -122,6 +109,8 @@ function newTables(catalog: SourceCatalog, tables: Table[], broken: string[]): T
       disabled: false,
       timezone: 'UTC',
       columns,
+      dropped: [],
+      schemaHistory: [],
       created: false,
       why,
       checks,
@@ -138,6 +127,6 @@ function notesOn(columns: Column[]): string[] {
   return [...byNote].map(([note, group]) => `${group.map(({ source }) => source).join(', ')}: ${note}`);
 }
 
-export const handler = handle(InspectEvent, (event) => {
-  return inspect(event, { store: new Store(environmentOf('inspect').TABLE_NAME), connect: connectBySecret });
+export const handler = handle(InspectEvent, (event, edge) => {
+  return inspect(event, { store: new Store(environmentOf('inspect').TABLE_NAME), connect: connectBySecret }, edge);
 });

@@ -5,14 +5,17 @@ import { destinationOf, environmentOf } from '../shared/aws/environment.ts';
 import { manifestKey, Stage, stagedKeys } from '../shared/aws/stage.ts';
 import { type Revised, Store } from '../shared/aws/store.ts';
 import { type Statement, Warehouse } from '../shared/aws/warehouse.ts';
+import { agreedAnew, shapeOf } from '../shared/core/agree.ts';
 import { describeLoadError } from '../shared/core/load-advice.ts';
 import { type Cargo, loadStatements } from '../shared/core/load-statements.ts';
 import { afterCommit, afterFailure, changedIn, leaseFor, renewLease, rowsIn } from '../shared/core/pass.ts';
+import type { Column } from '../shared/model/column.ts';
 import type { Destination } from '../shared/model/destination.ts';
 import { describeError, errors } from '../shared/model/errors.ts';
 import type { Job } from '../shared/model/job.ts';
 import type { StagedObject, TableState } from '../shared/model/state.ts';
 import type { Table } from '../shared/model/table.ts';
+import { alterTable } from './alter-table.ts';
 import { type Edge, handle } from './edge.ts';
 
 /** Time kept back to hand an unfinished statement to the next call: one long-poll and the writes after it. */
@@ -65,6 +68,8 @@ export interface LoadPorts {
 /** A table of the load, as read when the call began. */
 interface Loading {
   table: Table;
+  /** Columns of another type in the warehouse, which this pass replaces with all rows. */
+  replace: Column[];
   state: Revised<TableState>;
 }
 
@@ -80,7 +85,7 @@ export async function load(event: LoadEvent, ports: LoadPorts, edge: Edge): Prom
     const table = tables.find((one) => one.sourceName === name);
     const state = states.get(name);
     const isMine = state?.value.lease?.owner === event.owner && state.value.pass?.batches === event.batches;
-    return table && state?.value.batch && isMine ? [{ table, state }] : [];
+    return table && state?.value.batch && isMine ? [{ table, replace: [], state }] : [];
   });
   const loader = new Loader(event, ports, edge, job, destination, warehouse);
   if (event.objects) for (const one of mine) await loader.adopt(one, event.objects);
@@ -125,8 +130,15 @@ class Loader {
     await this.#save(loading, { ...value, lease, batch: { ...value.batch, objects: sorted } });
   }
 
-  async run(all: Loading[]): Promise<Loaded> {
+  async run(taken: Loading[]): Promise<Loaded> {
     const failed = [...this.#event.failed];
+    const all: Loading[] = [];
+    for (const one of taken) {
+      const outcome = await this.#fit(one);
+      if (outcome === 'later') return this.#later(taken.slice(all.length), { failed });
+      if (outcome === 'ready') all.push(one);
+      else failed.push(await this.#fail(one, outcome));
+    }
     const groups = this.#event.singly ? all.map((one) => [one]) : [all];
     let { statementId, attempt } = this.#event;
     for (const [i, group] of groups.entries()) {
@@ -140,7 +152,9 @@ class Loader {
         return this.#later(rest, { failed, attempt: outcome.attempt, statementId: outcome.id });
       if (outcome.status === 'finished') await this.#commit(group);
       else if (group.length > 1) return this.#later(group, { failed, singly: true, attempt: 0 });
-      else for (const one of group) failed.push(await this.#fail(one, await this.#explain(outcome, one)));
+      else
+        for (const one of group)
+          failed.push(await this.#fail(one, this.#refused(one.table, await this.#explain(outcome, one))));
       [statementId, attempt] = [undefined, 0];
     }
     return { done: true, more: false, failed };
@@ -150,6 +164,27 @@ class Loader {
     const { objects: _adopted, statementId: _old, meanwhile, ...event } = this.#event;
     const tables = rest.map(({ table }) => table.sourceName);
     return { done: false, meanwhile, next: { ...event, ...change, tables } };
+  }
+
+  /**
+   * Brings the warehouse's table to the columns that the batch has: before the load, since what changes a column's type
+   * can't stand in a transaction. @returns an error where that can't be
+   */
+  async #fit(one: Loading): Promise<'ready' | 'later' | Error> {
+    const { table, state } = one;
+    const shape = shapeOf(table);
+    if (state.value.batch?.shape !== shape) return errors.columnsDiffer(agreedAnew(table));
+    if (table.shape === shape) return 'ready';
+    await this.#prepare(one);
+    const { schema } = this.#destination;
+    const what = { schema, table, name: `${this.#event.loadId}alter/${table.sourceName}/` };
+    const altered = await alterTable(this.#warehouse, what, () => this.#edge.remaining() > RESERVE_MS);
+    if (altered.status === 'running') return 'later';
+    if (altered.status === 'failed') return this.#refused(table, `its columns can't be changed: ${altered.error}`);
+    one.replace = altered.replace;
+    if (altered.replace.length === 0)
+      await this.#ports.store.updateTable(this.#event.jobId, table.sourceName, { shape });
+    return 'ready';
   }
 
   /** Settles what a dead owner left running, and keeps the lease from running out under a long statement. */
@@ -198,11 +233,11 @@ class Loader {
     return this.#warehouse.submit(sqls, statementName(name), token, !this.#event.meanwhile);
   }
 
-  async #cargo({ table, state }: Loading): Promise<Cargo> {
+  async #cargo({ table, replace, state }: Loading): Promise<Cargo> {
     const { pass, batch } = state.value;
     if (!pass || !batch) throw errors.leaseLost(`${table.sourceName} has no batch: the next run goes on with it`);
     const stageName = `loader_${createHash('sha256').update(`${this.#event.jobId}/${table.sourceName}`).digest('hex').slice(0, 16)}`;
-    return { table, pass, batch, stageName, copyUrl: await this.#copyUrl(batch.objects) };
+    return { table, pass, batch, stageName, replace, copyUrl: await this.#copyUrl(batch.objects) };
   }
 
   /** A single object needs no manifest: a PUT costs. */
@@ -223,9 +258,13 @@ class Loader {
     const keys = group.flatMap(({ state: { value } }) => stagedKeys(jobId, runId, { ...value, ahead: undefined }));
     await Promise.all(
       group.map(async (loading) => {
-        const { batch } = loading.state.value;
+        const { table, replace } = loading;
+        const { batch, pass } = loading.state.value;
         const rows = batch ? rowsIn(batch) : 0;
         const changed = Object.values((batch && changedIn(batch)) ?? {}).reduce((sum, count) => sum + count, 0);
+        // Told only once it is true: until then every load looks again.
+        if (replace.length > 0 && batch?.last && pass?.replaces === 'all')
+          await this.#ports.store.updateTable(jobId, table.sourceName, { shape: shapeOf(table) });
         await this.#save(loading, afterCommit(loading.state.value, this.#edge.now()));
         this.#edge.logger.info('loaded', { table: loading.table.sourceName, rows });
         this.#edge.metrics.addMetric('RowsLoaded', MetricUnit.Count, rows);
@@ -244,9 +283,13 @@ class Loader {
     return 'the stage holds another number of rows than were extracted, so nothing was committed: the next run tries again';
   }
 
-  async #fail(loading: Loading, error: string): Promise<string> {
+  #refused({ sourceName }: Table, why: string): Error {
+    return errors.warehouseRefused(`${sourceName}: ${why}`);
+  }
+
+  async #fail(loading: Loading, error: Error): Promise<string> {
     const name = loading.table.sourceName;
-    const reason = describeError(errors.warehouseRefused(`${name}: ${error}`));
+    const reason = describeError(error);
     this.#edge.logger.error('table failed', { table: name, reason });
     this.#edge.metrics.addMetric('TablesFailed', MetricUnit.Count, 1);
     const keys = stagedKeys(this.#event.jobId, this.#event.runId, loading.state.value);

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type pg from 'pg';
 import { objectKey, type Stage } from '../shared/aws/stage.ts';
 import type { JobData, Revised, Store } from '../shared/aws/store.ts';
+import { type Agreed, agree, shapeOf } from '../shared/core/agree.ts';
 import { checkTable, hasUniqueKey } from '../shared/core/check-table.ts';
 import { type FenceReading, remember } from '../shared/core/fence.ts';
 import { watchGaps } from '../shared/core/gaps.ts';
@@ -40,10 +41,9 @@ export interface LookPorts {
 }
 
 /** A table that has something new. */
-interface Work {
-  table: Table;
+interface Work extends Agreed {
   found: SourceTable;
-  state: Revised<TableState>;
+  revision: number;
   pass: Pass;
   reading: Reading;
 }
@@ -51,6 +51,8 @@ interface Work {
 /** A small delta that lies in the stage: the state that will lease it, if nobody else has taken the table since. */
 export interface Extracted {
   table: Table;
+  /** What of its item is to be written with the lease; null where nothing changed. */
+  update: Partial<Table> | null;
   state: TableState;
   revision: number;
 }
@@ -119,26 +121,30 @@ export class Look {
 
   async #lookAt(
     client: pg.Client,
-    table: Table,
+    known: Table,
     open: OpenSnapshot,
     observed: Pick<Observation, 'reading' | 'snapshot' | 'checkpoints'>,
     deadline: number,
   ): Promise<void> {
     const { job, states } = this.#data;
-    const found = tableIn(open, table.sourceName);
+    const found = tableIn(open, known.sourceName);
+    const seen = states.get(known.sourceName) ?? { value: { sourceName: known.sourceName }, revision: 0 };
+    const agreed = agree(job, known, found, seen.value, this.#edge.now());
+    const { table, state } = agreed;
     checkTable(table, found);
     limitsOf(job, table);
-    const state = states.get(table.sourceName) ?? { value: { sourceName: table.sourceName }, revision: 0 };
-    if (resumable(table, state.value, found.oid)) {
+    if (resumable(table, state, found.oid)) {
       this.large.push(table.sourceName);
       return;
     }
     const unique = hasUniqueKey(table, found);
     const { oid, parts = [] } = found;
-    const pass = beginPass(table, state.value, { ...observed, oid, parts, unique, oneSnapshot: true });
-    const reading = readingOf(job, table, found, state.value, pass, open.snapshot);
+    const pass = beginPass(table, state, { ...observed, oid, parts, unique, oneSnapshot: true });
+    const reading = readingOf(job, table, found, state, pass, open.snapshot);
     const left = deadline - this.#edge.now().getTime();
-    if (left <= 0 || walksAll(pass)) {
+    // Columns to be replaced take statements of their own, which leave no room for other tables.
+    const reshapes = pass.replaces === 'all' && table.shape !== shapeOf(table);
+    if (left <= 0 || walksAll(pass) || reshapes) {
       // Its own execution asks, at leisure.
       this.large.push(table.sourceName);
       return;
@@ -148,13 +154,13 @@ export class Look {
       return Number(counted.rows[0].rows);
     });
     // What is gone has to go in the warehouse, too, unless the last full sync brought none already.
-    const emptied = pass.replaces !== null && state.value.watermark?.rows !== 0;
-    if (rows === 0 && !emptied) return this.#nothingNew(state);
+    const emptied = pass.replaces !== null && state.watermark?.rows !== 0;
+    if (rows === 0 && !emptied) return this.#nothingNew(seen);
     if (rows > SMALL_ROWS || this.#edge.now().getTime() > deadline) {
       this.large.push(table.sourceName);
       return;
     }
-    await this.#extract(client, { table, found, state, pass, reading });
+    await this.#extract(client, { ...agreed, found, revision: seen.revision, pass, reading });
   }
 
   /** What held the table up is over, and nothing waits: both would else be told until the next new row. */
@@ -166,7 +172,7 @@ export class Look {
 
   /** Extracts a small delta by the connection and snapshot that found it. */
   async #extract(client: pg.Client, work: Work): Promise<void> {
-    const { table, found, pass, reading } = work;
+    const { table, update, changes, found, pass, reading } = work;
     const name = table.sourceName;
     const { jobId, runId } = this.#run;
     const nullMarker = newNullMarker();
@@ -178,14 +184,20 @@ export class Look {
       const what = { job: this.#data.job, table, reading, ranges, nullMarker, key };
       const object = await extractObject(client, this.#ports.stage, what);
       const state: TableState = {
-        ...work.state.value,
+        ...work.state,
         sourceName: name,
         pass: { ...pass, next },
-        batch: { nullMarker, objects: [object], cursor: null, last: true },
-        run: { runId, rows: 0, bytes: 0, startedAt: this.#edge.now().toISOString() },
-        behindSince: work.state.value.behindSince ?? this.#edge.now().toISOString(),
+        batch: { shape: shapeOf(table), nullMarker, objects: [object], cursor: null, last: true },
+        run: {
+          runId,
+          rows: 0,
+          bytes: 0,
+          startedAt: this.#edge.now().toISOString(),
+          ...(changes.length > 0 ? { schemaChanges: changes } : {}),
+        },
+        behindSince: work.state.behindSince ?? this.#edge.now().toISOString(),
       };
-      this.extracted.set(name, { table, state, revision: work.state.revision });
+      this.extracted.set(name, { table, update, state, revision: work.revision });
     });
   }
 

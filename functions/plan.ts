@@ -88,9 +88,13 @@ async function leaseLoads(
   edge: Edge,
 ): Promise<Plan['loads']> {
   /** Whether the table is ours now: nobody took it since its state was read. */
-  const lease = async ({ state, revision }: Extracted, loadId: string): Promise<boolean> => {
+  const lease = async ({ state, revision, update }: Extracted, loadId: string): Promise<boolean> => {
     const taken = takeLease(state, leaseFor(runId, edge.now(), loadId));
-    if ((await store.saveState(jobId, taken, revision)) !== null) return true;
+    if ((await store.saveState(jobId, taken, revision)) !== null) {
+      // Whoever holds the lease alone may change what the table's columns are agreed to be.
+      if (update) await store.updateTable(jobId, state.sourceName, update);
+      return true;
+    }
     await stage.remove(state.batch?.objects.map((object) => object.key) ?? []);
     return false;
   };

@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { environmentOf } from '../shared/aws/environment.ts';
 import { connectBySecret } from '../shared/aws/source.ts';
 import { type Revised, Store } from '../shared/aws/store.ts';
+import { type Agreed, agree, shapeOf } from '../shared/core/agree.ts';
 import { checkTable, hasUniqueKey } from '../shared/core/check-table.ts';
 import type { FenceReading } from '../shared/core/fence.ts';
 import { gapsUpTo, watchGaps } from '../shared/core/gaps.ts';
@@ -66,8 +67,8 @@ const NOTHING = { extracts: [], concurrency: 1, batches: 0, last: true };
 export async function split(event: SplitEvent, ports: SplitPorts, edge: Edge): Promise<Split> {
   const { store } = ports;
   const { job, tables, broken, states, checkpoints } = await store.readJob(event.jobId, [event.table]);
-  const table = tables.find((one) => one.sourceName === event.table);
-  if (!table)
+  const known = tables.find((one) => one.sourceName === event.table);
+  if (!known)
     throw broken.get(event.table) ?? errors.badConfiguration(`${event.table}: the job has no such table any more`);
   const seen: Revised<TableState> = states.get(event.table) ?? { value: { sourceName: event.table }, revision: 0 };
   if (!isFree(seen.value, event.owner, edge.now())) return { next: 'busy', ...NOTHING };
@@ -77,20 +78,31 @@ export async function split(event: SplitEvent, ports: SplitPorts, edge: Edge): P
     const reading = await readFence(client);
     const open = await openSnapshot(client, job, [event.table]);
     const found = tableIn(open, event.table);
+    const agreed = agree(job, known, found, seen.value, edge.now());
+    const { table, state } = agreed;
     checkTable(table, found);
     const unique = hasUniqueKey(table, found);
     const { oid, parts = [] } = found;
     const observed = { reading, snapshot: open.snapshot, checkpoints, oid, parts, unique, oneSnapshot: false };
-    const ahead = event.ahead ? passAhead(table, seen.value, oid) : null;
+    // Columns that are agreed anew make another file than the batches before: the next call that is not ahead sees to it.
+    const ahead = event.ahead && !agreed.update ? passAhead(table, state, oid) : null;
     if (event.ahead && !ahead) return { next: 'done', ...NOTHING };
-    const pass = ahead ?? resumable(table, seen.value, oid) ?? beginPass(table, seen.value, observed);
-    const rows = readingOf(job, table, found, seen.value, pass, open.snapshot);
+    const pass = ahead ?? resumable(table, state, oid) ?? beginPass(table, state, observed);
+    const rows = readingOf(job, table, found, state, pass, open.snapshot);
     const limits = limitsOf(job, table);
     const batch = await cut(client, table, pass, rows, limits, event.connections).catch((error) => {
       throw tableError(error, { schema: job.sourceSchema, name: event.table }, client);
     });
     const next = await accountFor(client, table, { ...pass, walk: batch.walk }, rows, batch.cursor, reading, edge);
-    return await begin(event, store, seen, { ...next, walk: batch.walk }, batch, event.connections, edge);
+    return await begin(
+      event,
+      store,
+      { ...agreed, revision: seen.revision },
+      { ...next, walk: batch.walk },
+      batch,
+      event.connections,
+      edge,
+    );
   } catch (error) {
     throw brokenConnection(error, client);
   } finally {
@@ -165,7 +177,7 @@ async function accountFor(
 async function begin(
   event: SplitEvent,
   store: Store,
-  seen: Revised<TableState>,
+  { table, state: seen, update, changes, revision }: Agreed & { revision: number },
   pass: Pass,
   batch: Cut,
   concurrency: number,
@@ -173,10 +185,12 @@ async function begin(
 ): Promise<Split> {
   const now = edge.now();
   const run =
-    seen.value.run?.runId === event.runId
-      ? seen.value.run
+    seen.run?.runId === event.runId
+      ? seen.run
       : { runId: event.runId, rows: 0, bytes: 0, startedAt: now.toISOString() };
+  const schemaChanges = [...(run.schemaChanges ?? []), ...changes];
   const cutNow: Batch = {
+    shape: shapeOf(table),
     nullMarker: `~${randomBytes(8).toString('hex')}~`,
     objects: [],
     calls: batch.extracts.map(({ ranges }) => ranges.length),
@@ -186,16 +200,24 @@ async function begin(
   const nothing = batch.extracts.length === 0;
   const { last } = batch;
   if (event.ahead && nothing) return { next: 'done', ...NOTHING };
-  const load = seen.value.lease?.owner === event.owner ? seen.value.lease.load : undefined;
-  const leased = takeLease(seen.value, leaseFor(event.owner, now, load));
+  const load = seen.lease?.owner === event.owner ? seen.lease.load : undefined;
+  const leased = takeLease(seen, leaseFor(event.owner, now, load));
   const state: TableState = event.ahead
-    ? { ...leased, pass: seen.value.pass && { ...seen.value.pass, next: pass.next }, ahead: cutNow }
-    : { ...leased, pass, batch: cutNow, run, behindSince: seen.value.behindSince ?? now.toISOString() };
+    ? { ...leased, pass: seen.pass && { ...seen.pass, next: pass.next }, ahead: cutNow }
+    : {
+        ...leased,
+        pass,
+        batch: cutNow,
+        run: schemaChanges.length > 0 ? { ...run, schemaChanges } : run,
+        behindSince: seen.behindSince ?? now.toISOString(),
+      };
   // A pass that replaces has to take away what was there, though it brings no rows.
   const done = nothing && pass.replaces === null;
-  const saved = await store.saveState(event.jobId, done ? afterCommit(state, now) : state, seen.revision);
+  const saved = await store.saveState(event.jobId, done ? afterCommit(state, now) : state, revision);
   if (saved === null) return { next: 'busy', ...NOTHING };
   if (done) return { next: 'done', ...NOTHING };
+  // What no load brings waits for the next one that there is.
+  if (update) await store.updateTable(event.jobId, event.table, update);
   return { next: 'load', extracts: batch.extracts, concurrency, batches: pass.batches, last };
 }
 

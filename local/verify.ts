@@ -1,5 +1,6 @@
 import pg from 'pg';
 import QueryStream from 'pg-query-stream';
+import { comparedColumns } from '../shared/core/agree.ts';
 import { compareTable, type QueryRows } from '../shared/core/compare.ts';
 import { treatedColumns } from '../shared/core/treatment.ts';
 import type { Job } from '../shared/model/job.ts';
@@ -53,7 +54,7 @@ export async function verify(
       const compared = {
         source: { schema: job.sourceSchema, name: table.sourceName },
         warehouse: { schema, name: table.destinationName },
-        columns: treatedColumns(job, table),
+        columns: treatedColumns(job, { ...table, columns: comparedColumns(table) }),
       };
       const ports = { source: rowsOf(there), warehouse: rowsOf(here, asRedshift) };
       results.set(table.sourceName, await compareTable(compared, ports).catch((error: Error) => error));

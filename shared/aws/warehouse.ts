@@ -74,6 +74,20 @@ export class Warehouse {
     return wait ? this.follow(Id) : { id: Id, status: 'running', error: '', queryId: 0 };
   }
 
+  /** Runs one statement alone, in no transaction with others; otherwise as `submit`. */
+  async execute(sql: string, name: string, token: string): Promise<Statement> {
+    const { Id } = await this.#client.send(
+      new ExecuteStatementCommand({
+        ...this.#target,
+        Sql: sql,
+        StatementName: name,
+        ClientToken: token,
+        WaitTimeSeconds: WAIT_SECONDS,
+      }),
+    );
+    return this.follow(Id ?? '');
+  }
+
   /** Waits for at most half a minute. */
   async follow(id: string): Promise<Statement> {
     return toStatement(

@@ -1,3 +1,4 @@
+import type { Column } from '../model/column.ts';
 import type { Batch, Pass } from '../model/state.ts';
 import type { Table } from '../model/table.ts';
 import { qualified } from '../sql/quote.ts';
@@ -5,7 +6,7 @@ import {
   beyondCondition,
   type Counted,
   copyInto,
-  createStage,
+  createTable,
   createTempStage,
   cursorCondition,
   deduplicate,
@@ -17,6 +18,7 @@ import {
   keyColumns,
   merge,
 } from '../sql/redshift.ts';
+import { replaceColumns } from '../sql/warehouse-columns.ts';
 
 /** One table's part of a load. */
 export interface Cargo {
@@ -27,6 +29,8 @@ export interface Cargo {
   copyUrl: string | null;
   /** Names the permanent stage of a pass that replaces by several batches: the same for every pass, so that none is left behind. */
   stageName: string;
+  /** Columns whose type in the warehouse is another than agreed: replaced in the transaction that replaces all rows. */
+  replace: Column[];
 }
 
 export interface LoadContext {
@@ -68,25 +72,27 @@ function parts(cargo: Cargo, index: number, context: LoadContext): Part {
   const { schema } = context;
   const target = qualified(schema, table.destinationName);
   const extracted = batch.objects.reduce((rows, object) => rows + object.rows, 0);
+  const staged = isStaged(cargo);
+  // A stage of its own making has the agreed types, so that the target can wait until its rows are replaced.
+  const retype = pass.replaces === 'all' && batch.last ? replaceColumns(schema, table, cargo.replace) : [];
   if (appends(cargo)) {
     const beyond = cursorCondition(table, pass.cursor);
     return {
-      fill: [deleteRows(schema, table, beyond), ...copyParts(cargo, target, context)],
+      fill: [...retype, deleteRows(schema, table, beyond), ...copyParts(cargo, target, context)],
       expected: { from: beyond ? `${target} WHERE ${beyond}` : target, rows: extracted },
       apply: [],
     };
   }
-  const staged = isStaged(cargo);
   const stage = staged ? qualified(schema, cargo.stageName) : `loader_stage_${index}`;
   const create = staged
     ? pass.batches === 0
-      ? [dropTable(stage), createStage(stage, target)]
+      ? [dropTable(stage), createTable(schema, { ...table, destinationName: cargo.stageName })]
       : []
     : [createTempStage(stage, target)];
   return {
-    fill: [...create, ...copyParts(cargo, stage, context)],
+    fill: [...(staged ? [] : retype), ...create, ...copyParts(cargo, stage, context)],
     expected: { from: stage, rows: staged ? pass.staged + extracted : extracted },
-    apply: apply(cargo, stage, index, schema, staged),
+    apply: [...(staged ? retype : []), ...apply(cargo, stage, index, schema, staged)],
   };
 }
 
@@ -147,7 +153,10 @@ export function loadStatements(cargos: Cargo[], context: LoadContext): string[] 
 /** What a table adds to a load, before there is one: its statements and about how many bytes of SQL. */
 export function loadSize(table: Table, pass: Pass): { statements: number; sqlBytes: number } {
   // COPY lists all columns once, deduplicating twice. Quotes, comma and blank; in some of the listings the stage's name before each.
-  const names = table.columns.reduce((bytes, column) => bytes + Buffer.byteLength(column.name) + 10, 0);
+  const names = [...table.columns, ...table.dropped].reduce(
+    (bytes, column) => bytes + Buffer.byteLength(column.name) + 10,
+    0,
+  );
   const twice = deduplicates(table, pass);
   const listings = 1 + (twice ? 2 : 0) + bring(table, pass).listings;
   const statements = 2 + (twice ? 1 : 0) + (pass.replaces === null ? 0 : 1) + 1;

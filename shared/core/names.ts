@@ -11,7 +11,7 @@ const MAX_BYTES = 127;
  * Names that Redshift keeps for its system columns. Postgres refuses most of them, too, but since version 12 has let
  * anybody call a column oid.
  */
-const SYSTEM_COLUMNS = ['oid', 'tableoid', 'xmin', 'cmin', 'xmax', 'cmax', 'ctid', 'deletexid', 'insertxid'];
+export const SYSTEM_COLUMNS = ['oid', 'tableoid', 'xmin', 'cmin', 'xmax', 'cmax', 'ctid', 'deletexid', 'insertxid'];
 
 /**
  * Redshift folds identifiers to lower case, quoted ones too. A–Z only: for other letters the manual promises nothing, and

@@ -18,6 +18,9 @@ export interface SourceColumn {
   name: string;
   type: PgType;
   nullable: boolean;
+  attnum?: number;
+  /** Whether rows that were there before the column may hold more than NULL in it: it has or had a default. */
+  preset?: boolean;
 }
 
 export interface SourceTable {

@@ -10,6 +10,10 @@ export interface Column {
   sourceType: PgType;
   /** Redshift's type as DDL: `VARCHAR(80)`, `SUPER`, `DECIMAL(12,2)`. */
   type: string;
+  /** pg_attribute.attnum: tells a column that was renamed, or made again under its name. */
+  attnum?: number;
+  /** Whether rows loaded before it came may lack their value: such a column is left out when both sides are compared. */
+  partial?: boolean;
 }
 
 /** How a column that is copied is kept from being read in the warehouse: as a hash of its text, or not at all. */

@@ -50,6 +50,7 @@ export const errors = {
   tableBusy: (message: string) => new LoaderError('TableBusy', message),
   stateInUse: (message: string) => new LoaderError('StateInUse', message),
   columnsDiffer: (message: string) => new LoaderError('ColumnsDiffer', message),
+  schemaChangePaused: (message: string) => new LoaderError('SchemaChangePaused', message),
   keyEndsInBlank: (message: string) => new LoaderError('KeyEndsInBlank', message),
   valueRefused: (message: string) => new LoaderError('ValueRefused', message),
   leaseLost: (message: string) => new LoaderError('LeaseLost', message),

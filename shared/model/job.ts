@@ -23,6 +23,12 @@ export const Limits = z
 
 export type Limits = z.infer<typeof Limits>;
 
+const oneOf = <const Choices extends readonly string[]>(choices: Choices) =>
+  z.enum(choices, { error: (issue) => `is ${JSON.stringify(issue.input)}: choose ${choices.join(' or ')}` });
+
+/** Whether rows loaded before a column came get its values by a re-load of their table, or only when they change. */
+export const NewColumns = oneOf(['forward', 'reload']);
+
 /** A job: one source database paired with one destination of the deployment. */
 export const Job = z
   .object({
@@ -52,6 +58,11 @@ export const Job = z
     maxLagSeconds: positive.default(3600),
     /** Whether the job's schedules rest; a run by hand still runs. */
     disabled: z.boolean().default(false),
+    /** Whether what changes at the source is taken over, or stops its table until a person has looked. */
+    schemaChanges: oneOf(['apply', 'pause']).default('apply'),
+    newColumns: NewColumns.default('forward'),
+    /** Whether tables that are new at the source are set up without being asked for. */
+    autoAddTables: z.boolean().default(false),
     revision: Revision,
   })
   .refine((job) => job.chunkSize <= job.rowLimit, {

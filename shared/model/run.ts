@@ -9,6 +9,8 @@ export interface RunTable {
   error?: string;
   /** Values that policies changed on their way. */
   changed?: ChangedValues;
+  /** What changed at the source and was taken over. */
+  schemaChanges?: string[];
 }
 
 /** One execution of a job, as its history keeps it. */

@@ -80,6 +80,8 @@ export interface StagedObject {
 
 /** What has been extracted and waits for its load. */
 export interface Batch {
+  /** The agreed columns that its CSV has, as `shapeOf` tells them apart. */
+  shape: string;
   /** The text that stands for NULL in its CSV: random, so that no value can be taken for it. */
   nullMarker: string;
   objects: StagedObject[];
@@ -111,6 +113,8 @@ export interface TableRun {
   error?: string;
   /** Values that policies changed. */
   changed?: ChangedValues;
+  /** What changed at the source and was taken over. */
+  schemaChanges?: string[];
 }
 
 /** What the loader knows of one table; written by functions only. */

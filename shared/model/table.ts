@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { Column } from './column.ts';
-import { positive, Revision } from './job.ts';
+import { NewColumns, positive, Revision } from './job.ts';
 import { PolicyChoices } from './policies.ts';
 
 export const COPY_MODES = ['INSERT_ONLY', 'INSERT_AND_UPDATE', 'FULL_DATA_SYNC'] as const;
@@ -36,7 +36,15 @@ export const Table = z.object({
   policies: PolicyChoices.optional(),
   /** Columns that are excluded or masked, by their names at the source. */
   treat: z.record(z.string(), Treatment).optional(),
+  /** What becomes of rows loaded before when a column comes, where it is not as the job has it. */
+  newColumns: NewColumns.optional(),
   columns: z.array(z.custom<Column>()),
+  /** Columns that the source no longer has: the warehouse keeps them, NULL in whatever is loaded since. */
+  dropped: z.array(z.custom<Column>()).default([]),
+  /** What the warehouse's table was last brought to, as `shapeOf` has it: by other columns it is altered before a load. */
+  shape: z.string().optional(),
+  /** What changed at the source and was taken over, the newest last. */
+  schemaHistory: z.array(z.object({ at: z.string(), change: z.string() })).default([]),
   /** Set by create-tables once the warehouse has the table. */
   created: z.boolean().default(false),
   /** What setup guessed and what a person should check. */

@@ -62,14 +62,16 @@ ORDER BY w.oid`;
 export const COLUMNS = `
 WITH RECURSIVE follow AS (
   SELECT a.attrelid, a.attnum, a.attname, a.atttypid AS typid, a.atttypmod AS typmod, a.attnotnull AS filled,
-         format_type(a.atttypid, a.atttypmod) AS declared
+         format_type(a.atttypid, a.atttypmod) AS declared,
+         a.atthasdef OR a.atthasmissing OR a.attidentity <> '' AS preset
   FROM pg_catalog.pg_attribute a
   WHERE a.attrelid = ANY ($1::oid[]) AND a.attnum > 0 AND NOT a.attisdropped
   UNION ALL
-  SELECT f.attrelid, f.attnum, f.attname, d.typbasetype, d.typtypmod, f.filled OR d.typnotnull, f.declared
+  SELECT f.attrelid, f.attnum, f.attname, d.typbasetype, d.typtypmod, f.filled OR d.typnotnull, f.declared,
+         f.preset OR d.typdefault IS NOT NULL
   FROM follow f JOIN pg_catalog.pg_type d ON d.oid = f.typid AND d.typtype = 'd'
 )
-SELECT f.attrelid AS "table", f.attname::text AS "column", NOT f.filled AS nullable,
+SELECT f.attrelid AS "table", f.attname::text AS "column", f.attnum, NOT f.filled AS nullable, f.preset,
        t.typname::text AS name, n.nspname::text AS schema, f.typmod, f.declared, x.extname::text AS extension,
        CASE WHEN e.oid IS NOT NULL THEN 'array'
             ELSE CASE t.typtype WHEN 'e' THEN 'enum' WHEN 'c' THEN 'composite' WHEN 'r' THEN 'range'

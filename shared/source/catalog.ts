@@ -18,7 +18,7 @@ type RelationRow = Omit<
   SourceTable,
   'schema' | 'columns' | 'primaryKey' | 'uniqueKeys' | 'indexedColumns' | 'sequences'
 >;
-type ColumnRow = PgType & { table: number; column: string; nullable: boolean };
+type ColumnRow = PgType & { table: number; column: string; attnum: number; nullable: boolean; preset: boolean };
 type IndexRow = { table: number; columns: string[]; role: 'primary' | 'unique' | 'other'; leads: string | null };
 type SequenceRow = { table: number; column: string; cache: number; increment: number };
 
@@ -58,10 +58,12 @@ export const readCatalog = async (client: Queryable, options: CatalogOptions): P
     return {
       ...relation,
       schema: options.schema,
-      columns: columns(relation.oid).map(({ table: _, column, nullable, extension, ...type }) => ({
+      columns: columns(relation.oid).map(({ table: _, column, attnum, nullable, preset, extension, ...type }) => ({
         name: column,
         type: extension ? { ...type, extension } : type,
         nullable,
+        attnum,
+        preset,
       })),
       primaryKey: own.find(({ role }) => role === 'primary')?.columns ?? [],
       uniqueKeys: own.filter(({ role }) => role === 'unique').map((index) => index.columns),

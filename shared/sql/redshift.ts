@@ -13,7 +13,7 @@ const names = (columns: Pick<Column, 'name'>[], prefix = ''): string =>
 export const keyColumns = (table: Pick<Table, 'columns' | 'primaryKey'>): Column[] =>
   table.primaryKey.flatMap((key) => table.columns.filter((column) => column.source === key));
 
-const sortKey = (table: Pick<Table, 'columns' | 'primaryKey' | 'updatedKey'>): Column | undefined =>
+export const sortKey = (table: Pick<Table, 'columns' | 'primaryKey' | 'updatedKey'>): Column | undefined =>
   table.columns.find((column) => column.source === table.updatedKey) ??
   keyColumns(table).find((column) => /^(SMALLINT|INTEGER|BIGINT)$/.test(column.type));
 
@@ -33,13 +33,7 @@ export function createTable(schema: string, table: Table): string {
   );
 }
 
-/** One column a statement: Redshift takes no more. */
-export const addColumn = (schema: string, table: Table, column: Column): string =>
-  `ALTER TABLE ${qualified(schema, table.destinationName)} ADD COLUMN ${quoteIdentifier(column.name)} ${column.type}`;
-
 export const createTempStage = (stage: string, target: string): string => `CREATE TEMP TABLE ${stage} (LIKE ${target})`;
-
-export const createStage = (stage: string, target: string): string => `CREATE TABLE ${stage} (LIKE ${target})`;
 
 export const dropTable = (name: string): string => `DROP TABLE IF EXISTS ${name}`;
 
@@ -98,16 +92,20 @@ const sameKey = (left: string, right: string, table: Table): string =>
     .join(' AND ');
 
 /**
- * Inserts new rows and updates known ones. A table that is all key has nothing to update but itself. The condition names
+ * Inserts new rows and updates known ones. A column that the source dropped is NULL in both, so that a row doesn't depend on
+ * how it was loaded. A table that is all key has nothing to update but itself. The condition names
  * the target without its schema, as the manual's examples do.
  */
 export function merge(schema: string, table: Table, stage: string): string {
   const target = qualified(schema, table.destinationName);
   const keys = new Set(table.primaryKey);
   const rest = table.columns.filter((column) => !keys.has(column.source));
-  const set = (rest.length > 0 ? rest : keyColumns(table))
-    .map(({ name }) => `${quoteIdentifier(name)} = ${stage}.${quoteIdentifier(name)}`)
-    .join(', ');
+  const set = [
+    ...(rest.length > 0 ? rest : keyColumns(table)).map(
+      ({ name }) => `${quoteIdentifier(name)} = ${stage}.${quoteIdentifier(name)}`,
+    ),
+    ...table.dropped.map(({ name }) => `${quoteIdentifier(name)} = NULL`),
+  ].join(', ');
   return (
     `MERGE INTO ${target} USING ${stage} ON ${sameKey(quoteIdentifier(table.destinationName), stage, table)} ` +
     `WHEN MATCHED THEN UPDATE SET ${set} ` +
@@ -151,10 +149,6 @@ export const deleteRows = (schema: string, table: Table, condition: string | nul
 
 export const insertAll = (schema: string, table: Table, stage: string): string =>
   `INSERT INTO ${qualified(schema, table.destinationName)} (${names(table.columns)}) SELECT ${names(table.columns)} FROM ${stage}`;
-
-/** The columns that a schema's tables have: rows of table and column name. */
-export const columnsIn = (schema: string): string =>
-  `SELECT table_name, column_name FROM svv_columns WHERE table_schema = ${quoteLiteral(schema)}`;
 
 /** A row, if the table has any. */
 export const anyRow = (schema: string, table: Table): string =>

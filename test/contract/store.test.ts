@@ -77,6 +77,7 @@ const FULL_STATE: TableState = {
     gaps: [{ from: '-9223372036854775808', to: '9223372036854775807', seen: '2026-11-22T10:00:00.000000Z' }],
   },
   batch: {
+    shape: '0123456789abcdef',
     nullMarker: '~0~',
     objects: [{ key: 'stage/a', rows: 0, bytes: 1e15 }],
     calls: [],

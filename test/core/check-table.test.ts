@@ -25,8 +25,8 @@ const source: SourceTable = {
   estimatedRows: 1,
   readable: true,
 };
-const refused = (table: Table, message: RegExp, found = source, name = 'BadConfiguration') =>
-  assert.throws(() => checkTable(table, found), { name, message });
+const refused = (table: Table, message: RegExp) =>
+  assert.throws(() => checkTable(table, source), { name: 'BadConfiguration', message });
 
 test('tables whose keys carry their mode pass', () => {
   checkTable(orders, source);
@@ -42,16 +42,6 @@ test("a table is refused by name where its keys can't carry its mode, with what 
   refused({ ...orders, updatedKey: 'note' }, /"note" is text, not a timestamp/);
   refused({ ...events, primaryKey: ['updated_at'] }, /needs a single integer key/);
   refused({ ...events, primaryKey: ['Id', 'updated_at'] }, /needs a single integer key/);
-});
-
-test('columns that came, went or changed at the source are named', () => {
-  const [id, note, updated] = source.columns;
-  if (!id || !note || !updated) assert.fail();
-  const differs = (columns: SourceTable['columns'], message: RegExp) =>
-    refused(orders, message, { ...source, columns }, 'ColumnsDiffer');
-  differs([...source.columns, { ...note, name: 'new' }], /^Orders: the source has "new", which the warehouse lacks/);
-  differs([id, updated], /no longer has "note"/);
-  differs([id, { ...note, type: { ...note.type, declared: 'integer' } }, updated], /"note" was text and is integer/);
 });
 
 test('a key is unique where an index of the source covers no more than its columns', () => {

@@ -4,7 +4,8 @@ import { translate } from '../../local/redshift/dialect.ts';
 import { type Cargo, loadStatements } from '../../shared/core/load-statements.ts';
 import type { Batch, Pass } from '../../shared/model/state.ts';
 import type { Table } from '../../shared/model/table.ts';
-import { addColumn, columnsIn, createTable } from '../../shared/sql/redshift.ts';
+import { createTable } from '../../shared/sql/redshift.ts';
+import { addColumn, columnsIn, replaceColumns, widenColumn } from '../../shared/sql/warehouse-columns.ts';
 import { events, orders, passOf, prices } from './samples.ts';
 
 const ROLE = 'arn:aws:iam::000000000000:role/copy';
@@ -12,9 +13,10 @@ const object = (rows: number) => ({ key: `k${rows}`, rows, bytes: 1 });
 const cargo = (table: Table, pass: Partial<Pass> = {}, batch: Partial<Batch> = {}): Cargo => ({
   table,
   pass: passOf(table, pass),
-  batch: { nullMarker: '~n~', objects: [object(3)], cursor: null, last: true, ...batch },
+  batch: { shape: 's', nullMarker: '~n~', objects: [object(3)], cursor: null, last: true, ...batch },
   copyUrl: 's3://bucket/key',
   stageName: 'loader_1',
+  replace: [],
 });
 
 /** Every statement passes the strict dialect on its way. */
@@ -83,7 +85,7 @@ test('a full sync of several batches fills one stage, and swaps and drops it wit
   const stage = '"public"."loader_1"';
   assert.deepEqual(sqlOf(cargo(prices, {}, { last: false })), [
     `DROP TABLE IF EXISTS ${stage}`,
-    `CREATE TABLE ${stage} (LIKE "public"."orders")`,
+    createTable('public', { ...prices, destinationName: 'loader_1' }),
     copy(stage),
     guard(stage, 3),
   ]);
@@ -164,15 +166,46 @@ test('a key of several columns is matched by all, and a table that is all key up
 });
 
 test('tables are made with their key NOT NULL alone, declared nowhere else, sorted by what is read', () => {
-  const sqls = [
-    createTable('public', orders),
-    addColumn('public', orders, orders.columns[1] ?? assert.fail()),
-    columnsIn('public'),
-  ];
-  for (const sql of sqls) translate(sql);
-  assert.deepEqual(sqls.slice(0, 2), [
+  const sqls = [createTable('public', orders), addColumn('public', orders, note)];
+  for (const sql of [...sqls, columnsIn('public'), columnsIn('public', "it's")]) translate(sql);
+  assert.deepEqual(sqls, [
     'CREATE TABLE IF NOT EXISTS "public"."orders" ("id" BIGINT NOT NULL, "note" VARCHAR(65535), "updated_at" TIMESTAMPTZ) ' +
       'DISTSTYLE AUTO SORTKEY ("updated_at")',
     'ALTER TABLE "public"."orders" ADD COLUMN "note" VARCHAR(65535)',
   ]);
+});
+
+const note = orders.columns[1] ?? assert.fail();
+const id = orders.columns[0] ?? assert.fail();
+
+test('a column that the source dropped is NULL in what is loaded, inserted and updated alike', () => {
+  const [, , , merged = ''] = sqlOf(cargo({ ...orders, dropped: [{ ...note, source: 'gone', name: 'gone' }] }));
+  assert.match(merged, /"updated_at" = loader_stage_0\."updated_at", "gone" = NULL WHEN NOT MATCHED/);
+  assert.doesNotMatch(merged.slice(merged.indexOf('INSERT')), /gone/);
+});
+
+test('columns of another type are replaced in the transaction that replaces all rows, and in no other', () => {
+  const REPLACED = replaceColumns('public', orders, [note]);
+  assert.deepEqual(REPLACED, [
+    'ALTER TABLE "public"."orders" DROP COLUMN "note"',
+    'ALTER TABLE "public"."orders" ADD COLUMN "note" VARCHAR(65535)',
+  ]);
+  const sqls = (pass: Partial<Pass>, batch: Partial<Batch> = {}) =>
+    sqlOf({ ...cargo(orders, pass, batch), replace: [note] });
+  assert.deepEqual(sqls({ replaces: 'all' }).slice(0, 3), [...REPLACED, TEMP], 'before the stage is made like it');
+  assert.deepEqual(sqls({ replaces: 'all', fresh: true }).slice(0, 2), REPLACED);
+  const last = sqls({ replaces: 'all', batches: 2, staged: 4 });
+  const at = last.indexOf(REPLACED[0] ?? '');
+  assert.deepEqual(last.slice(at, at + 3), [...REPLACED, 'DELETE FROM "public"."orders"']);
+  assert.ok(at > last.findIndex((sql) => sql.startsWith('SELECT 1 /')), 'after the rows are counted');
+  for (const other of [sqls({ replaces: 'all' }, { last: false }), sqls({})])
+    assert.doesNotMatch(other.join('; '), /ALTER TABLE/);
+});
+
+test('a sort key is taken away while its column is replaced', () => {
+  const sqls = replaceColumns('public', events, [note, id]);
+  for (const sql of [...sqls, widenColumn('public', orders, note)]) translate(sql);
+  assert.equal(sqls[0], 'ALTER TABLE "public"."orders" ALTER SORTKEY NONE');
+  assert.equal(sqls.at(-1), 'ALTER TABLE "public"."orders" ALTER SORTKEY ("id")');
+  assert.equal(sqls.length, 6);
 });

@@ -41,6 +41,7 @@ test('what a load was taken to need is never less than what it is', () => {
     name: `column_${i}`,
   }));
   const batch = {
+    shape: 's',
     nullMarker: '~0123456789abcdef~',
     objects: [{ key: 'k', rows: 9_999, bytes: 1 }],
     cursor: null,
@@ -57,6 +58,7 @@ test('what a load was taken to need is never less than what it is', () => {
           batch,
           copyUrl: `s3://redshift-loader-staging-000000000000/stage/job/${'r'.repeat(36)}/${'t'.repeat(16)}/delta.csv.zst`,
           stageName: 'loader_0123456789abcdef',
+          replace: [],
         };
         const sqls = loadStatements([cargo], {
           schema: 'public',

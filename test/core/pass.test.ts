@@ -29,7 +29,13 @@ const observed: Observation = {
   unique: true,
   oneSnapshot: true,
 };
-const batch: Batch = { nullMarker: '~', objects: [{ key: 'a', rows: 5, bytes: 50 }], cursor: ['5'], last: false };
+const batch: Batch = {
+  shape: 's',
+  nullMarker: '~',
+  objects: [{ key: 'a', rows: 5, bytes: 50 }],
+  cursor: ['5'],
+  last: false,
+};
 const run = { runId: 'r', rows: 1, bytes: 10, startedAt: '2026-11-22T09:59:00.000Z' };
 const known = (change: Partial<TableState> = {}) => stateOf(orders, { watermark: watermark(orders), ...change });
 

@@ -23,6 +23,8 @@ export const orders: Table = {
     column('note', 'VARCHAR(65535)', 'text'),
     column('updated_at', 'TIMESTAMPTZ', 'timestamptz'),
   ],
+  dropped: [],
+  schemaHistory: [],
   created: true,
   why: '',
   checks: [],

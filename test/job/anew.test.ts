@@ -54,7 +54,7 @@ test('a new column of a loaded table is added, and setup says that older rows la
   await job.run();
   await job.source.query("ALTER TABLE orders ADD COLUMN tier text NOT NULL DEFAULT 'gold'");
   const { checks } = await job.setup();
-  assert.match(checks.join(), /orders: rows loaded before keep NULL in its new columns until they change/);
+  assert.match(checks.join(), /orders: new column "tier" text: rows loaded before keep NULL in it until they change/);
   await job.source.query('UPDATE orders SET updated_at = now()');
   await job.run();
   assert.deepEqual(await job.differing(), []);

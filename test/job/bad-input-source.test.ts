@@ -40,6 +40,8 @@ const TABLE: Table = {
   disabled: false,
   timezone: 'UTC',
   columns: [],
+  dropped: [],
+  schemaHistory: [],
   created: true,
   why: '',
   checks: [],

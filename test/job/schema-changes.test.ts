@@ -1,8 +1,109 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { bench } from './harness.ts';
+import { ServiceError } from '../../local/service.ts';
+import { type Reset, resetState } from '../../shared/core/reset.ts';
+import { bench, type TestJob } from './harness.ts';
+import { batchAnswered, Interruptions } from './interruptions.ts';
 
-const server = bench();
+const during = new Interruptions();
+const server = bench(during.options);
+
+async function reset(job: TestJob, name: string, how: Reset): Promise<void> {
+  const { tables, states } = await job.read();
+  const table = tables.find((one) => one.sourceName === name) ?? assert.fail();
+  const state = states.get(name) ?? assert.fail();
+  await server.operator.store.changeState(job.jobId, state, (one) => resetState(table, one, how, new Date()));
+}
+
+/** The warehouse's columns, with their types. */
+const columnsOf = async (job: TestJob, table: string): Promise<Record<string, string>> =>
+  Object.fromEntries(
+    (
+      await job.rows(`SELECT attname AS name, format_type(atttypid, atttypmod) AS type FROM pg_attribute
+        WHERE attrelid = '$.${table}'::regclass AND attnum > 0 AND NOT attisdropped ORDER BY attnum`)
+    ).map(({ name, type }) => [name, type]),
+  );
+
+/** A run that succeeds. */
+async function runs(job: TestJob) {
+  const run = await job.run();
+  assert.equal(run.status, 'succeeded', JSON.stringify(run));
+  return run;
+}
+
+const SHOP = `
+  CREATE TYPE mood AS ENUM ('sad');
+  CREATE TABLE orders (id bigserial PRIMARY KEY, note varchar(10), gone text, old_name text, feeling mood, flag boolean NOT NULL DEFAULT true,
+    updated_at timestamptz NOT NULL DEFAULT now());
+  CREATE INDEX ON orders (updated_at);
+  CREATE TABLE events (LIKE orders INCLUDING ALL); ALTER TABLE events DROP COLUMN updated_at;
+  CREATE SEQUENCE event_ids OWNED BY events.id; ALTER TABLE events ALTER COLUMN id SET DEFAULT nextval('event_ids');
+  CREATE TABLE prices (LIKE orders INCLUDING ALL); ALTER TABLE prices DROP COLUMN updated_at;
+  INSERT INTO orders (note, gone, old_name, feeling) SELECT 'note ' || n, 'gone ' || n, 'name ' || n, 'sad' FROM generate_series(1, 20) n;
+  INSERT INTO events (note, gone, old_name, feeling) SELECT note, gone, old_name, feeling FROM orders;
+  INSERT INTO prices SELECT id, note, gone, old_name, feeling FROM orders;`;
+const TABLES = ['orders', 'events', 'prices'];
+const each = (sql: string) => TABLES.map((table) => sql.replaceAll('$t', table)).join(';');
+
+async function loadedShop(more = {}): Promise<TestJob> {
+  const job = await server.job(SHOP, more);
+  await job.setup();
+  await job.edit('events', { copyMode: 'INSERT_ONLY' });
+  await runs(job);
+  assert.deepEqual(await job.differing(), []);
+  return job;
+}
+
+test('columns that come, go, grow and change their names are followed in every mode, by small deltas', async () => {
+  const job = await loadedShop();
+  await job.source.query(
+    each(`ALTER TABLE $t ADD COLUMN plain int, ADD COLUMN tier text NOT NULL DEFAULT 'gold', DROP COLUMN gone,
+    ALTER COLUMN note TYPE varchar(30), ALTER COLUMN flag DROP NOT NULL; ALTER TABLE $t RENAME COLUMN old_name TO new_name`),
+  );
+  await job.source.query("ALTER TYPE mood ADD VALUE 'glad' BEFORE 'sad'");
+  const first = await runs(job);
+  assert.deepEqual(
+    Object.keys(first.tables),
+    ['prices'],
+    'changes alone move no rows, but for a full sync, which always does',
+  );
+
+  await job.source.query(`UPDATE orders SET note = 'a note of 25 characters..', updated_at = now() WHERE id = 3;
+    ${each(`INSERT INTO $t (id, note, new_name, feeling, plain, tier) VALUES (100, 'a note that needs the width', 'new', 'glad', 7, 'silver')`)}`);
+  const run = await runs(job);
+  const changes = run.tables.orders?.schemaChanges?.join('\n') ?? '';
+  for (const expected of [
+    /"note" was .*\(10\) and is .*\(30\)/,
+    /no longer has "gone"/,
+    /"old_name" is called "new_name" now/,
+    /new column "tier" text: rows/,
+  ])
+    assert.match(changes, expected);
+  assert.deepEqual(await job.differing(), []);
+  for (const table of TABLES) {
+    const columns = await columnsOf(job, table);
+    assert.equal(columns.note, 'character varying(120)', table);
+    assert.deepEqual([columns.plain, columns.tier, columns.new_name].map(Boolean), [true, true, true], table);
+    assert.equal(columns.gone, 'character varying(65535)', 'what the source dropped stays');
+  }
+  const orders = await job.rows('SELECT id::int, gone, tier, plain FROM $.orders WHERE id IN (2, 3, 100) ORDER BY id');
+  assert.deepEqual(orders, [
+    { id: 2, gone: 'gone 2', tier: null, plain: null },
+    { id: 3, gone: null, tier: 'gold', plain: null },
+    { id: 100, gone: null, tier: 'silver', plain: 7 },
+  ]);
+  assert.deepEqual(await job.rows('SELECT DISTINCT tier FROM $.prices ORDER BY 1'), [
+    { tier: 'gold' },
+    { tier: 'silver' },
+  ]);
+  const { tables } = await job.read();
+  for (const table of tables) assert.ok(table.schemaHistory.length >= 5, table.sourceName);
+
+  await job.source.query(`UPDATE orders SET updated_at = now(); ${each('ALTER TABLE $t ADD COLUMN gone text')}`);
+  await runs(job);
+  assert.deepEqual(await job.differing(), [], 'a column that comes back is the one that was kept');
+  assert.equal((await job.run()).tables.orders, undefined);
+});
 
 const EVENTS = `
   CREATE TABLE events (id bigint NOT NULL, day date NOT NULL, note text, updated_at timestamptz NOT NULL DEFAULT now(),
@@ -30,4 +131,175 @@ test('rows of a partition that is attached arrive, however old their transaction
   assert.equal((await job.run()).tables.events?.rows, 10);
   assert.deepEqual(await job.differing(), []);
   assert.equal((await job.run()).status, 'idle');
+});
+
+test('rows of older batches and large full syncs follow, too, also where the change comes in the middle of a pass', async () => {
+  const job = await server.job(
+    `CREATE TABLE big (id bigserial PRIMARY KEY, note varchar(10), updated_at timestamptz NOT NULL DEFAULT now());
+     CREATE INDEX ON big (updated_at);
+     CREATE TABLE whole (code text PRIMARY KEY, note varchar(10), gone int);
+     INSERT INTO big (note) SELECT 'row ' || n FROM generate_series(1, 12000) n;
+     INSERT INTO whole SELECT 'c' || n, 'row ' || n, n FROM generate_series(1, 12000) n;`,
+    { rowLimit: 5_000, chunkSize: 5_000 },
+  );
+  await job.setup();
+  const change = `ALTER TABLE big ADD COLUMN extra text DEFAULT 'old', ALTER COLUMN note TYPE text;
+    ALTER TABLE whole ADD COLUMN extra text DEFAULT 'old', ALTER COLUMN note TYPE text, DROP COLUMN gone;`;
+  let seen = 0;
+  during.atCall(
+    (call) => batchAnswered(call) && ++seen === 3,
+    async () => void (await job.source.query(change)),
+  );
+  // What was extracted, or staged, under the former columns may end its table's run; the next begins anew.
+  await job.run();
+  await runs(job);
+  await job.source.query(
+    `UPDATE big SET note = repeat('x', 60), updated_at = now(); UPDATE whole SET note = repeat('x', 60)`,
+  );
+  await runs(job);
+  assert.deepEqual(await job.differing(), []);
+  assert.deepEqual(await job.rows('SELECT DISTINCT extra, note FROM $.big'), [{ extra: 'old', note: 'x'.repeat(60) }]);
+  assert.deepEqual(await job.rows('SELECT DISTINCT extra, gone FROM $.whole'), [{ extra: 'old', gone: null }]);
+  assert.equal((await columnsOf(job, 'big')).note, 'character varying(65535)');
+});
+
+test('with newColumns on reload older rows get the new values, and readers never see the table empty', async () => {
+  const job = await loadedShop({ newColumns: 'reload' });
+  await job.edit('events', { newColumns: 'forward' });
+  await job.source.query(each("ALTER TABLE $t ADD COLUMN tier text DEFAULT 'gold'"));
+  const counts: unknown[] = [];
+  during.atCall(
+    batchAnswered,
+    async () => void counts.push((await job.rows('SELECT count(*)::int AS n FROM $.orders'))[0]?.n),
+  );
+  const run = await runs(job);
+  assert.equal(run.tables.orders?.rows, 20);
+  assert.match(run.tables.orders?.schemaChanges?.join() ?? '', /loaded again/);
+  assert.equal(run.tables.events, undefined, 'the table may choose otherwise');
+  assert.deepEqual(await job.rows('SELECT DISTINCT tier FROM $.orders'), [{ tier: 'gold' }]);
+  const { tables } = await job.read();
+  assert.ok(
+    tables.every(({ sourceName, columns }) => sourceName === 'events' || columns.every(({ partial }) => !partial)),
+  );
+  assert.deepEqual(await job.differing(), []);
+  assert.deepEqual(counts, [20]);
+});
+
+test('a type that can not be changed in place stops its table alone, and a re-load changes it', async () => {
+  const job = await loadedShop();
+  await job.warehouse.query(
+    `CREATE ROLE "reader of ${job.schema}"; GRANT SELECT ON "${job.schema}".orders TO "reader of ${job.schema}"`,
+  );
+  await job.source.query(`ALTER TABLE orders ALTER COLUMN note TYPE int USING id, ALTER COLUMN gone TYPE timestamp USING '2026-01-01';
+    INSERT INTO events (note) VALUES ('new')`);
+  const stopped = await job.run();
+  assert.match(
+    stopped.tables.orders?.error ?? '',
+    /^ColumnsDiffer: orders: "note" was character varying\(10\) and is integer, which its column in the warehouse can't become; "gone".*– re-load the table/,
+  );
+  assert.equal(stopped.tables.events?.rows, 1, 'the others go on');
+  const setup = await job.setup();
+  assert.match(setup.checks.join(), /orders: "note" was .* – re-load the table/);
+
+  await reset(job, 'orders', { kind: 'reload' });
+  await runs(job);
+  assert.deepEqual(await job.differing(), []);
+  const { note, gone } = await columnsOf(job, 'orders');
+  assert.deepEqual([note, gone], ['integer', 'timestamp without time zone']);
+  assert.deepEqual(
+    await job.rows(`SELECT has_table_privilege('reader of ${job.schema}', '$.orders', 'SELECT') AS granted`),
+    [{ granted: true }],
+  );
+  await job.source.query('UPDATE orders SET note = 5, updated_at = now() WHERE id = 1');
+  await runs(job);
+  assert.deepEqual(await job.differing(), []);
+});
+
+test('a large table is re-loaded with another type by one swap, its sort key included', async () => {
+  const job = await server.job(
+    `CREATE TABLE big (id serial PRIMARY KEY, note text);
+     INSERT INTO big (note) SELECT n FROM generate_series(1, 12000) n; ANALYZE big;`,
+    { rowLimit: 5_000, chunkSize: 5_000 },
+  );
+  await job.setup();
+  await job.edit('big', { copyMode: 'INSERT_ONLY' });
+  await runs(job);
+  await job.source.query('ALTER TABLE big ALTER COLUMN id TYPE bigint, ALTER COLUMN note TYPE int USING note::int');
+  assert.match(
+    (await job.run()).tables.big?.error ?? '',
+    /"id" was integer and is bigint.*; "note" was text and is integer/,
+  );
+  await reset(job, 'big', { kind: 'reload' });
+  const seen: unknown[] = [];
+  for (let i = 0; i < 2; i++)
+    during.atCall(
+      batchAnswered,
+      async () =>
+        void seen.push(
+          (await columnsOf(job, 'big')).id,
+          (await job.rows('SELECT count(*)::int AS n FROM $.big'))[0]?.n,
+        ),
+    );
+  await runs(job);
+  assert.deepEqual(seen, ['integer', 12_000, 'integer', 12_000], 'until its last batch the table is as it was');
+  assert.deepEqual(await columnsOf(job, 'big'), { id: 'bigint', note: 'integer' });
+  assert.deepEqual(await job.differing(), []);
+  assert.deepEqual(await job.rows("SELECT tablename FROM pg_tables WHERE tablename LIKE 'loader%'"), []);
+});
+
+test('a key column that goes stops its table; with its keys corrected the table is loaded again', async () => {
+  const job = await loadedShop();
+  await job.source.query('ALTER TABLE orders RENAME COLUMN id TO order_id; ALTER TABLE events DROP COLUMN id');
+  const stopped = await job.run();
+  assert.match(
+    stopped.tables.orders?.error ?? '',
+    /^ColumnsDiffer: orders: its key column "id" is called "order_id" now – correct/,
+  );
+  assert.match(
+    stopped.tables.events?.error ?? '',
+    /^ColumnsDiffer: events: the source no longer has its key column "id"/,
+  );
+  await job.edit('orders', { primaryKey: ['order_id'] });
+  await job.edit('events', { copyMode: 'FULL_DATA_SYNC', primaryKey: [] });
+  await runs(job);
+  assert.deepEqual(await job.differing(), []);
+  assert.deepEqual(await job.rows('SELECT count(*)::int AS n, count(id)::int AS old FROM $.orders'), [
+    { n: 20, old: 0 },
+  ]);
+});
+
+test('under pause changes wait for a person: setup takes them over', async () => {
+  const job = await loadedShop({ schemaChanges: 'pause' });
+  await job.source.query(
+    'ALTER TABLE orders ADD COLUMN extra int, DROP COLUMN gone; UPDATE orders SET updated_at = now()',
+  );
+  const paused = await job.run();
+  assert.match(
+    paused.tables.orders?.error ?? '',
+    /^SchemaChangePaused: orders: the source no longer has "gone".*; new column "extra" integer – run setup to take this over, or set the job's schemaChanges to apply$/,
+  );
+  assert.equal(paused.tables.prices?.error, undefined);
+  await job.setup();
+  assert.ok('extra' in (await columnsOf(job, 'orders')));
+  await runs(job);
+  assert.deepEqual(await job.differing(), []);
+});
+
+test('what was altered before a crash is not altered again', async () => {
+  const job = await loadedShop();
+  await job.source.query(`ALTER TABLE orders ADD COLUMN extra int DEFAULT 7, ALTER COLUMN note TYPE text;
+    UPDATE orders SET updated_at = now()`);
+  // The process dies between the statements that alter the table and the load.
+  let submits = 0;
+  during.atCall(
+    ({ service, action, moment }) =>
+      service === 'redshift-data' && action === 'BatchExecuteStatement' && moment === 'before' && ++submits === 2,
+    () => {
+      throw new ServiceError('AccessDeniedException', 'the process died');
+    },
+  );
+  assert.equal((await job.run()).status, 'failed');
+  assert.equal((await columnsOf(job, 'orders')).extra, 'integer');
+  await runs(job);
+  assert.deepEqual(await job.differing(), []);
 });
