@@ -1,4 +1,3 @@
-import { fileURLToPath } from 'node:url';
 import { ArnFormat, Duration, RemovalPolicy, Stack } from 'aws-cdk-lib';
 import {
   GatewayVpcEndpoint,
@@ -14,13 +13,13 @@ import {
   Vpc,
 } from 'aws-cdk-lib/aws-ec2';
 import { ManagedPolicy, PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
-import { Architecture, Runtime, Tracing } from 'aws-cdk-lib/aws-lambda';
-import { NodejsFunction, OutputFormat } from 'aws-cdk-lib/aws-lambda-nodejs';
+import { Architecture, Function as Lambda, Runtime, Tracing } from 'aws-cdk-lib/aws-lambda';
 import { LogGroup, type RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
 import { type Environment, type FunctionName, NEEDS } from '../shared/aws/environment.ts';
 import { isServerless } from '../shared/model/destination.ts';
 import { allowAdministration, machineArns } from './administration.ts';
+import { type Bundles, bundle } from './bundles.ts';
 import { accept, changedObjects, LAMBDA_LOGS, LAMBDA_NETWORK, stagedObjects, TAGGED_SECRETS, XRAY } from './nag.ts';
 import { NAMES } from './names.ts';
 import type { Settings } from './settings.ts';
@@ -50,7 +49,7 @@ const SIZES: Record<FunctionName, Sizing> = {
 
 /** All functions, each with no more rights than its side of the work needs. */
 export class Functions extends Construct {
-  readonly all: Record<FunctionName, NodejsFunction>;
+  readonly all: Record<FunctionName, Lambda>;
   /** The role that Redshift's COPY uses. */
   readonly copyRole: Role;
   readonly #settings: Settings;
@@ -81,9 +80,10 @@ export class Functions extends Construct {
     };
     const network = settings.source && this.#network(settings.source);
     const warehouseRole = this.#warehouseRole();
-    const source = (name: FunctionName) => this.#function(name, environment, { network });
-    const warehouse = (name: FunctionName) => this.#function(name, environment, { role: warehouseRole });
-    const control = (name: FunctionName) => this.#function(name, environment, {});
+    using bundles = bundle(this, Object.keys(SIZES));
+    const source = (name: FunctionName) => this.#function(bundles, name, environment, { network });
+    const warehouse = (name: FunctionName) => this.#function(bundles, name, environment, { role: warehouseRole });
+    const control = (name: FunctionName) => this.#function(bundles, name, environment, {});
     this.all = {
       inspect: source('inspect'),
       plan: source('plan'),
@@ -93,8 +93,8 @@ export class Functions extends Construct {
       load: warehouse('load'),
       finish: control('finish'),
       release: control('release'),
-      probe: this.#function('probe', environment, { network, functionName: NAMES.probe }),
-      admin: this.#function('admin', environment, { functionName: NAMES.admin }),
+      probe: this.#function(bundles, 'probe', environment, { network, functionName: NAMES.probe }),
+      admin: this.#function(bundles, 'admin', environment, { functionName: NAMES.admin }),
     };
     for (const name of ['inspect', 'plan', 'split', 'extract', 'finish', 'release'] as const)
       storage.grantProgress(this.all[name]);
@@ -113,13 +113,15 @@ export class Functions extends Construct {
   }
 
   #function(
+    bundles: Bundles,
     name: FunctionName,
     environment: Environment,
     { network, role, functionName }: { network?: Network | undefined; role?: Role; functionName?: string },
-  ): NodejsFunction {
+  ): Lambda {
     const own: readonly (keyof Environment)[] = NEEDS[name];
-    const made = new NodejsFunction(this, name, {
-      entry: fileURLToPath(new URL(`../functions/${name}.ts`, import.meta.url)),
+    const made = new Lambda(this, name, {
+      code: bundles.codeOf(name),
+      handler: 'index.handler',
       runtime: Runtime.NODEJS_24_X,
       architecture: Architecture.ARM_64,
       ...SIZES[name],
@@ -135,15 +137,6 @@ export class Functions extends Construct {
         retention: this.#settings.logRetentionDays as RetentionDays,
         removalPolicy: RemovalPolicy.DESTROY,
       }),
-      bundling: {
-        format: OutputFormat.CJS,
-        target: 'node24',
-        minify: true,
-        keepNames: true,
-        // The runtime's own copy of the SDK may lack newer parameters.
-        bundleAwsSDK: true,
-        externalModules: ['pg-native'],
-      },
     });
     accept(made, { ...LAMBDA_LOGS, ...(network ? LAMBDA_NETWORK : {}), ...XRAY });
     return made;
@@ -202,7 +195,7 @@ export class Functions extends Construct {
   }
 
   /** Any secret that an administrator marked as meant for this. */
-  #grantSecrets(grantee: NodejsFunction): void {
+  #grantSecrets(grantee: Lambda): void {
     grantee.addToRolePolicy(
       new PolicyStatement({
         actions: ['secretsmanager:GetSecretValue'],
