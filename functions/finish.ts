@@ -4,13 +4,15 @@ import { environmentOf } from '../shared/aws/environment.ts';
 import { Runs } from '../shared/aws/runs.ts';
 import { Stage, stagedKeys } from '../shared/aws/stage.ts';
 import { Store } from '../shared/aws/store.ts';
-import { afterFailure } from '../shared/core/pass.ts';
+import { Ticks } from '../shared/aws/ticks.ts';
+import { afterFailure, entryOf } from '../shared/core/pass.ts';
 import { describeStepError } from '../shared/model/errors.ts';
 import { partOf, type RunTable } from '../shared/model/run.ts';
 import type { TableState } from '../shared/model/state.ts';
 import { type Edge, handle } from './edge.ts';
+import { settleRun, Trigger } from './tick.ts';
 
-export const FinishEvent = z.object({
+export const FinishEvent = Trigger.extend({
   jobId: z.string(),
   runId: z.string(),
   startedAt: z.string(),
@@ -25,6 +27,7 @@ export type FinishEvent = z.infer<typeof FinishEvent>;
 export interface FinishPorts {
   store: Store;
   runs: Runs;
+  ticks: Ticks;
   stage: Pick<Stage, 'remove'>;
 }
 
@@ -39,7 +42,11 @@ export interface Finished {
  * what it had staged.
  * Done again it writes the same.
  */
-export async function finish(event: FinishEvent, { store, runs, stage }: FinishPorts, edge: Edge): Promise<Finished> {
+export async function finish(
+  event: FinishEvent,
+  { store, runs, ticks, stage }: FinishPorts,
+  edge: Edge,
+): Promise<Finished> {
   const states = await store.readStates(event.jobId);
   const error = event.error ? describeStepError(event.error) : null;
   const own =
@@ -66,6 +73,7 @@ export async function finish(event: FinishEvent, { store, runs, stage }: FinishP
     whole,
     edge.now(),
   );
+  await settleRun(event.jobId, run, ticks, edge);
   const judged = Object.entries(run.tables).filter(([name]) => event.table === undefined || name === event.table);
   const failed = judged.flatMap(([name, { error: why }]) => (why ? [`${name}: ${why}`] : []));
   // A state's payload has 256 KiB.
@@ -84,23 +92,13 @@ function brokenOff(event: FinishEvent, state: TableState, error: string | null, 
   return afterFailure({ ...state, run }, error ?? 'LeaseLost: the load ended without a result', now);
 }
 
-function entryOf(state: TableState, runId: string, error: string | null): RunTable {
-  const { run } = state;
-  if (run?.runId !== runId) return { rows: 0, bytes: 0, seconds: 0, ...(error ? { error } : {}) };
-  const seconds = run.finishedAt ? (Date.parse(run.finishedAt) - Date.parse(run.startedAt)) / 1000 : 0;
-  const { rows, bytes, changed, schemaChanges, error: why } = run;
-  return {
-    rows,
-    bytes,
-    seconds,
-    ...(changed ? { changed } : {}),
-    ...(schemaChanges ? { schemaChanges } : {}),
-    ...(why ? { error: why } : {}),
-  };
-}
-
 export const handler = handle(FinishEvent, (event, edge) => {
   const { TABLE_NAME, BUCKET_NAME } = environmentOf('finish');
-  const ports = { store: new Store(TABLE_NAME), runs: new Runs(TABLE_NAME), stage: new Stage(BUCKET_NAME) };
+  const ports = {
+    store: new Store(TABLE_NAME),
+    runs: new Runs(TABLE_NAME),
+    ticks: new Ticks(TABLE_NAME),
+    stage: new Stage(BUCKET_NAME),
+  };
   return finish(event, ports, edge);
 });

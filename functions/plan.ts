@@ -5,30 +5,34 @@ import { Runs } from '../shared/aws/runs.ts';
 import { connectBySecret } from '../shared/aws/source.ts';
 import { Stage } from '../shared/aws/stage.ts';
 import { type JobData, Store } from '../shared/aws/store.ts';
+import { Ticks } from '../shared/aws/ticks.ts';
 import { loadSize } from '../shared/core/load-statements.ts';
 import { pack } from '../shared/core/pack.ts';
 import { isFree, leaseFor, takeLease } from '../shared/core/pass.ts';
 import { describeError, errors } from '../shared/model/errors.ts';
 import { expiryOf, partOf, type Run, type RunTable } from '../shared/model/run.ts';
 import type { Table } from '../shared/model/table.ts';
+import type { SkipCode } from '../shared/model/tick.ts';
 import { type Edge, handle } from './edge.ts';
 import { type Extracted, Look, type LookPorts } from './look.ts';
+import { admitRun, recordDue, settleRun, Trigger } from './tick.ts';
 
-export const PlanEvent = z.object({
+export const PlanEvent = Trigger.extend({
   jobId: z.string(),
   runId: z.string(),
   /** When the execution began: the run's place in the history. */
   startedAt: z.iso.datetime({ offset: true }),
-  trigger: z.string().default('hand'),
-  scheduledTime: z.string().optional(),
 });
 export type PlanEvent = z.infer<typeof PlanEvent>;
 
 export interface PlanPorts extends LookPorts {
   runs: Runs;
+  ticks: Ticks;
 }
 
 export interface Plan {
+  /** Why a tick did not run; null where it did. */
+  skipped: { code: SkipCode; reason: string } | null;
   /** Whether nothing is to be done, nor to be reported as failed. */
   idle: boolean;
   /** Small deltas, already extracted: each list is one Redshift transaction. */
@@ -46,13 +50,16 @@ export interface Plan {
  * @throws LoaderError SourceUnavailable, SourceRefused, BadConfiguration: no table can be read at all
  */
 export async function plan(event: PlanEvent, ports: PlanPorts, edge: Edge): Promise<Plan> {
-  const { store, runs } = ports;
+  const { store, runs, ticks } = ports;
+  const admitted = await admitRun(event, ticks, edge);
+  if (admitted.skipped) return { skipped: admitted.skipped, ...NOTHING };
   const data = await store.readJob(event.jobId);
   const began = edge.now();
   const look = new Look(event, ports, edge, data);
   const free = data.tables.filter((table) => {
     const state = data.states.get(table.sourceName)?.value;
     if (table.disabled) return false;
+    if (admitted.onlyFailed && state?.lastError === undefined) return false;
     if (state?.lease && !isFree(state, event.runId, began)) {
       look.warnings.push(`${table.sourceName} is being loaded by run ${state.lease.owner}: left to it`);
       return false;
@@ -67,11 +74,16 @@ export async function plan(event: PlanEvent, ports: PlanPorts, edge: Edge): Prom
   await Promise.all(
     [...look.failures].map(([name, error]) => recordFailure(event.jobId, data, name, error, store, edge)),
   );
-  await runs.put(event.jobId, runOf(event, look, idle, edge.now()));
+  const run = runOf(event, look, idle, edge.now());
+  await runs.put(event.jobId, run);
+  if (idle) await settleRun(event.jobId, run, ticks, edge);
+  else await recordDue(event, admitted.onlyFailed, ticks, edge);
   reportLag(data, look.failures.size, edge);
   const connections = Math.max(1, Math.floor(data.job.maxSourceConnections / Math.max(1, look.large.length)));
-  return { idle, loads, large: look.large, connections };
+  return { skipped: null, idle, loads, large: look.large, connections };
 }
+
+const NOTHING = { idle: true, loads: [], large: [], connections: 1 };
 
 const notCreated = ({ sourceName, columns }: Table): Error =>
   errors.badConfiguration(
@@ -133,7 +145,7 @@ async function recordFailure(
 }
 
 function runOf(event: PlanEvent, { failures, large, warnings }: Look, idle: boolean, now: Date): Run {
-  const { runId, startedAt, trigger, scheduledTime = startedAt } = event;
+  const { runId, startedAt, trigger, scheduleId, scheduledTime } = event;
   const failed = [...failures].map(([name, error]): [string, RunTable] => [
     name,
     { rows: 0, bytes: 0, seconds: 0, error: describeError(error) },
@@ -141,7 +153,8 @@ function runOf(event: PlanEvent, { failures, large, warnings }: Look, idle: bool
   return {
     runId,
     trigger,
-    scheduledTime,
+    ...(scheduleId ? { scheduleId } : {}),
+    scheduledTime: scheduledTime ?? startedAt,
     startedAt,
     ...(idle ? { finishedAt: now.toISOString() } : {}),
     status: idle ? 'idle' : 'running',
@@ -167,6 +180,7 @@ export const handler = handle(PlanEvent, (event, edge) => {
   const ports = {
     store: new Store(TABLE_NAME),
     runs: new Runs(TABLE_NAME),
+    ticks: new Ticks(TABLE_NAME),
     stage: new Stage(BUCKET_NAME),
     connect: connectBySecret,
   };

@@ -2,12 +2,14 @@ import { z } from 'zod';
 import { environmentOf } from '../shared/aws/environment.ts';
 import { Runs } from '../shared/aws/runs.ts';
 import { Store } from '../shared/aws/store.ts';
-import { afterFailure } from '../shared/core/pass.ts';
+import { Ticks } from '../shared/aws/ticks.ts';
+import { afterFailure, entryOf } from '../shared/core/pass.ts';
 import { partOf } from '../shared/model/run.ts';
 import type { TableState } from '../shared/model/state.ts';
 import { type Edge, handle } from './edge.ts';
+import { settleRun, Trigger } from './tick.ts';
 
-const Input = z.object({
+const Input = Trigger.extend({
   jobId: z.string(),
   owner: z.string().optional(),
   runId: z.string().optional(),
@@ -34,6 +36,7 @@ export type StatusChange = z.infer<typeof StatusChange>;
 export interface ReleasePorts {
   store: Store;
   runs: Runs;
+  ticks: Ticks;
 }
 
 /**
@@ -42,26 +45,41 @@ export interface ReleasePorts {
  *
  * @returns the tables that were released
  */
-export async function release({ detail }: StatusChange, { store, runs }: ReleasePorts, edge: Edge): Promise<string[]> {
+export async function release(
+  { detail }: StatusChange,
+  { store, runs, ticks }: ReleasePorts,
+  edge: Edge,
+): Promise<string[]> {
   const input = Input.parse(JSON.parse(detail.input));
   const {
     jobId,
     owner = detail.name,
     runId = detail.name,
     startedAt = new Date(detail.startDate).toISOString(),
+    table,
   } = input;
   const states = await store.readStates(jobId);
+  const stateOf = async (name: string) => (await store.readState(jobId, name)).value;
   const held = [...states.values()].filter(({ value }) => value.lease?.owner === owner);
   const why = `ExecutionEnded: ${detail.name} ended as ${detail.status}${detail.cause ? `: ${detail.cause}` : ''} – the next run goes on`;
   // A function of the execution may still be at work, and write what it knows.
   const giveBack = (state: TableState) => (state.lease?.owner === owner ? afterFailure(state, why, edge.now()) : null);
   const released = await Promise.all(held.map((state) => store.changeState(jobId, state, giveBack)));
-  if (!JUDGED.includes(detail.error ?? ''))
-    await runs.finish({ jobId, runId, startedAt, part: partOf(input.table) }, {}, why, edge.now());
+  if (!JUDGED.includes(detail.error ?? '')) {
+    // A large table's end is told with the table: the run's other tables go on.
+    const entries = table === undefined ? {} : { [table]: entryOf(await stateOf(table), runId, why) };
+    const part = { ...input, runId, startedAt, part: partOf(table) };
+    const run = await runs.finish(part, entries, table === undefined ? why : null, edge.now());
+    await settleRun(jobId, run, ticks, edge);
+  }
   return released.map(({ sourceName }) => sourceName);
 }
 
 export const handler = handle(StatusChange, (event, edge) => {
   const { TABLE_NAME } = environmentOf('release');
-  return release(event, { store: new Store(TABLE_NAME), runs: new Runs(TABLE_NAME) }, edge);
+  return release(
+    event,
+    { store: new Store(TABLE_NAME), runs: new Runs(TABLE_NAME), ticks: new Ticks(TABLE_NAME) },
+    edge,
+  );
 });

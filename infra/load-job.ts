@@ -22,9 +22,19 @@ import { call, jsonata, startAgain } from './task.ts';
 /** Loads of one run at once: each is a transaction that Redshift queues behind its others. */
 const LOADS_AT_ONCE = 4;
 
+const given = (name: string, otherwise: string): string =>
+  jsonata(`$exists($states.context.Execution.Input.${name}) ? $states.context.Execution.Input.${name} : ${otherwise}`);
+
+/** What started the run, as its input tells: a schedule's tick, or by default a hand. */
+const triggered = {
+  trigger: given('trigger', "'hand'"),
+  scheduleId: given('scheduleId', 'null'),
+  scheduledTime: given('scheduledTime', '$states.context.Execution.StartTime'),
+};
+
 /**
  * One tick of a job: plan → nothing to do? → start each large table's own execution, load the packs of small deltas →
- * finish. Input: {jobId, trigger?, scheduledTime?}.
+ * finish. Input: {jobId, trigger?, scheduleId?, scheduledTime?}. A tick that is not due ends after plan.
  */
 export class LoadJob extends Construct {
   readonly machine: StateMachine;
@@ -41,10 +51,7 @@ export class LoadJob extends Construct {
         jobId: jsonata('$states.input.jobId'),
         runId: jsonata('$states.context.Execution.Name'),
         startedAt: jsonata('$states.context.Execution.StartTime'),
-        trigger: jsonata("$exists($states.input.trigger) ? $states.input.trigger : 'hand'"),
-        scheduledTime: jsonata(
-          '$exists($states.input.scheduledTime) ? $states.input.scheduledTime : $states.context.Execution.StartTime',
-        ),
+        ...triggered,
       },
       {
         assign: {
@@ -59,6 +66,7 @@ export class LoadJob extends Construct {
     const finish = call(this, 'Finish', all.finish, {
       ...run,
       startedAt: jsonata('$startedAt'),
+      ...triggered,
       error: jsonata('$error'),
     });
     plan.addCatch(finish, {

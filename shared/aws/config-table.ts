@@ -10,7 +10,7 @@ function ownClient(): DynamoDBClient {
 }
 
 /**
- * The one DynamoDB table, by partitions: `JOB#<jobId>` (`store.ts`, `schedules.ts`), `RUNS#<jobId>` (`runs.ts`). What is
+ * The one DynamoDB table, by partitions: `JOB#<jobId>` (`store.ts`, `schedules.ts`), `RUNS#<jobId>` (`runs.ts`, `ticks.ts`). What is
  * frequent and small lies apart from what is read as a whole.
  */
 export class ConfigTable {

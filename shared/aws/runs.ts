@@ -2,7 +2,19 @@ import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { PutCommand, QueryCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb';
 import { expiryOf, type Run } from '../model/run.ts';
 import { ConfigTable } from './config-table.ts';
-import { runsKey } from './keys.ts';
+import { RUN, runsKey } from './keys.ts';
+
+/** An execution that ends. */
+export interface RunPart {
+  jobId: string;
+  runId: string;
+  startedAt: string;
+  part: string;
+  /** What started the run, should it not have been recorded yet. */
+  trigger?: string | undefined;
+  scheduleId?: string | null | undefined;
+  scheduledTime?: string | null | undefined;
+}
 
 /** The history of a job's runs, in a partition of its own (`RUNS#<jobId>`): reading a job never reads it. */
 export class Runs {
@@ -16,7 +28,7 @@ export class Runs {
     await this.#items.client.send(
       new PutCommand({
         TableName: this.#items.name,
-        Item: { pk: runsKey(jobId), sk: `RUN#${run.startedAt}#${run.runId}`, ...run },
+        Item: { pk: runsKey(jobId), sk: `${RUN}${run.startedAt}#${run.runId}`, ...run },
       }),
     );
   }
@@ -26,16 +38,17 @@ export class Runs {
    * could be recorded is recorded now.
    */
   async finish(
-    { jobId, runId, startedAt, part }: { jobId: string; runId: string; startedAt: string; part: string },
+    { jobId, runId, startedAt, part, trigger = 'hand', scheduleId, scheduledTime }: RunPart,
     tables: Run['tables'],
     error: string | null,
     now: Date,
   ): Promise<Run> {
-    const key = { pk: runsKey(jobId), sk: `RUN#${startedAt}#${runId}` };
+    const key = { pk: runsKey(jobId), sk: `${RUN}${startedAt}#${runId}` };
     const first: Run = {
       runId,
-      trigger: 'hand',
-      scheduledTime: startedAt,
+      trigger,
+      ...(scheduleId ? { scheduleId } : {}),
+      scheduledTime: scheduledTime ?? startedAt,
       startedAt,
       status: 'running',
       warnings: [],
@@ -109,8 +122,8 @@ export class Runs {
     const { Items = [] } = await this.#items.client.send(
       new QueryCommand({
         TableName: this.#items.name,
-        KeyConditionExpression: 'pk = :pk',
-        ExpressionAttributeValues: { ':pk': runsKey(jobId) },
+        KeyConditionExpression: 'pk = :pk AND begins_with(sk, :kind)',
+        ExpressionAttributeValues: { ':pk': runsKey(jobId), ':kind': RUN },
         ScanIndexForward: false,
         ConsistentRead: true,
         Limit: limit,

@@ -3,6 +3,7 @@ import { DeleteCommand, GetCommand, PutCommand, paginateQuery, UpdateCommand } f
 import { errors } from '../model/errors.ts';
 import { type Pause, readSchedule, type Schedule } from '../model/schedule.ts';
 import { ConfigTable } from './config-table.ts';
+import { jobKey, PAUSE, SCHEDULE } from './keys.ts';
 
 /** A schedule as it was read: it is written back only if nobody wrote in between. */
 export interface StoredSchedule {
@@ -111,10 +112,6 @@ export class Schedules {
   }
 }
 
-const SCHEDULE = 'SCHEDULE#';
-export const PAUSE = { pk: 'INSTALLATION', sk: 'PAUSE' };
-
-const jobKey = (jobId: string): string => `JOB#${jobId}`;
 export const scheduleKey = (jobId: string, scheduleId: string): { pk: string; sk: string } => ({
   pk: jobKey(jobId),
   sk: `${SCHEDULE}${scheduleId}`,

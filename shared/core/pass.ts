@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Part } from '../model/catalog.ts';
 import { addChanged } from '../model/policies.ts';
+import type { RunTable } from '../model/run.ts';
 import type { Batch, Gap, Lease, Pass, Snapshot, StagedObject, TableState, Walk, Watermark } from '../model/state.ts';
 import type { Table } from '../model/table.ts';
 import type { Skip } from '../sql/postgres.ts';
@@ -212,6 +213,22 @@ export function afterFailure(state: TableState, error: string, now: Date): Table
     run: rest.run && { ...rest.run, finishedAt: at, error },
     behindSince: rest.behindSince ?? at,
     lastError: error,
+  };
+}
+
+/** What a run did to a table; `error` where the run broke off before the table's state could tell. */
+export function entryOf(state: TableState, runId: string, error: string | null): RunTable {
+  const { run } = state;
+  if (run?.runId !== runId) return { rows: 0, bytes: 0, seconds: 0, ...(error ? { error } : {}) };
+  const seconds = run.finishedAt ? (Date.parse(run.finishedAt) - Date.parse(run.startedAt)) / 1000 : 0;
+  const { rows, bytes, changed, schemaChanges, error: why } = run;
+  return {
+    rows,
+    bytes,
+    seconds,
+    ...(changed ? { changed } : {}),
+    ...(schemaChanges ? { schemaChanges } : {}),
+    ...(why ? { error: why } : {}),
   };
 }
 

@@ -17,6 +17,8 @@ export interface RunTable {
 export interface Run {
   runId: string;
   trigger: string;
+  /** The schedule whose tick it is; absent for a run by hand. */
+  scheduleId?: string;
   /** When it was due; for a run by hand, when it was asked for. ISO, UTC, as all times here. */
   scheduledTime: string;
   startedAt: string;

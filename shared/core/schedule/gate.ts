@@ -1,12 +1,11 @@
 import type { GateMemory, Timing } from '../../model/schedule.ts';
+import type { GateCode } from '../../model/tick.ts';
 import { FIRST_PAUSE, matchesAt } from './match.ts';
 import { wallAt, wallText } from './zone.ts';
 
 const DAY = 86_400_000;
 
-/** Why a tick is skipped: a code for the tick's history, and the sentence that people read. */
-export type GateCode = 'disabled' | 'outside-at' | 'claimed' | 'too-soon' | 'retry-running' | 'retry-later';
-
+/** A tick is skipped with a code for its history, and a sentence that people read. */
 export type Verdict = { due: true; onlyFailed?: true } | { due: false; code: GateCode; reason: string };
 
 export type GateInput = { scheduledTime: string } & Pick<GateMemory, 'lastSuccess' | 'failures' | 'claimed' | 'open'>;
