@@ -13,7 +13,7 @@ import type { Run } from '../../shared/model/run.ts';
 import type { Table } from '../../shared/model/table.ts';
 
 /** Schemas for the jobs of one file: a destination each, so that tests don't meet. */
-const SCHEMAS = Array.from({ length: 12 }, (_, i) => `t${i}`);
+const SCHEMAS = Array.from({ length: 16 }, (_, i) => `t${i}`);
 
 /** A job on the local cloud with a source database of its own. */
 export interface TestJob {
