@@ -4,6 +4,7 @@ import { Edits } from '../shared/aws/edits.ts';
 import { destinationsIn, environmentOf } from '../shared/aws/environment.ts';
 import { MachineArns, Machines } from '../shared/aws/machines.ts';
 import { Runs } from '../shared/aws/runs.ts';
+import { Schedules } from '../shared/aws/schedules.ts';
 import { probeSource } from '../shared/aws/source-probe.ts';
 import { SourceSecrets } from '../shared/aws/source-secrets.ts';
 import { Store } from '../shared/aws/store.ts';
@@ -70,6 +71,7 @@ export const handler = handle(AdminEvent, async (event, { logger, now }) => {
     store: new Store(TABLE_NAME),
     runs: new Runs(TABLE_NAME),
     edits: new Edits(TABLE_NAME),
+    schedules: new Schedules(TABLE_NAME),
     secrets: new SourceSecrets(),
     machines: new Machines(MachineArns.parse(JSON.parse(MACHINES))),
     destinations: destinationsIn(DESTINATIONS),

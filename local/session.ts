@@ -6,6 +6,8 @@ import type { Table } from '../shared/model/table.ts';
 import { readCatalog } from '../shared/source/catalog.ts';
 import { connectSource } from '../shared/source/connect.ts';
 import { parseSecret } from '../shared/source/connection-string.ts';
+import type { Address } from './admin-address.ts';
+import { REGION } from './identity.ts';
 import { type Installation, startInstallation } from './installation.ts';
 import { Operator } from './operator.ts';
 import type { StateFolder } from './state-folder.ts';
@@ -59,6 +61,12 @@ export class Session {
       await session.close();
       throw error;
     }
+  }
+
+  /** How the installation is administrated, by whoever has its folder. */
+  get address(): Address {
+    const { endpoint, credentials } = this.#installation.cloud;
+    return { endpoint, region: REGION, credentials };
   }
 
   get warehouse(): string {

@@ -1,10 +1,11 @@
 import { accessSync, constants, existsSync, statSync, writeFileSync } from 'node:fs';
-import { dirname, join, resolve } from 'node:path';
+import { dirname, join, relative, resolve } from 'node:path';
 import { Command, InvalidArgumentError } from 'commander';
 import pg from 'pg';
 import { describeError, errors } from '../shared/model/errors.ts';
 import { withoutPasswords } from '../shared/model/redact.ts';
 import { connectSource } from '../shared/source/connect.ts';
+import { writeAddress } from './admin-address.ts';
 import { type Control, startControl } from './control.ts';
 import { changeShop } from './demo/changes.ts';
 import { createShop, SMALLEST } from './demo/shop.ts';
@@ -92,13 +93,14 @@ async function main(options: Options): Promise<boolean> {
 
   let report = await runOnce(session);
   if (!options.source) report = await demonstrate(session, await source, report);
-  const control = options.serve ? await serve(session) : null;
+  const control = options.serve ? await serve(session, folder) : null;
   if (control) report = { ...report, control: control.url };
   process.stdout.write(renderReport(report, terminal));
   for (const warning of report.warnings ?? []) if (!checks.includes(warning)) say(`\n  ! ${warning}`);
   if (options.report) writeFileSync(options.report, `${JSON.stringify(report, null, 2)}\n`);
   if (control) {
     say(`  Run again  curl -X POST ${control.url}/run`);
+    say(`  Commands   npm run admin -- --state ${relative('', folder.dir) || '.'} --help`);
     say('\n  Ctrl-C stops.');
     await new Promise(() => undefined);
   }
@@ -170,10 +172,12 @@ async function openShop(folder: StateFolder, rows: number): Promise<string> {
   return url;
 }
 
-async function serve(session: Session): Promise<Control> {
+async function serve(session: Session, folder: StateFolder): Promise<Control> {
   let control: Control | undefined;
   control = await startControl(async () => ({ ...(await session.run(null)), control: control?.url }));
   undo.push(() => control.stop());
+  const forget = writeAddress(folder.dir, session.address);
+  undo.push(async () => forget());
   return control;
 }
 

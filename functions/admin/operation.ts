@@ -2,6 +2,7 @@ import type { z } from 'zod';
 import type { Edits } from '../../shared/aws/edits.ts';
 import type { Machines } from '../../shared/aws/machines.ts';
 import type { Runs } from '../../shared/aws/runs.ts';
+import type { Schedules } from '../../shared/aws/schedules.ts';
 import type { SourceSecrets } from '../../shared/aws/source-secrets.ts';
 import type { Store } from '../../shared/aws/store.ts';
 import type { Destination } from '../../shared/model/destination.ts';
@@ -12,6 +13,7 @@ export interface AdminPorts {
   store: Store;
   runs: Runs;
   edits: Edits;
+  schedules: Schedules;
   secrets: SourceSecrets;
   machines: Machines;
   /** The deployment's. */

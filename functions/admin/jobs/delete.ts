@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { errors, InvalidInput } from '../../../shared/model/errors.ts';
-import { jobId } from '../fields.ts';
+import { jobId, overtaken } from '../fields.ts';
 import { operation } from '../operation.ts';
 import { readJobItem } from './read.ts';
 
@@ -9,10 +9,15 @@ export const deleteJob = operation({
   input: z.strictObject({ jobId, confirm: z.string().describe("the job's id once more") }),
   async run({ jobId: id, confirm }, { edits, secrets, machines }) {
     if (confirm !== id) throw new InvalidInput([{ field: 'confirm', message: `is not the job's id: give ${id}` }]);
-    const { raw } = await readJobItem(edits, id);
+    const { raw, revision } = await readJobItem(edits, id);
     const running = await machines.runningFor(id);
     if (running.length > 0)
       throw errors.refused(`job ${id} is at work (${running.join(', ')}): wait until that has ended, then delete it`);
+    // No tick begins a run any more; one that began since we looked is waited for.
+    if (!(await edits.edit(id, 'JOB', { disabled: true }, revision))) throw overtaken(`job ${id}`);
+    const begun = await machines.runningFor(id);
+    if (begun.length > 0)
+      throw errors.refused(`job ${id} began a run just now (${begun.join(', ')}), and is paused: wait, then delete it`);
     const items = await edits.deleteJob(id);
     // Last: an item that was kept could else name a secret that is gone.
     if (raw.ownsSecret === true) await secrets.remove(String(raw.secretArn));

@@ -8,7 +8,19 @@ import { parseSecret } from '../../../shared/source/connection-string.ts';
 const { jobId: _id, ownsSecret: _owns, revision: _revision, secretArn, destination, ...settings } = Job.shape;
 
 /** What a person decides about a job besides its source and destination, with its defaults. */
-export const SETTINGS = settings;
+export const SETTINGS = {
+  ...settings,
+  sourceSchema: settings.sourceSchema.describe("the source's schema"),
+  exclude: settings.exclude.describe('tables that setup leaves out; * stands for anything'),
+  policies: settings.policies.describe("what becomes of values that Redshift can't hold"),
+  rowLimit: settings.rowLimit.describe('rows of one batch'),
+  chunkSize: settings.chunkSize.describe('rows of one chunk'),
+  maxSourceConnections: settings.maxSourceConnections.describe("connections that a run's large tables share"),
+  scanBack: settings.scanBack.describe('seconds below the fence that every pass reads again'),
+  gapDays: settings.gapDays.describe('days that an id which never came is watched for'),
+  maxLagSeconds: settings.maxLagSeconds.describe('seconds after which a table counts as behind'),
+  disabled: settings.disabled.describe('its schedules rest'),
+};
 
 /** Either of both: a connection string, which goes to Secrets Manager at once, or the ARN of a secret with our tag. */
 export const CONNECTION = {

@@ -35,7 +35,7 @@ async function findRun(
   if (found) return found;
   // Until plan has looked at the source there is no record, only the execution.
   const execution = runId === 'latest' ? null : await machines.describe('loadJob', runId);
-  if (!execution) throw errors.notFound(`job ${id} has no run ${runId}: runs.list shows those there are`);
+  if (!execution) throw errors.notFound(`job ${id} has no run ${runId}: runs list shows those there are`);
   const { startedAt, status, error } = execution;
   return {
     runId,

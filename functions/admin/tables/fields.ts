@@ -13,7 +13,7 @@ const limit = positive.nullable().optional();
 
 /** What a person may change about a table; everything else setup agreed with source and warehouse. */
 export const TABLE_FIELDS = {
-  copyMode: Table.shape.copyMode.optional(),
+  copyMode: Table.shape.copyMode.optional().describe('how it is copied'),
   primaryKey: Table.shape.primaryKey.optional().describe('columns that tell rows apart'),
   updatedKey: Table.shape.updatedKey.optional().describe('the column that every change sets; null for none'),
   disabled: z.boolean().optional().describe('leave it out of runs'),
@@ -22,5 +22,10 @@ export const TABLE_FIELDS = {
     .describe('its name in the warehouse, until it is created there'),
   rowLimit: limit.describe("rows of one batch; null for the job's"),
   chunkSize: limit.describe("rows of one chunk; null for the job's"),
+  policies: Table.shape.policies
+    .unwrap()
+    .nullable()
+    .optional()
+    .describe("what becomes of values that Redshift can't hold; null for the job's"),
   timezone: Timezone.optional().describe('the zone of an updatedKey that is a timestamp without one'),
 };

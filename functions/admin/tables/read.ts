@@ -13,7 +13,7 @@ export async function readTableItem(
   await readJobItem(edits, jobId);
   const item = await edits.read(jobId, tableKey(table));
   if (!item)
-    throw errors.notFound(`job ${jobId} has no table ${JSON.stringify(table)}: tables.list shows those there are`);
+    throw errors.notFound(`job ${jobId} has no table ${JSON.stringify(table)}: tables list shows those there are`);
   const { pk: _pk, sk: _sk, ...raw } = item;
   return { raw, revision: Revision.catch(0).parse(raw.revision) };
 }

@@ -1,0 +1,83 @@
+import type { Commands } from '../commands.ts';
+import { details, grid, moment, type Style } from '../layout.ts';
+import { tableGrid } from './tables.ts';
+
+const edited = ({ job, version }: { job: string; version: number }): string =>
+  `  Job ${job} is at version ${version}\n`;
+
+export const JOBS: Commands<'jobs'> = {
+  'jobs.create': {
+    args: ['jobId'],
+    show: ({ job }) => `  Job ${job} is created. Next: jobs test-connection ${job}, then jobs setup ${job}\n`,
+  },
+  'jobs.edit': { args: ['jobId'], show: edited },
+  'jobs.pause': { args: ['jobId'], show: ({ job }) => `  Job ${job} rests until jobs resume ${job}\n` },
+  'jobs.resume': { args: ['jobId'], show: ({ job }) => `  The schedules of job ${job} run again\n` },
+  'jobs.list': {
+    args: [],
+    show: ({ jobs }, style) =>
+      grid(
+        jobs,
+        [
+          { head: 'job', cell: (one) => one.jobId },
+          { head: 'destination', cell: (one) => one.destination },
+          { head: 'tables', cell: (one) => one.tables },
+          { head: 'last run', cell: (one) => one.lastRun?.status ?? null },
+          { head: 'at', cell: (one) => moment(one.lastRun?.startedAt) },
+          { head: 'error', cell: (one) => one.error },
+        ],
+        style,
+      ),
+  },
+  'jobs.show': {
+    args: ['jobId'],
+    show: ({ job, version, tables, lastRun, error }, style) => {
+      const run = lastRun ? `${lastRun.status}, ${moment(lastRun.startedAt)}` : 'none yet';
+      const told = { ...job, version, 'last run': run, ...(error ? { error } : {}) };
+      return `${details(told, style)}\n${tableGrid(tables, style)}`;
+    },
+  },
+  'jobs.test-connection': { args: ['jobId'], show: connection },
+  'jobs.setup': { args: ['jobId'], show: ({ setupId }) => `  Setup ${setupId} is started\n` },
+  'jobs.setup-status': {
+    args: ['setupId'],
+    show: ({ status, output, error }, style) =>
+      details({ setup: status, ...(error ? { error } : {}), ...(isRecord(output) ? output : {}) }, style),
+  },
+  'jobs.run': { args: ['jobId'], show: ({ job, runId }) => `  Run ${runId} is started: runs show ${job} --watch\n` },
+  'jobs.delete': {
+    args: ['jobId'],
+    show: ({ job, items, secretRemoved }) =>
+      `  Job ${job} is deleted: ${items} items${secretRemoved ? ', and its secret' : '; its secret is yours, and stays'}. ` +
+      'The warehouse keeps its rows\n',
+  },
+};
+
+const isRecord = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null;
+
+function connection(
+  found: {
+    where: string;
+    user: string;
+    serverVersion: string;
+    standby: boolean;
+    tables: { name: string; readable: boolean }[];
+    grants: string[];
+    checks: string[];
+  },
+  style: Style,
+): string {
+  const hidden = found.tables.filter((table) => !table.readable).map(({ name }) => name);
+  return details(
+    {
+      source: found.where,
+      user: found.user,
+      server: `Postgres ${found.serverVersion}${found.standby ? ', a standby' : ''}`,
+      tables: found.tables.length,
+      ...(hidden.length > 0 ? { 'not readable': hidden } : {}),
+      ...(found.grants.length > 0 ? { 'to run there': found.grants } : {}),
+      ...(found.checks.length > 0 ? { 'to check': found.checks } : {}),
+    },
+    style,
+  );
+}

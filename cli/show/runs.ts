@@ -1,0 +1,49 @@
+import { duration, size } from '../../local/ui/units.ts';
+import type { Commands } from '../commands.ts';
+import { details, grid, moment } from '../layout.ts';
+
+const between = (from: string, to: string | null | undefined): string | null =>
+  to ? duration((Date.parse(to) - Date.parse(from)) / 1000) : null;
+
+export const RUNS: Commands<'runs'> = {
+  'runs.list': {
+    args: ['jobId'],
+    show: ({ runs }, style) =>
+      grid(
+        runs,
+        [
+          { head: 'run', cell: (one) => one.runId },
+          { head: 'by', cell: (one) => one.trigger },
+          { head: 'started (UTC)', cell: (one) => moment(one.startedAt) },
+          { head: 'took', cell: (one) => between(one.startedAt, one.finishedAt) },
+          { head: '', cell: (one) => one.status },
+          { head: 'tables', cell: (one) => one.tables },
+          { head: 'rows', cell: (one) => one.rows },
+          { head: 'failed', cell: (one) => one.failed },
+        ],
+        style,
+      ),
+  },
+  'runs.show': {
+    args: ['jobId', 'runId'],
+    show: ({ runId, trigger, status, startedAt, finishedAt, warnings, error, tables }, style) => {
+      const head = {
+        run: `${runId}, by ${trigger}`,
+        status,
+        started: moment(startedAt),
+        took: between(startedAt, finishedAt),
+        ...(warnings.length > 0 ? { warnings } : {}),
+        ...(error ? { error } : {}),
+      };
+      const columns = [
+        { head: 'table', cell: (one: (typeof tables)[number]) => one.table },
+        { head: '', cell: (one: (typeof tables)[number]) => one.status },
+        { head: 'rows', cell: (one: (typeof tables)[number]) => one.rows },
+        { head: 'size', cell: (one: (typeof tables)[number]) => size(one.bytes) },
+        { head: 'time', cell: (one: (typeof tables)[number]) => duration(one.seconds) },
+        { head: 'error', cell: (one: (typeof tables)[number]) => one.error ?? null },
+      ];
+      return `${details(head, style)}\n${tables.length > 0 ? grid(tables, columns, style, 100) : ''}`;
+    },
+  },
+};

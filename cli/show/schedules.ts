@@ -1,0 +1,46 @@
+import type { Commands } from '../commands.ts';
+import { details, grid, moment, type Style } from '../layout.ts';
+
+interface Outlook {
+  description: string;
+  next: string[];
+}
+
+const ticks = ({ description, next }: Outlook, style: Style): string =>
+  details({ runs: description, 'next (UTC)': next.map(moment) }, style);
+
+const changed = (result: { schedule: string; version: number } & Outlook, style: Style): string =>
+  `  Schedule ${result.schedule} is at version ${result.version}\n${ticks(result, style)}`;
+
+export const SCHEDULES: Commands<'schedules'> = {
+  'schedules.create': { args: ['jobId'], show: changed },
+  'schedules.edit': { args: ['jobId', 'schedule'], show: changed },
+  'schedules.enable': { args: ['jobId', 'schedule'], show: changed },
+  'schedules.disable': { args: ['jobId', 'schedule'], show: changed },
+  'schedules.delete': { args: ['jobId', 'schedule'], show: ({ schedule }) => `  Schedule ${schedule} is deleted\n` },
+  'schedules.preview': { args: [], show: ticks },
+  'schedules.list': {
+    args: ['jobId'],
+    show: ({ schedules }, style) =>
+      grid(
+        schedules,
+        [
+          { head: 'schedule', cell: (one) => one.schedule },
+          { head: 'name', cell: (one) => one.name },
+          { head: 'runs', cell: (one) => one.description },
+          { head: 'next (UTC)', cell: (one) => moment(one.next) },
+          { head: 'error', cell: (one) => one.error },
+        ],
+        style,
+      ),
+  },
+  'schedules.show': {
+    args: ['jobId', 'schedule'],
+    show: (result, style) => {
+      if (result.schedule === null) return details({ version: result.version, error: result.error }, style);
+      const { schedule, version, description, next, error } = result;
+      const outlook = { runs: description, 'next (UTC)': next.map(moment) };
+      return details({ ...schedule, version, ...outlook, ...(error ? { error } : {}) }, style);
+    },
+  },
+};

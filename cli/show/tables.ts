@@ -1,0 +1,45 @@
+import type { TableOverview } from '../../functions/admin/tables/overview.ts';
+import type { Commands } from '../commands.ts';
+import { details, grid, moment, type Style } from '../layout.ts';
+
+export const tableGrid = (tables: TableOverview[], style: Style): string =>
+  grid(
+    tables,
+    [
+      { head: 'table', cell: (one) => one.table },
+      { head: 'copy mode', cell: (one) => one.copyMode },
+      { head: '', cell: whereItStands },
+      { head: 'complete', cell: (one) => moment(one.completedAt) },
+      { head: 'error', cell: (one) => one.error },
+    ],
+    style,
+  );
+
+function whereItStands({ disabled, created, loadedBy, behindSince }: TableOverview): string {
+  if (disabled) return 'disabled';
+  if (!created) return 'not set up';
+  if (loadedBy !== null) return 'loading';
+  return behindSince === null ? 'well' : 'behind';
+}
+
+export const TABLES: Commands<'tables'> = {
+  'tables.list': { args: ['jobId'], show: ({ tables }, style) => tableGrid(tables, style) },
+  'tables.show': {
+    args: ['jobId', 'table'],
+    show: ({ table, version, state }, style) => {
+      const { columns, ...rest } = table;
+      const progress = {
+        'complete since': moment(state.completedAt),
+        'behind since': moment(state.behindSince),
+        'loaded by': state.lease?.owner,
+        error: state.lastError,
+      };
+      const list = Array.isArray(columns) ? columns.map((column) => `${column.source}  ${column.type}`) : columns;
+      return details({ ...rest, version, ...progress, columns: list }, style);
+    },
+  },
+  'tables.edit': {
+    args: ['jobId', 'table'],
+    show: ({ table, version }) => `  Table ${table} is at version ${version}\n`,
+  },
+};

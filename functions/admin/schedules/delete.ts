@@ -1,0 +1,16 @@
+import { z } from 'zod';
+import { checkVersion, ifVersion, jobId, overtaken } from '../fields.ts';
+import { operation } from '../operation.ts';
+import { schedule } from './fields.ts';
+import { readSchedule } from './read.ts';
+
+export const deleteSchedule = operation({
+  summary: 'Deletes a schedule',
+  input: z.strictObject({ jobId, schedule, ifVersion }),
+  async run({ jobId: id, schedule: scheduleId, ifVersion: seen }, { edits, schedules }) {
+    const { revision } = await readSchedule(id, scheduleId, { edits, schedules });
+    checkVersion(`schedule ${scheduleId}`, revision, seen);
+    if (!(await schedules.remove(id, scheduleId, revision))) throw overtaken(`schedule ${scheduleId}`);
+    return { job: id, schedule: scheduleId };
+  },
+});

@@ -1,0 +1,33 @@
+import { describe } from '../../../shared/core/schedule/describe.ts';
+import { preview, scheduledText } from '../../../shared/core/schedule/preview.ts';
+import { Schedule, type Timing } from '../../../shared/model/schedule.ts';
+
+const { scheduleId, name, frequency, at, timezone, enabled } = Schedule.shape;
+
+/** The schedule that an operation is about. */
+export const schedule = scheduleId.describe("the schedule's id");
+
+/** When it runs, as a person gives it. */
+export const TIMING = {
+  frequency: frequency.describe('seconds from one run to the next, 60 at the least'),
+  at: at.describe('only at these times: 9:30, **:30, 09:**, Monday 9:30, several with commas'),
+  timezone: timezone.describe('the IANA time zone that `at` is meant in'),
+};
+
+export const NAME = name.describe('what people call it; one of its kind in a job');
+export const ENABLED = enabled.describe('false: it rests');
+
+/** A schedule's timing in words, and its next ten ticks if all goes well. */
+export const outlook = (timing: Timing, now: Date): { description: string; next: string[] } => ({
+  description: describe(timing),
+  next: timing.enabled ? preview(timing, now.getTime()).map(scheduledText) : [],
+});
+
+/** An id out of a name: `Every night!` → `every-night`. */
+export const idFrom = (text: string): string =>
+  text
+    .toLowerCase()
+    .replace(/[^a-z0-9]+/g, '-')
+    .replace(/^-/, '')
+    .slice(0, 20)
+    .replace(/-$/, '');

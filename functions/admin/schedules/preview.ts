@@ -1,0 +1,11 @@
+import { z } from 'zod';
+import { operation } from '../operation.ts';
+import { outlook, TIMING } from './fields.ts';
+
+export const previewSchedule = operation({
+  summary: 'Tells in words, and by its next ten ticks, what a schedule would do',
+  input: z.strictObject(TIMING),
+  async run(timing, { now }) {
+    return outlook({ ...timing, enabled: true }, now());
+  },
+});

@@ -1,0 +1,156 @@
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdtempSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import pg from 'pg';
+import { type Postgres, startPostgres } from '../../local/postgres.ts';
+
+const dir = mkdtempSync(join(tmpdir(), 'redshift-loader-admin-'));
+const state = join(dir, 'state');
+const script = (path: string): string => fileURLToPath(new URL(`../../${path}`, import.meta.url));
+let postgres: Postgres;
+let serving: ReturnType<typeof spawn> | undefined;
+let orders: string;
+let source: pg.Client;
+
+before(async () => {
+  postgres = await startPostgres({ dir: join(dir, 'source'), name: 'source' });
+  const served = await postgres.createDatabase('served');
+  await run(served, 'CREATE TABLE served (id int PRIMARY KEY); INSERT INTO served VALUES (1)');
+  orders = await postgres.createDatabase('orders');
+  await run(
+    orders,
+    `CREATE TABLE people (id bigserial PRIMARY KEY, name text, updated_at timestamptz NOT NULL DEFAULT now());
+     CREATE INDEX ON people (updated_at); CREATE TABLE lines (id bigserial PRIMARY KEY, line text);
+     INSERT INTO people (name) VALUES ('a'), ('b'); INSERT INTO lines (line) VALUES ('one')`,
+  );
+  source = new pg.Client({ connectionString: orders });
+  await source.connect();
+  const child = spawn(process.execPath, [script('local/start.ts'), '--serve', '--source', served, '--state', state]);
+  serving = child;
+  let output = '';
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', (text) => (output += text));
+  while (!output.includes('Ctrl-C stops') && child.exitCode === null) await sleep(100);
+  assert.match(output, /Commands {3}npm run admin -- --state .*state --help/);
+});
+
+after(async () => {
+  await source?.end();
+  if (serving?.exitCode === null) {
+    serving.kill('SIGINT');
+    await once(serving, 'exit');
+  }
+  await postgres?.stop();
+  rmSync(dir, { recursive: true, force: true });
+});
+
+async function run(url: string, sql: string): Promise<void> {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  await client.query(sql);
+  await client.end();
+}
+
+/** One command, as somebody types it. */
+async function admin(
+  args: string[],
+  { input = '', env = {} }: { input?: string; env?: Record<string, string> } = {},
+): Promise<{ code: number; out: string; err: string }> {
+  const child = spawn(process.execPath, [script('cli/admin.ts'), '--state', state, ...args], {
+    env: { PATH: process.env.PATH, ...env },
+  });
+  let [out, err] = ['', ''];
+  child.stdout.on('data', (text) => (out += text));
+  child.stderr.on('data', (text) => (err += text));
+  child.stdin.end(input);
+  const [code] = await once(child, 'close');
+  return { code, out, err };
+}
+
+/** @returns what a command printed that went well */
+async function done(...args: string[]): Promise<string> {
+  const { code, out, err } = await admin(args);
+  assert.equal(code, 0, `${args.join(' ')}: ${out}${err}`);
+  return out;
+}
+
+const rowsOf = (out: string): Record<string, number> =>
+  Object.fromEntries(
+    (JSON.parse(out) as { tables: { table: string; rows: number }[] }).tables.map(({ table, rows }) => [table, rows]),
+  );
+
+test('a job lives its whole life on the command line alone, beside the one that is served', async () => {
+  const created = await admin(['jobs', 'create', 'orders', '--destination', 'warehouse', '--connection-string-stdin'], {
+    input: `${orders}\n`,
+  });
+  assert.deepEqual([created.code, created.err], [0, '']);
+  assert.match(await done('jobs', 'test-connection', 'orders'), /server\s+Postgres 17.*\n\s+tables\s+2\n/);
+  assert.match(await done('jobs', 'setup', 'orders'), /setup\s+succeeded\n\s+tables\s+2\n/);
+  assert.match(await done('tables', 'list', 'orders'), /lines\s+FULL_DATA_SYNC\s+well/);
+  await done('tables', 'edit', 'orders', 'lines', '--copy-mode', 'INSERT_ONLY', '--if-version', '0');
+  assert.match(await done('tables', 'show', 'orders', 'lines'), /copyMode\s+INSERT_ONLY\n/);
+
+  const first = JSON.parse(await done('jobs', 'run', 'orders', '--wait', '--json'));
+  assert.equal(first.status, 'succeeded');
+  assert.deepEqual(rowsOf(await done('runs', 'show', 'orders', '--json')), { lines: 1, people: 2 });
+
+  await source.query(`INSERT INTO people (name) VALUES ('c'); INSERT INTO lines (line) VALUES ('two'), ('three')`);
+  await done('tables', 'edit', 'orders', 'people', '--disabled');
+  const second = await done('jobs', 'run', 'orders', '--wait', '--json');
+  assert.deepEqual(rowsOf(second), { lines: 2 });
+  await done('tables', 'edit', 'orders', 'people', '--no-disabled');
+
+  const scheduled = await done('schedules', 'create', 'orders', '--every', '60', '--at', '09:**', '--no-enabled');
+  assert.match(scheduled, /runs\s+every minute between 09:00 and 09:59, UTC \(disabled\)/);
+  assert.match(await done('schedules', 'list', 'orders'), /main\s+main\s+every minute/);
+  await done('schedules', 'delete', 'orders', 'main');
+  assert.match(await done('schedules', 'list', 'orders'), /none/);
+
+  await done('jobs', 'delete', 'orders', '--confirm', 'orders');
+  const { jobs } = JSON.parse(await done('jobs', 'list', '--json')) as { jobs: { jobId: string }[] };
+  assert.deepEqual(
+    jobs.map(({ jobId }) => jobId),
+    ['source'],
+  );
+});
+
+test('what is refused ends with 1 and says which option is wrong; what is not understood ends with 2', async () => {
+  const refused = await admin(['schedules', 'create', 'source', '--every', '59', '--at', '25:00']);
+  assert.deepEqual([refused.code, refused.out], [1, '']);
+  assert.match(refused.err, /^InvalidInput\n {2}--every is 59: .*give 60 or more\n {2}--at "25:00" has the hour 25/);
+  const unknown = await admin(['jobs', 'show', 'nobody', '--json']);
+  assert.equal(unknown.code, 1);
+  assert.equal(JSON.parse(unknown.err).error.name, 'NotFound');
+  assert.equal((await admin(['jobs', 'shw'])).code, 2);
+  assert.equal((await admin(['tables', 'edit', 'source'])).code, 2);
+  assert.equal((await admin(['schedules', 'create', 'source'])).code, 2);
+  const mistyped = await admin(['jobs', 'create', 'x', '--destinaton', 'postgres://user:secret@host/db']);
+  assert.equal(mistyped.code, 2);
+  assert.doesNotMatch(mistyped.err, /secret@/);
+});
+
+test("a connection string comes from the environment as well, and its password isn't shown when it is refused", async () => {
+  const env = { LOADER_CONNECTION_STRING: `${new URL(orders).href.replace(/:[^:@/]*@/, ':not-the-password@')}` };
+  assert.equal((await admin(['jobs', 'create', 'guess', '--destination', 'warehouse'], { env })).code, 0);
+  const tested = await admin(['jobs', 'test-connection', 'guess']);
+  assert.equal(tested.code, 1);
+  assert.match(tested.err, /^SourceRefused\n.*password is refused/);
+  assert.doesNotMatch(tested.err, /not-the-password/);
+  const twice = await admin(['jobs', 'create', 'guess', '--destination', 'warehouse'], { env });
+  assert.match(twice.err, /^AlreadyExists\n/);
+});
+
+test('the address of a served folder is for its user alone, and goes when serving ends', async () => {
+  assert.equal(statSync(join(state, 'admin.json')).mode & 0o777, 0o600);
+  serving?.kill('SIGINT');
+  if (serving) await once(serving, 'exit');
+  assert.equal(existsSync(join(state, 'admin.json')), false);
+  const { code, err } = await admin(['jobs', 'list']);
+  assert.equal(code, 1);
+  assert.match(err, /NotServed: nothing serves .*state: start it with npm start -- --serve --state/);
+});
