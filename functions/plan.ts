@@ -6,6 +6,7 @@ import { connectBySecret } from '../shared/aws/source.ts';
 import { Stage } from '../shared/aws/stage.ts';
 import { type JobData, Store } from '../shared/aws/store.ts';
 import { Ticks } from '../shared/aws/ticks.ts';
+import { inLanes, type Lanes } from '../shared/core/lanes.ts';
 import { loadSize } from '../shared/core/load-statements.ts';
 import { pack } from '../shared/core/pack.ts';
 import { isFree, leaseFor, takeLease } from '../shared/core/pass.ts';
@@ -30,17 +31,14 @@ export interface PlanPorts extends LookPorts {
   ticks: Ticks;
 }
 
-export interface Plan {
+/** What is to be done: large tables get executions of their own. */
+export interface Plan extends Lanes {
   /** Why a tick did not run; null where it did. */
   skipped: { code: SkipCode; reason: string } | null;
   /** Whether nothing is to be done, nor to be reported as failed. */
   idle: boolean;
   /** Small deltas, already extracted: each list is one Redshift transaction. */
   loads: { loadId: string; tables: string[] }[];
-  /** Tables that get an execution of their own. */
-  large: string[];
-  /** Connections to the source that each of them may open: its share of the job's. */
-  connections: number;
 }
 
 /**
@@ -79,11 +77,10 @@ export async function plan(event: PlanEvent, ports: PlanPorts, edge: Edge): Prom
   if (idle) await settleRun(event.jobId, run, ticks, edge);
   else await recordDue(event, admitted.onlyFailed, ticks, edge);
   reportLag(data, look.failures.size, edge);
-  const connections = Math.max(1, Math.floor(data.job.maxSourceConnections / Math.max(1, look.large.length)));
-  return { skipped: null, idle, loads, large: look.large, connections };
+  return { skipped: null, idle, loads, ...inLanes(look.large, data.job.maxSourceConnections) };
 }
 
-const NOTHING = { idle: true, loads: [], large: [], connections: 1 };
+const NOTHING = { idle: true, loads: [], ...inLanes([], 1) };
 
 const notCreated = ({ sourceName, columns }: Table): Error =>
   errors.badConfiguration(

@@ -88,8 +88,10 @@ export class LoadJob extends Construct {
         startedAt: jsonata('$startedAt'),
         table: jsonata('$states.input.table'),
         owner: jsonata("$runId & '/' & $states.input.table"),
+        waiting: jsonata('$states.input.waiting'),
         connections: jsonata('$plan.connections'),
-        base: jsonata('$states.input.name'),
+        lane: jsonata('$states.input.name'),
+        turn: 0,
         generation: 0,
       }),
     });
@@ -98,12 +100,13 @@ export class LoadJob extends Construct {
     startLoadTable.addCatch(Succeed.jsonata(this, 'Not started'), {
       outputs: { error: jsonata('$states.errorOutput') },
     });
-    const eachLarge = EachOf.jsonata(this, 'Each large table', {
-      items: ProvideItems.jsonata(jsonata('$plan.large')),
+    const eachLane = EachOf.jsonata(this, 'Each lane of large tables', {
+      items: ProvideItems.jsonata(jsonata('$plan.lanes')),
       itemSelector: {
         // An execution's name has at most 80 characters.
         name: jsonata("$substring($runId, 0, 60) & '-' & $string($states.context.Map.Item.Index)"),
-        table: jsonata('$states.context.Map.Item.Value'),
+        table: jsonata('$states.context.Map.Item.Value.table'),
+        waiting: jsonata('$states.context.Map.Item.Value.waiting'),
       },
       maxConcurrency: 10,
       assign: { error: jsonata('$exists($states.result.error) ? [$states.result.error][0] : null') },
@@ -126,7 +129,7 @@ export class LoadJob extends Construct {
     const definition = plan.next(
       Choice.jsonata(this, 'Anything to do?')
         .when(Condition.jsonata(jsonata('$plan.idle')), Succeed.jsonata(this, 'Nothing to do'))
-        .otherwise(eachLarge.next(eachLoad).next(finish)),
+        .otherwise(eachLane.next(eachLoad).next(finish)),
     );
     this.machine = new StateMachine(this, 'Machine', {
       stateMachineName: NAMES.loadJob,

@@ -25,8 +25,9 @@ const BATCHES_PER_EXECUTION = 10;
 /**
  * One large table: split → each chunk: extract → load → more? ↺ → finish. While one batch is being loaded, the next is split
  * and extracted.
- * Input: {jobId, runId, startedAt, table, owner, connections, base, generation}. A successor has its predecessor's owner,
- * so the lease stays, and a name made of base and generation, so that it is started once however often it is asked for.
+ * Input: {jobId, runId, startedAt, table, owner, waiting, connections, lane, turn, generation}. A successor has its
+ * predecessor's owner, so the lease stays, and a name made of lane, turn and generation, so that it is started once however
+ * often it is asked for. Tables that are waiting get their turn when this one has ended, well or not.
  */
 export class LoadTable extends Construct {
   readonly machine: StateMachine;
@@ -48,8 +49,10 @@ export class LoadTable extends Construct {
         startedAt: input('startedAt'),
         table: input('table'),
         owner: input('owner'),
+        waiting: input('waiting'),
         connections: input('connections'),
-        base: input('base'),
+        lane: input('lane'),
+        turn: input('turn'),
         generation: input('generation'),
         batches: 0,
         inFlight: jsonata('null'),
@@ -130,7 +133,12 @@ export class LoadTable extends Construct {
       .otherwise(this.#successor(finish));
     load.next(loaded);
     loadOn.next(loaded);
-    finish.next(asFinished(this, 'TableFailed'));
+    const ended = asFinished(this, 'TableFailed');
+    finish.next(
+      Choice.jsonata(this, 'Anybody waiting?')
+        .when(Condition.jsonata(jsonata('$count($waiting) > 0')), this.#nextInLane().next(ended))
+        .otherwise(ended),
+    );
 
     this.machine = new StateMachine(this, 'Machine', {
       stateMachineName: NAMES.loadTable,
@@ -148,26 +156,48 @@ export class LoadTable extends Construct {
     accept(this.machine, { ...XRAY, ...versionsOf([all.split, all.extract, all.load, all.finish]) });
   }
 
-  /** The next execution of this very machine: by its fixed name, since a reference would be circular. */
+  /** The next execution of the same table. */
   #successor(finish: State): StepFunctionsStartExecution {
-    const self = StateMachine.fromStateMachineName(this, 'Self', NAMES.loadTable);
-    const start = StepFunctionsStartExecution.jsonata(this, 'Start successor', {
-      stateMachine: self,
+    const name = jsonata("$lane & '-' & $string($turn) & '-' & $string($generation + 1)");
+    const start = this.#startSelf('Start successor', name, {
+      table: jsonata('$table'),
+      owner: jsonata('$owner'),
+      waiting: jsonata('$waiting'),
+      turn: jsonata('$turn'),
+      generation: jsonata('$generation + 1'),
+    });
+    start.addCatch(finish, { assign: { error: jsonata('$states.errorOutput') } });
+    return start;
+  }
+
+  /** The execution of the table whose turn it is; the run's record waits for it as for all others. */
+  #nextInLane(): StepFunctionsStartExecution {
+    return this.#startSelf('Start next in lane', jsonata("$lane & '-' & $string($turn + 1) & '-0'"), {
+      table: jsonata('$waiting[0]'),
+      owner: jsonata("$runId & '/' & $waiting[0]"),
+      waiting: jsonata('[$filter($waiting, function($_, $i) { $i > 0 })]'),
+      turn: jsonata('$turn + 1'),
+      generation: 0,
+    });
+  }
+
+  /** This very machine: by its fixed name, since a reference would be circular. What comes in goes out again. */
+  #startSelf(id: string, name: string, its: object): StepFunctionsStartExecution {
+    const start = StepFunctionsStartExecution.jsonata(this, id, {
+      stateMachine: StateMachine.fromStateMachineName(this, `Self: ${id}`, NAMES.loadTable),
       associateWithParent: false,
-      name: jsonata("$base & '-' & $string($generation + 1)"),
+      name,
       input: TaskInput.fromObject({
         jobId: jsonata('$jobId'),
         runId: jsonata('$runId'),
         startedAt: jsonata('$startedAt'),
-        table: jsonata('$table'),
-        owner: jsonata('$owner'),
         connections: jsonata('$connections'),
-        base: jsonata('$base'),
-        generation: jsonata('$generation + 1'),
+        lane: jsonata('$lane'),
+        ...its,
       }),
+      outputs: jsonata('$states.input'),
     });
     startAgain(start);
-    start.addCatch(finish, { assign: { error: jsonata('$states.errorOutput') } });
     return start;
   }
 }

@@ -48,7 +48,7 @@ export const Job = z
     destination: z.string().min(1),
     rowLimit: positive.default(DEFAULT_ROW_LIMIT),
     chunkSize: positive.default(DEFAULT_CHUNK_SIZE),
-    /** Connections to the source that a run's large tables share; each has one at least. */
+    /** Connections to the source that a run's large tables share; where there are more tables, they take turns. */
     maxSourceConnections: positive.max(40, 'is too high: give at most 40').default(8),
     /** Seconds below the fence that every pass reads again: application clocks and rounding put values there. */
     scanBack: z.int().nonnegative().default(300),

@@ -167,3 +167,31 @@ test('rows of a prepared transaction arrive once it is committed; until then the
   assert.equal((await job.run()).status, 'succeeded');
   assert.deepEqual(await job.differing(), []);
 });
+
+test('where there are more large tables than connections they take turns, and one that fails holds up nobody', async () => {
+  const large = Array.from(
+    { length: 5 },
+    (
+      _,
+      i,
+    ) => `CREATE TABLE large_${i} (id bigserial PRIMARY KEY, note text, updated_at timestamptz NOT NULL DEFAULT now());
+      INSERT INTO large_${i} (note) SELECT n::text FROM generate_series(1, 10001) n;`,
+  );
+  const job = await server.job(large.join('\n'), { maxSourceConnections: 2 });
+  await job.setup();
+  // The warehouse refuses its batch.
+  await job.warehouse.query(`ALTER TABLE "${job.schema}".large_1 DROP COLUMN note`);
+  const run = await job.run();
+  assert.equal(run.status, 'failed');
+  const failed = Object.entries(run.tables).filter(([, { error }]) => error);
+  assert.deepEqual(
+    failed.map(([name]) => name),
+    ['large_1'],
+  );
+  assert.deepEqual(
+    Object.entries(run.tables)
+      .map(([name, { rows }]) => [name, rows])
+      .sort(),
+    [0, 1, 2, 3, 4].map((i) => [`large_${i}`, i === 1 ? 0 : 10_001]),
+  );
+});
