@@ -8,6 +8,7 @@ import { type FenceReading, remember } from '../shared/core/fence.ts';
 import { watchGaps } from '../shared/core/gaps.ts';
 import { limitsOf } from '../shared/core/limits.ts';
 import { beginPass, type Observation, resumable, walksAll } from '../shared/core/pass.ts';
+import { describeNewTables, tablesToAdd, whyGone } from '../shared/core/relations.ts';
 import type { SourceTable } from '../shared/model/catalog.ts';
 import type { Pass, TableState } from '../shared/model/state.ts';
 import type { Table } from '../shared/model/table.ts';
@@ -67,6 +68,8 @@ export class Look {
   readonly failures: Map<string, Error>;
   /** What keeps watermarks back, and what to do about it. */
   readonly warnings: string[] = [];
+  /** Whether the source has new tables that the job wants to be set up. */
+  addsTables = false;
   readonly #run: LookingRun;
   readonly #ports: LookPorts;
   readonly #edge: Edge;
@@ -91,7 +94,9 @@ export class Look {
         job,
         tables.map((table) => table.sourceName),
       );
-      for (const [name, error] of open.failures) this.failures.set(name, error);
+      for (const [name, error] of open.failures)
+        this.failures.set(name, whyGone(name, error, open.relations, this.#data.states.get(name)?.value));
+      this.#meetNewTables(open);
       this.warnings.push(...warningsOf(reading));
       if (reading.blind) {
         const kept = remember(checkpoints, reading.checkpoint, open.snapshot.xmin);
@@ -117,6 +122,15 @@ export class Look {
     } finally {
       await client.end();
     }
+  }
+
+  #meetNewTables({ relations }: OpenSnapshot): void {
+    const { job, tables, broken } = this.#data;
+    const known = new Set([...tables.map((table) => table.sourceName), ...broken.keys()]);
+    const names = tablesToAdd(relations, known, job.exclude);
+    if (names.length === 0) return;
+    this.addsTables = job.autoAddTables;
+    this.warnings.push(describeNewTables(names, job.autoAddTables));
   }
 
   async #lookAt(

@@ -39,6 +39,8 @@ export interface Plan extends Lanes {
   idle: boolean;
   /** Small deltas, already extracted: each list is one Redshift transaction. */
   loads: { loadId: string; tables: string[] }[];
+  /** Whether setup is to be started, for tables that are new at the source. */
+  setup: boolean;
 }
 
 /**
@@ -68,7 +70,8 @@ export async function plan(event: PlanEvent, ports: PlanPorts, edge: Edge): Prom
   if (free.length > 0) await look.at(free);
 
   const loads = await leaseLoads(event, look.extracted, ports, edge);
-  const idle = loads.length === 0 && look.large.length === 0 && look.failures.size === 0;
+  const setup = look.addsTables;
+  const idle = !setup && loads.length === 0 && look.large.length === 0 && look.failures.size === 0;
   await Promise.all(
     [...look.failures].map(([name, error]) => recordFailure(event.jobId, data, name, error, store, edge)),
   );
@@ -77,10 +80,10 @@ export async function plan(event: PlanEvent, ports: PlanPorts, edge: Edge): Prom
   if (idle) await settleRun(event.jobId, run, ticks, edge);
   else await recordDue(event, admitted.onlyFailed, ticks, edge);
   reportLag(data, look.failures.size, edge);
-  return { skipped: null, idle, loads, ...inLanes(look.large, data.job.maxSourceConnections) };
+  return { skipped: null, idle, loads, setup, ...inLanes(look.large, data.job.maxSourceConnections) };
 }
 
-const NOTHING = { idle: true, loads: [], ...inLanes([], 1) };
+const NOTHING = { idle: true, loads: [], setup: false, ...inLanes([], 1) };
 
 const notCreated = ({ sourceName, columns }: Table): Error =>
   errors.badConfiguration(

@@ -77,7 +77,7 @@ export async function split(event: SplitEvent, ports: SplitPorts, edge: Edge): P
   try {
     const reading = await readFence(client);
     const open = await openSnapshot(client, job, [event.table]);
-    const found = tableIn(open, event.table);
+    const found = tableIn(open, event.table, seen.value);
     const agreed = agree(job, known, found, seen.value, edge.now());
     const { table, state } = agreed;
     checkTable(table, found);

@@ -33,13 +33,14 @@ const triggered = {
 };
 
 /**
- * One tick of a job: plan → nothing to do? → start each large table's own execution, load the packs of small deltas →
- * finish. Input: {jobId, trigger?, scheduleId?, scheduledTime?}. A tick that is not due ends after plan.
+ * One tick of a job: plan → nothing to do? → set up tables that are new, where the job wants that → start each large table's
+ * own execution, load the packs of small deltas → finish. Input: {jobId, trigger?, scheduleId?, scheduledTime?}. A tick that
+ * is not due ends after plan.
  */
 export class LoadJob extends Construct {
   readonly machine: StateMachine;
 
-  constructor(scope: Construct, id: string, { all }: Functions, loadTable: IStateMachine) {
+  constructor(scope: Construct, id: string, { all }: Functions, loadTable: IStateMachine, setupJob: IStateMachine) {
     super(scope, id);
     const run = { jobId: jsonata('$jobId'), runId: jsonata('$runId'), owner: jsonata('$runId') };
 
@@ -109,7 +110,7 @@ export class LoadJob extends Construct {
         waiting: jsonata('$states.context.Map.Item.Value.waiting'),
       },
       maxConcurrency: 10,
-      assign: { error: jsonata('$exists($states.result.error) ? [$states.result.error][0] : null') },
+      assign: { error: jsonata('$exists($states.result.error) ? [$states.result.error][0] : $error') },
     }).itemProcessor(startLoadTable);
 
     const eachLoad = EachOf.jsonata(this, 'Each load', {
@@ -124,11 +125,22 @@ export class LoadJob extends Construct {
       assign: { error: jsonata('$exists($states.result.error) ? [$states.result.error][0] : $error') },
     }).itemProcessor(loadUntilDone(this, all.load, jsonata('$states.input'), Succeed.jsonata(this, 'Loaded')));
 
+    const startSetup = StepFunctionsStartExecution.jsonata(this, 'Start setup', {
+      stateMachine: setupJob,
+      associateWithParent: false,
+      name: jsonata('$runId'),
+      input: TaskInput.fromObject({ jobId: jsonata('$jobId') }),
+    });
+    startAgain(startSetup);
+    // The next run asks again.
+    startSetup.addCatch(eachLane, { assign: { error: jsonata('$states.errorOutput') } });
+
     finish.next(asFinished(this, 'TablesFailed'));
 
     const definition = plan.next(
       Choice.jsonata(this, 'Anything to do?')
         .when(Condition.jsonata(jsonata('$plan.idle')), Succeed.jsonata(this, 'Nothing to do'))
+        .when(Condition.jsonata(jsonata('$plan.setup')), startSetup.next(eachLane))
         .otherwise(eachLane.next(eachLoad).next(finish)),
     );
     this.machine = new StateMachine(this, 'Machine', {

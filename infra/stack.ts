@@ -22,7 +22,7 @@ export class RedshiftLoader extends Stack {
     const functions = new Functions(this, 'Functions', settings, storage);
     const setup = new SetupJob(this, 'SetupJob', functions);
     const loadTable = new LoadTable(this, 'LoadTable', functions);
-    const loadJob = new LoadJob(this, 'LoadJob', functions, loadTable.machine);
+    const loadJob = new LoadJob(this, 'LoadJob', functions, loadTable.machine, setup.machine);
 
     // Leases are given back the moment that an execution ends badly, not when they expire.
     new Rule(this, 'ExecutionEnded', {

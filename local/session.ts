@@ -134,7 +134,7 @@ export class Session {
       tables: await this.#compare(run),
       calls,
       // A table whose item can't be read has no copy mode to stand in the table by.
-      warnings: [...run.warnings, ...(await this.#broken())],
+      warnings: [...run.warnings, ...(await this.#broken()), ...(await this.#notCompared())],
       seconds,
     };
   }
@@ -142,6 +142,19 @@ export class Session {
   async #broken(): Promise<string[]> {
     const { broken } = await this.#operator.readJob(this.jobId);
     return [...broken.values()].map(describeError);
+  }
+
+  /** What "identical" leaves out. */
+  async #notCompared(): Promise<string[]> {
+    const { tables } = await this.#operator.readJob(this.jobId);
+    return tables.flatMap(({ sourceName, columns }) => {
+      const partial = columns.filter((column) => column.partial).map(({ source }) => JSON.stringify(source));
+      return partial.length > 0
+        ? [
+            `${sourceName}: ${partial.join(', ')} not compared: rows loaded before may lack it – set newColumns to reload`,
+          ]
+        : [];
+    });
   }
 
   async #compare(run: Run): Promise<TableReport[]> {

@@ -58,7 +58,12 @@ export interface Part {
 }
 
 /** Ordinary and partitioned tables; the others can't be locked against rewrites, or hold nothing of their own. */
-export const isCopied = ({ kind }: SourceTable): boolean => kind === 'table' || kind === 'partitioned';
+export const isCopied = ({ kind }: Pick<SourceTable, 'kind'>): boolean => kind === 'table' || kind === 'partitioned';
+
+/** What the schema has by name, whether or not more was asked about it. */
+export interface Relation extends Pick<SourceTable, 'name' | 'kind' | 'oid'> {
+  hasColumns: boolean;
+}
 
 /** The whole of a source schema, and what the connected user may see of it. */
 export interface SourceCatalog {
@@ -67,4 +72,6 @@ export interface SourceCatalog {
   /** server_version_num, e.g. 170010. */
   version: number;
   tables: SourceTable[];
+  /** All that the schema has, those included that were not asked for. */
+  relations: Relation[];
 }

@@ -1,3 +1,4 @@
+import { namedBy } from '../core/relations.ts';
 import type { PgType, SourceCatalog, SourceTable } from '../model/catalog.ts';
 import { COLUMNS, INDEXES, RELATIONS, SEQUENCES, SERVER } from './catalog-queries.ts';
 
@@ -17,14 +18,10 @@ export interface CatalogOptions {
 type RelationRow = Omit<
   SourceTable,
   'schema' | 'columns' | 'primaryKey' | 'uniqueKeys' | 'indexedColumns' | 'sequences'
->;
+> & { hasColumns: boolean };
 type ColumnRow = PgType & { table: number; column: string; attnum: number; nullable: boolean; preset: boolean };
 type IndexRow = { table: number; columns: string[]; role: 'primary' | 'unique' | 'other'; leads: string | null };
 type SequenceRow = { table: number; column: string; cache: number; increment: number };
-
-const literally = (text: string): string => text.replace(/[.+?^${}()|[\]\\]/g, '\\$&');
-
-const matcher = (pattern: string): RegExp => new RegExp(`^${pattern.split('*').map(literally).join('.*')}$`, 's');
 
 const byTable = <Row extends { table: number }>(rows: Row[]): ((oid: number) => Row[]) => {
   const groups = Map.groupBy(rows, ({ table }) => table);
@@ -38,22 +35,22 @@ const byTable = <Row extends { table: number }>(rows: Row[]): ((oid: number) => 
  * @throws what the client throws; a schema that doesn't exist has no tables
  */
 export const readCatalog = async (client: Queryable, options: CatalogOptions): Promise<SourceCatalog> => {
-  const { rows: servers } = await client.query<Omit<SourceCatalog, 'tables'>>(SERVER);
+  const { rows: servers } = await client.query<Omit<SourceCatalog, 'tables' | 'relations'>>(SERVER);
   const [server] = servers;
   if (server === undefined)
     throw new Error('the source answered nothing to SELECT current_database(): is it Postgres?');
 
-  const excluded = options.exclude.map(matcher);
-  const wanted = ({ name }: RelationRow): boolean =>
-    (options.only?.includes(name) ?? true) && !excluded.some((pattern) => pattern.test(name));
-  const relations = (await client.query<RelationRow>(RELATIONS, [options.schema])).rows.filter(wanted);
+  const excluded = namedBy(options.exclude);
+  const wanted = ({ name }: RelationRow): boolean => (options.only?.includes(name) ?? true) && !excluded(name);
+  const all = (await client.query<RelationRow>(RELATIONS, [options.schema])).rows;
+  const relations = all.filter(wanted);
 
   const oids = [relations.map(({ oid }) => oid)];
   const columns = byTable((await client.query<ColumnRow>(COLUMNS, oids)).rows);
   const indexes = byTable((await client.query<IndexRow>(INDEXES, oids)).rows);
   const sequences = byTable((await client.query<SequenceRow>(SEQUENCES, oids)).rows);
 
-  const tables = relations.map((relation): SourceTable => {
+  const tables = relations.map(({ hasColumns: _, ...relation }): SourceTable => {
     const own = indexes(relation.oid);
     return {
       ...relation,
@@ -71,5 +68,9 @@ export const readCatalog = async (client: Queryable, options: CatalogOptions): P
       sequences: sequences(relation.oid).map(({ table: _, ...sequence }) => sequence),
     };
   });
-  return { ...server, tables };
+  return {
+    ...server,
+    tables,
+    relations: all.map(({ name, kind, oid, hasColumns }) => ({ name, kind, oid, hasColumns })),
+  };
 };

@@ -1,8 +1,9 @@
 import type pg from 'pg';
-import type { SourceTable } from '../model/catalog.ts';
+import { whyGone } from '../core/relations.ts';
+import type { Relation, SourceTable } from '../model/catalog.ts';
 import { errors } from '../model/errors.ts';
 import type { Job } from '../model/job.ts';
-import type { Snapshot } from '../model/state.ts';
+import type { Snapshot, TableState } from '../model/state.ts';
 import { readCatalog } from './catalog.ts';
 import { readSnapshot } from './fence.ts';
 import { BEGIN, lockForReading } from './snapshot.ts';
@@ -12,6 +13,8 @@ export interface OpenSnapshot {
   snapshot: Snapshot;
   tables: Map<string, SourceTable>;
   failures: Map<string, Error>;
+  /** All that the schema has. */
+  relations: Relation[];
 }
 
 /** Locks the tables, then takes the snapshot, then reads what they look like: in this order (RULES 9). */
@@ -31,12 +34,18 @@ export async function openSnapshot(client: pg.Client, job: Job, names: string[])
   for (const name of only)
     if (!tables.has(name))
       failures.set(name, errors.tableUnreadable(`${name} is no table: correct its sourceName, or disable it`));
-  return { snapshot, tables, failures };
+  return { snapshot, tables, failures, relations: catalog.relations };
 }
 
-/** One of the tables. @throws LoaderError TableUnreadable */
-export function tableIn(open: OpenSnapshot, name: string): SourceTable {
+/**
+ * One of the tables.
+ * @param state by which a table is known again that has another name now
+ * @throws LoaderError TableUnreadable
+ */
+export function tableIn(open: OpenSnapshot, name: string, state?: TableState): SourceTable {
   const found = open.tables.get(name);
-  if (!found) throw open.failures.get(name);
+  const failure = open.failures.get(name);
+  if (failure) throw whyGone(name, failure, open.relations, state);
+  if (!found) throw errors.tableUnreadable(`${name} was not asked for`);
   return found;
 }

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { ServiceError } from '../../local/service.ts';
 import { type Reset, resetState } from '../../shared/core/reset.ts';
 import { bench, type TestJob } from './harness.ts';
@@ -301,5 +302,45 @@ test('what was altered before a crash is not altered again', async () => {
   assert.equal((await job.run()).status, 'failed');
   assert.equal((await columnsOf(job, 'orders')).extra, 'integer');
   await runs(job);
+  assert.deepEqual(await job.differing(), []);
+});
+
+test('a table that is dropped or renamed stops, named, and the others go on', async () => {
+  const job = await loadedShop();
+  await job.source.query('ALTER TABLE orders RENAME TO purchases; DROP TABLE events');
+  const run = await job.run();
+  assert.match(
+    run.tables.orders?.error ?? '',
+    /^TableUnreadable: orders is called purchases at the source now: rename it back; or run setup/,
+  );
+  assert.match(run.tables.events?.error ?? '', /^TableUnreadable: public.events does not exist at the source/);
+  assert.equal(run.tables.prices?.rows, 20);
+  assert.match(run.warnings.join(), /new at the source: purchases – run setup to copy them/);
+  await job.setup();
+  for (const name of ['orders', 'events']) await job.edit(name, { disabled: true });
+  await runs(job);
+  assert.equal((await job.rows('SELECT count(*)::int AS n FROM $.purchases'))[0]?.n, 20);
+});
+
+test('new tables are told, and set up where the job wants that; an idle run stays idle', async () => {
+  const job = await server.job('CREATE TABLE first (id bigserial PRIMARY KEY)', { exclude: ['tmp_*'] });
+  await job.setup();
+  await job.run();
+  await job.source.query(
+    'CREATE TABLE later (id int PRIMARY KEY); INSERT INTO later VALUES (1); CREATE TABLE tmp_1 (id int); CREATE TABLE hollow ()',
+  );
+  const told = await job.run();
+  assert.equal(told.status, 'idle');
+  assert.deepEqual(told.warnings, [
+    "new at the source: later – run setup to copy them, set the job's autoAddTables, or name them in its exclude",
+  ]);
+  const { job: settings } = await job.read();
+  await server.operator.edits.putJob({ ...settings, autoAddTables: true });
+  const adding = await job.run();
+  assert.match(adding.warnings.join(), /set up now: later/);
+  while (!(await job.read()).tables.some(({ sourceName, created }) => sourceName === 'later' && created))
+    await sleep(100);
+  const run = await runs(job);
+  assert.deepEqual([run.warnings, run.tables.later?.rows], [[], 1]);
   assert.deepEqual(await job.differing(), []);
 });
