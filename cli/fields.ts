@@ -80,7 +80,18 @@ export function typedValue({ kind, nullable }: Pick<Field, 'kind' | 'nullable'>,
   if (typeof typed === 'boolean') return typed;
   if (nullable && typed === 'none') return null;
   if (kind === 'number') return /^-?\d+(\.\d+)?$/.test(typed) ? Number(typed) : typed;
+  // What nests is written as JSON.
+  if (kind === 'map' && typed.trimStart().startsWith('{')) return parsed(typed);
   if (kind === 'map') return Object.fromEntries(typed.split(',').map((part) => part.trim().split('=', 2)));
   if (kind === 'list') return typed.split(',').flatMap((part) => part.trim() || []);
   return typed;
+}
+
+/** @returns the text itself where it is no JSON: the operation says what is wrong with it */
+function parsed(json: string): unknown {
+  try {
+    return JSON.parse(json);
+  } catch {
+    return json;
+  }
 }

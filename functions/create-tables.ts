@@ -8,6 +8,7 @@ import { Warehouse } from '../shared/aws/warehouse.ts';
 import { shapeOf } from '../shared/core/agree.ts';
 import { MAX_STATEMENTS } from '../shared/core/pack.ts';
 import { withoutProgress } from '../shared/core/pass.ts';
+import { checkWarehouseKeys } from '../shared/core/warehouse-keys.ts';
 import type { Column } from '../shared/model/column.ts';
 import type { Destination } from '../shared/model/destination.ts';
 import { errors } from '../shared/model/errors.ts';
@@ -61,6 +62,7 @@ export async function createTables(
   const existing = Map.groupBy(await readColumns(warehouse, destination.schema), ({ table }) => table);
   const grant = `see the deployment's outputs for the GRANTs that schema ${destination.schema} needs`;
   const create = async (some: Table[]): Promise<void> => {
+    for (const table of some) checkWarehouseKeys(table);
     const sqls = some.map((table) => createTable(destination.schema, table));
     for (let start = 0; start < sqls.length; start += MAX_STATEMENTS)
       await execute(sqls.slice(start, start + MAX_STATEMENTS), 'ddl', `${namesOf(some)}: ${grant}`);

@@ -1,8 +1,9 @@
-import { readAttribute, readDefault, readEncoding } from './create-table.ts';
+import { readDefault, readEncoding } from './create-table.ts';
 import { DialectError, StandInLimit } from './dialect-error.ts';
 import { quoteName, quoteRelation } from './names.ts';
 import type { Reader, RelationName } from './reader.ts';
 import { postgresString } from './strings.ts';
+import { noAttributes, readAttribute } from './table-attributes.ts';
 import { definition, type TranslatedSql } from './translated.ts';
 import { constraintsOf, readType } from './types.ts';
 
@@ -75,7 +76,7 @@ function alterPart(reader: Reader, table: RelationName): TranslatedSql {
     reader.name();
     return exists;
   }
-  if (!readAttribute(reader)) throw reader.error();
+  if (!readAttribute(reader, noAttributes())) throw reader.error();
   return exists;
 }
 

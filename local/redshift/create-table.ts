@@ -4,6 +4,7 @@ import { quoteName, quoteRelation } from './names.ts';
 import { takeNames, takeQuery } from './query.ts';
 import type { Reader, RelationName } from './reader.ts';
 import { postgresString } from './strings.ts';
+import { checkedKeys, readAttributes } from './table-attributes.ts';
 import { definition, type TranslatedSql } from './translated.ts';
 import { type ColumnType, constraintsOf, readType } from './types.ts';
 
@@ -89,10 +90,13 @@ function readDefinition(reader: Reader, table: RelationName): Definition {
   reader.list(() => readItem(reader, found));
   if (found.primaryKeys > 1) throw new DialectError(`multiple primary keys for table "${table.name}" are not allowed`);
   if (found.columns.size > MOST_COLUMNS) throw new DialectError(`tables can have at most ${MOST_COLUMNS} columns`);
-  if (found.like && readAttributes(reader)) {
+  const attributes = readAttributes(reader);
+  if (found.like && attributes.any)
     throw new DialectError('CREATE TABLE LIKE inherits its attributes: they cannot be set explicitly');
+  for (const column of checkedKeys(attributes)) {
+    if (!found.columns.has(column)) throw new DialectError(`column "${column}" named in key does not exist`);
+    checkSortable(found, column);
   }
-  readAttributes(reader);
   reader.end();
   for (const [column, type] of found.columns) found.items.push(...constraintsOf(column, type));
   return found;
@@ -200,27 +204,4 @@ function readIdentity(reader: Reader): string {
   if (seed === undefined || step === undefined) throw reader.error();
   const kind = byDefault ? 'BY DEFAULT' : 'ALWAYS';
   return ` GENERATED ${kind} AS IDENTITY (START WITH ${seed} INCREMENT BY ${step} MINVALUE ${Math.min(seed, 0)})`;
-}
-
-/** Reads table attributes, which mean nothing to Postgres; true if there were any. */
-export function readAttributes(reader: Reader): boolean {
-  let found = false;
-  while (readAttribute(reader)) found = true;
-  return found;
-}
-
-export function readAttribute(reader: Reader): boolean {
-  if (reader.skip('backup')) {
-    if (!reader.skip('yes') && !reader.skip('no')) throw reader.error();
-  } else if (reader.skip('diststyle')) {
-    if (!['auto', 'even', 'key', 'all'].some((style) => reader.skip(style))) throw reader.error();
-  } else if (reader.skip('distkey')) reader.list(() => reader.name());
-  else if (reader.skip('compound') || reader.skip('interleaved')) {
-    reader.expect('sortkey');
-    reader.list(() => reader.name());
-  } else if (reader.skip('sortkey')) {
-    if (!reader.skip('auto') && reader.sees('(')) reader.list(() => reader.name());
-  } else if (reader.skip('encode')) reader.expect('auto');
-  else return false;
-  return true;
 }

@@ -1,16 +1,29 @@
-import type { SourceTable } from '../model/catalog.ts';
+import { isCopied, type SourceTable } from '../model/catalog.ts';
 import { errors } from '../model/errors.ts';
+import type { Problem } from '../model/problems.ts';
 import type { Table } from '../model/table.ts';
 import { keyProblems } from './key-problems.ts';
+import { treatProblems } from './treat-problems.ts';
 
 /**
- * Refuses a table whose keys can't carry its copy mode, before a row is read.
+ * Refuses a table whose keys can't carry its copy mode, or whose masks can't be had, before a row is read.
  * @throws LoaderError BadConfiguration: names the table and what to do
  */
 export function checkTable(table: Table, source: SourceTable): void {
-  const [problem] = keyProblems(table, source.columns);
+  const names = source.columns.map((column) => column.name);
+  const [problem] = [
+    ...kindProblems(table, source),
+    ...treatProblems(table, names),
+    ...keyProblems(table, source.columns),
+  ];
   if (problem) throw errors.badConfiguration(`${table.sourceName}: ${problem.message}`);
 }
+
+/** What can't be locked may be rewritten between two reads: only a copy of the whole can come out right. */
+const kindProblems = ({ copyMode }: Table, source: SourceTable): Problem[] =>
+  isCopied(source) || copyMode === 'FULL_DATA_SYNC'
+    ? []
+    : [{ field: 'copyMode', message: `is a ${source.kind}, of which only a FULL_DATA_SYNC can be had: choose it` }];
 
 /** Whether the source itself keeps the table's key unique; a person may have named any columns. */
 export function hasUniqueKey(table: Table, source: SourceTable): boolean {

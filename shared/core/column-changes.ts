@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { PgType, SourceColumn, SourceTable } from '../model/catalog.ts';
 import type { Column } from '../model/column.ts';
 import type { Table } from '../model/table.ts';
+import { HASH_TYPE } from '../sql/masks.ts';
 import { mapType } from '../sql/types.ts';
 import { foldNames, SYSTEM_COLUMNS } from './names.ts';
 
@@ -38,13 +39,14 @@ export interface CompareOptions {
  * names its columns, and only keys are NOT NULL; neither have values that an enum gains.
  */
 export function compareColumns(
-  agreed: Pick<Table, 'columns' | 'dropped'>,
+  agreed: Pick<Table, 'columns' | 'dropped' | 'treat'>,
   found: Pick<SourceTable, 'columns'>,
   { sameTable, loaded }: CompareOptions,
 ): Comparison {
   const now = new Map(found.columns.map((column) => [column.name, column]));
   const known = new Set(agreed.columns.map((column) => column.source));
   const fresh = found.columns.filter((column) => !known.has(column.name));
+  const masked = (name: string) => agreed.treat?.[name] === 'sha256';
   const changes: ColumnChange[] = [];
   const columns: Column[] = [];
   const dropped: Column[] = [];
@@ -52,7 +54,7 @@ export function compareColumns(
   for (const column of agreed.columns) {
     const source = now.get(column.source);
     if (source) {
-      const { change, column: next } = restated(column, source, sameTable, loaded);
+      const { change, column: next } = restated(column, source, { masked: masked(column.source), sameTable, loaded });
       if (change) changes.push(change);
       columns.push(next);
       continue;
@@ -71,7 +73,7 @@ export function compareColumns(
     const before = former.get(source.name);
     former.delete(source.name);
     const partial = loaded && (source.preset === true || renamed.has(source.name) || before !== undefined);
-    const judged = before && judge(before, source.type);
+    const judged = before && judge(before, source.type, masked(source.name));
     if (before && judged?.kind === 'retyped')
       changes.push({
         kind: 'retyped',
@@ -84,7 +86,7 @@ export function compareColumns(
       source: source.name,
       name: before?.name ?? names[i] ?? source.name,
       sourceType: source.type,
-      type: judged?.type ?? mapType(source.type).type,
+      type: judged?.type ?? (masked(source.name) ? HASH_TYPE : mapType(source.type).type),
       ...(source.attnum === undefined ? {} : { attnum: source.attnum }),
       ...(partial ? { partial } : {}),
     });
@@ -102,10 +104,9 @@ const namesFor = (fresh: SourceColumn[], { columns, dropped }: Pick<Table, 'colu
 function restated(
   column: Column,
   source: SourceColumn,
-  sameTable: boolean,
-  loaded: boolean,
+  { masked, sameTable, loaded }: CompareOptions & { masked: boolean },
 ): { change: ColumnChange | null; column: Column } {
-  const { kind, type } = judge(column, source.type);
+  const { kind, type } = judge(column, source.type, masked);
   const [was, now] = [column.sourceType.declared, source.type.declared];
   const next: Column = {
     ...column,
@@ -135,11 +136,13 @@ const ROUNDED = ['timestamp', 'timestamptz', 'time', 'timetz', 'interval'];
 const INTEGERS = ['SMALLINT', 'INTEGER', 'BIGINT'];
 
 /** Whether the warehouse's column holds the new type's values as they are, can be made to, or can't. */
-function judge(agreed: Column, now: PgType): Judgement {
+function judge(agreed: Column, now: PgType, masked: boolean): Judgement {
   const was = agreed.sourceType;
   const alike = was.name === now.name && was.schema === now.schema && was.kind === now.kind;
   if (alike && was.typmod === now.typmod)
     return { kind: was.declared === now.declared ? 'same' : 'restated', type: agreed.type };
+  // A hash is a hash, whatever it was made of.
+  if (masked) return stays(agreed);
   const { type } = mapType(now);
   const retyped: Judgement = { kind: 'retyped', type };
   if (PADDED.includes(was.name) || PADDED.includes(now.name)) return retyped;

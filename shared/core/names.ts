@@ -50,5 +50,8 @@ export const foldNames = (names: string[], reserved: string[] = []): FoldedName[
   });
 };
 
+/** Whether a name is another than folding alone makes of it. */
+export const isRenamed = ({ source, name }: FoldedName): boolean => name !== lower(source);
+
 /** foldNames for the columns of one table, which may not be called like a system column: `oid` becomes `oid_2`. */
 export const foldColumnNames = (names: string[]): FoldedName[] => foldNames(names, SYSTEM_COLUMNS);

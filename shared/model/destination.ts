@@ -16,7 +16,12 @@ export const Destination = z
     /** The workgroup's name; a workgroup's ARN holds its id instead. */
     workgroupName: z.string().optional(),
     database: z.string().min(1),
-    schema: z.string().min(1).default('public'),
+    /** Folded as Redshift folds it: A–Z to lower case, whether quoted or not. */
+    schema: z
+      .string()
+      .min(1)
+      .default('public')
+      .transform((name) => name.replace(/[A-Z]/g, (letter) => letter.toLowerCase())),
     /** The database user's secret; without it the functions' role is its own database user. */
     secretArn: z.string().startsWith('arn:').optional(),
   })

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { PolicyChoices } from './policies.ts';
+import { Wishes } from './wishes.ts';
 
 /** Rises by one with every edit by a person: whoever edits says which one they saw. Written by hand, an item has none. */
 export const Revision = z.int().nonnegative().default(0);
@@ -44,6 +45,10 @@ export const Job = z
     exclude: z.array(z.string()).default(['schema_migrations', 'ar_internal_metadata', 'tmp_*']),
     /** What becomes of values that Redshift can't hold, for all of its tables; a table may choose otherwise. */
     policies: PolicyChoices.default({}),
+    /** Foreign tables and materialized views that setup copies, too: always whole, since they can't be locked. */
+    include: z.array(z.string()).default([]),
+    /** What is wished of tables that setup has yet to meet, by their names; it goes on their items. */
+    tables: z.record(z.string(), Wishes).default({}),
     /** The name of one of the deployment's destinations. */
     destination: z.string().min(1),
     rowLimit: positive.default(DEFAULT_ROW_LIMIT),

@@ -1,19 +1,13 @@
 import { z } from 'zod';
 import type { Column } from './column.ts';
 import { NewColumns, positive, Revision } from './job.ts';
-import { PolicyChoices } from './policies.ts';
+import { Wishes } from './wishes.ts';
 
 export const COPY_MODES = ['INSERT_ONLY', 'INSERT_AND_UPDATE', 'FULL_DATA_SYNC'] as const;
 export const CopyMode = z.enum(COPY_MODES, {
   error: (issue) => `is ${JSON.stringify(issue.input)}: choose ${COPY_MODES.join(', ')}`,
 });
 export type CopyMode = z.infer<typeof CopyMode>;
-
-export const TREATMENTS = ['exclude', 'sha256', 'null'] as const;
-/** A column that is not copied, or only as a hash of its text with the job's salt, or only as NULL. */
-export const Treatment = z.enum(TREATMENTS, {
-  error: (issue) => `is ${JSON.stringify(issue.input)}: choose ${TREATMENTS.join(', ')}`,
-});
 
 /**
  * What a person decides about a table, and the columns that setup agreed with the warehouse. What the loader knows of
@@ -32,10 +26,7 @@ export const Table = z.object({
   chunkSize: positive.optional(),
   /** The zone of an updatedKey that is a timestamp without one. */
   timezone: z.string().default('UTC'),
-  /** What becomes of values that Redshift can't hold, where it is not as the job has it. */
-  policies: PolicyChoices.optional(),
-  /** Columns that are excluded or masked, by their names at the source. */
-  treat: z.record(z.string(), Treatment).optional(),
+  ...Wishes.shape,
   /** What becomes of rows loaded before when a column comes, where it is not as the job has it. */
   newColumns: NewColumns.optional(),
   columns: z.array(z.custom<Column>()),

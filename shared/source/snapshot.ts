@@ -38,6 +38,8 @@ export async function lockForReading(client: pg.Client, table: TableName): Promi
     await client.query(lock);
   } catch (error) {
     await rollBack(client, 'one_lock');
+    // No table: foreign tables and materialized views can't be locked. The catalog tells whether it is one of those.
+    if ((error as { code?: string }).code === '42809') return;
     throw tableError(error, table, client);
   }
 }

@@ -13,23 +13,37 @@ const names = (columns: Pick<Column, 'name'>[], prefix = ''): string =>
 export const keyColumns = (table: Pick<Table, 'columns' | 'primaryKey'>): Column[] =>
   table.primaryKey.flatMap((key) => table.columns.filter((column) => column.source === key));
 
-export const sortKey = (table: Pick<Table, 'columns' | 'primaryKey' | 'updatedKey'>): Column | undefined =>
-  table.columns.find((column) => column.source === table.updatedKey) ??
-  keyColumns(table).find((column) => /^(SMALLINT|INTEGER|BIGINT)$/.test(column.type));
+/** What is named of the table's columns, in the order of the names. */
+const named = ({ columns }: Pick<Table, 'columns'>, sources: string[]): Column[] =>
+  sources.flatMap((source) => columns.filter((column) => column.source === source));
+
+/** As a person wishes, else by the updated key, else by an integer key. */
+export const sortKey = (table: Table): Column[] =>
+  table.sortKey
+    ? named(table, table.sortKey)
+    : [
+        table.columns.find((column) => column.source === table.updatedKey) ??
+          keyColumns(table).find((column) => /^(SMALLINT|INTEGER|BIGINT)$/.test(column.type)),
+      ].filter((column) => column !== undefined);
+
+const distribution = (table: Table): string => {
+  const [key] = named(table, table.distKey === undefined ? [] : [table.distKey]);
+  return key ? `DISTSTYLE KEY DISTKEY (${quoteIdentifier(key.name)})` : `DISTSTYLE ${table.distStyle ?? 'AUTO'}`;
+};
 
 /**
- * Only key columns are NOT NULL: Redshift has no DROP NOT NULL (RULES 18). No PRIMARY KEY is declared: it would forbid to
+ * Only key columns are NOT NULL, unless a mask makes them NULL: Redshift has no DROP NOT NULL (RULES 18). No PRIMARY KEY is declared: it would forbid to
  * widen a VARCHAR key, and the planner would trust it unchecked.
  */
 export function createTable(schema: string, table: Table): string {
-  const keys = new Set(table.primaryKey);
+  const keys = new Set(table.primaryKey.filter((key) => table.treat?.[key] !== 'null'));
   const columns = table.columns.map(
     (column) => `${quoteIdentifier(column.name)} ${column.type}${keys.has(column.source) ? ' NOT NULL' : ''}`,
   );
   const sort = sortKey(table);
   return (
-    `CREATE TABLE IF NOT EXISTS ${qualified(schema, table.destinationName)} (${columns.join(', ')}) DISTSTYLE AUTO` +
-    (sort ? ` SORTKEY (${quoteIdentifier(sort.name)})` : '')
+    `CREATE TABLE IF NOT EXISTS ${qualified(schema, table.destinationName)} (${columns.join(', ')}) ${distribution(table)}` +
+    (sort.length > 0 ? ` SORTKEY (${names(sort)})` : '')
   );
 }
 

@@ -57,17 +57,23 @@ export const widenColumn = (schema: string, table: Table, column: Column): strin
 
 /**
  * Gives columns another type, and takes their values: for a table whose rows are replaced in the same transaction. A view
- * that shows one of them keeps it from being dropped, and so the transaction from being committed. A sort key can't be
- * dropped either.
+ * that shows one of them keeps it from being dropped, and so the transaction from being committed. A sort or
+ * distribution key can't be dropped either.
  */
 export function replaceColumns(schema: string, table: Table, columns: Column[]): string[] {
-  const sort = columns.find((column) => column.name === sortKey(table)?.name);
+  const keys = sortKey(table);
+  const sorts = keys.some((key) => columns.some(({ name }) => name === key.name));
+  const key = columns.find(({ source }) => source === table.distKey);
   return [
-    ...(sort ? [`${alter(schema, table)} ALTER SORTKEY NONE`] : []),
+    ...(sorts ? [`${alter(schema, table)} ALTER SORTKEY NONE`] : []),
+    ...(key ? [`${alter(schema, table)} ALTER DISTSTYLE EVEN`] : []),
     ...columns.flatMap((column) => [
       `${alter(schema, table)} DROP COLUMN ${quoteIdentifier(column.name)}`,
       addColumn(schema, table, column),
     ]),
-    ...(sort ? [`${alter(schema, table)} ALTER SORTKEY (${quoteIdentifier(sort.name)})`] : []),
+    ...(key ? [`${alter(schema, table)} ALTER DISTKEY ${quoteIdentifier(key.name)}`] : []),
+    ...(sorts
+      ? [`${alter(schema, table)} ALTER SORTKEY (${keys.map(({ name }) => quoteIdentifier(name)).join(', ')})`]
+      : []),
   ];
 }

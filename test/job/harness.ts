@@ -99,7 +99,7 @@ export function bench(options: Omit<Partial<InstallationOptions>, 'state'> = {},
       rows: async (query) => (await warehouse.query(query.replaceAll('$', `"${schema}"`))).rows,
       async differing() {
         const { job, tables } = await operator.readJob(jobId);
-        const results = await verify(job, tables, url, installation.warehouse, schema);
+        const results = await verify(job, tables, rewrite(url), installation.warehouse, schema);
         return [...results].flatMap(([name, found]) => {
           if (found instanceof Error) throw found;
           const same = found.sourceRows === found.warehouseRows && found.sourceChecksum === found.warehouseChecksum;

@@ -13,6 +13,8 @@ export const SETTINGS = {
   sourceSchema: settings.sourceSchema.describe("the source's schema"),
   exclude: settings.exclude.describe('tables that setup leaves out; * stands for anything'),
   policies: settings.policies.describe("what becomes of values that Redshift can't hold"),
+  include: settings.include.describe('foreign tables and materialized views that setup copies, too'),
+  tables: settings.tables.describe('what is wished of tables before setup makes them, as JSON: docs/values.md'),
   rowLimit: settings.rowLimit.describe('rows of one batch'),
   chunkSize: settings.chunkSize.describe('rows of one chunk'),
   maxSourceConnections: settings.maxSourceConnections.describe("connections that a run's large tables share"),

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { positive } from '../../../shared/model/job.ts';
 import { Timezone } from '../../../shared/model/schedule.ts';
 import { Table } from '../../../shared/model/table.ts';
+import { Wishes } from '../../../shared/model/wishes.ts';
 
 /** The table that an operation is about. */
 export const table = z
@@ -27,5 +28,10 @@ export const TABLE_FIELDS = {
     .nullable()
     .optional()
     .describe("what becomes of values that Redshift can't hold; null for the job's"),
+  treat: Wishes.shape.treat
+    .unwrap()
+    .nullable()
+    .optional()
+    .describe('columns to exclude, or to mask by sha256 or null; null for none'),
   timezone: Timezone.optional().describe('the zone of an updatedKey that is a timestamp without one'),
 };

@@ -1,0 +1,84 @@
+import type { SourceCatalog, SourceColumn, SourceTable } from '../model/catalog.ts';
+import type { Column } from '../model/column.ts';
+import type { Job } from '../model/job.ts';
+import type { Table } from '../model/table.ts';
+import type { Treatment, Wishes } from '../model/wishes.ts';
+import { HASH_TYPE } from '../sql/masks.ts';
+import { mappingOf, mapType } from '../sql/types.ts';
+import type { NumericDigits } from '../sql/types-number.ts';
+import { guess } from './guess.ts';
+import { type FoldedName, foldColumnNames, foldNames, isRenamed } from './names.ts';
+
+/** What is known of columns besides the catalog: digits that their values need, by name. */
+export type Digits = ReadonlyMap<string, NumericDigits>;
+
+const NO_DIGITS: Digits = new Map();
+
+/** The warehouse's type of a column, masked or not. */
+const typeOf = (column: SourceColumn, treatment: Treatment | undefined, digits: Digits): string =>
+  treatment === 'sha256' ? HASH_TYPE : mapType(column.type, { numericDigits: digits.get(column.name) ?? null }).type;
+
+/** The columns of a new table as the warehouse will have them: all that are not excluded. */
+export function columnsOf(found: SourceTable, treat: Wishes['treat'] = {}, digits: Digits = NO_DIGITS): Column[] {
+  // An excluded column keeps its name from others, so that none is renamed when it comes back.
+  const names = foldColumnNames(found.columns.map((column) => column.name));
+  return found.columns.flatMap((column, i) => {
+    const treatment = treat[column.name];
+    if (treatment === 'exclude') return [];
+    const type = typeOf(column, treatment, digits);
+    const attnum = column.attnum === undefined ? {} : { attnum: column.attnum };
+    return [{ source: column.name, name: names[i]?.name ?? column.name, sourceType: column.type, type, ...attnum }];
+  });
+}
+
+/** An item for each table that is to be copied and has none, with its guessed keys and copy mode. */
+export function newTables(
+  job: Pick<Job, 'tables'>,
+  catalog: Pick<SourceCatalog, 'user'>,
+  fresh: SourceTable[],
+  taken: string[],
+  profile: ReadonlyMap<string, Digits>,
+): Table[] {
+  const names = foldNames(
+    fresh.map((found) => found.name),
+    taken,
+  );
+  return fresh.map((found, i) => {
+    const { primaryKey, updatedKey, copyMode, why, checks } = guess(found, catalog.user);
+    const wishes = job.tables[found.name] ?? {};
+    const columns = columnsOf(found, wishes.treat, profile.get(found.name));
+    const name = names[i] ?? { source: found.name, name: found.name };
+    const renamed = [name, ...columns.map((column) => ({ source: column.source, name: column.name }))].filter(
+      isRenamed,
+    );
+    return {
+      sourceName: found.name,
+      destinationName: name.name,
+      primaryKey,
+      updatedKey,
+      copyMode,
+      disabled: false,
+      timezone: 'UTC',
+      columns,
+      dropped: [],
+      schemaHistory: [],
+      created: false,
+      why,
+      checks: [...checks, ...renamed.map(toldOf)],
+      notes: notesOn(columns),
+      revision: 0,
+      ...wishes,
+    };
+  });
+}
+
+const toldOf = ({ source, name }: FoldedName): string =>
+  `${JSON.stringify(source)} is called ${JSON.stringify(name)} in the warehouse, which folds names to lower case: another ` +
+  'has the plain name, or Redshift keeps it for itself';
+
+/** What a person should know of the columns' types, columns of one note together. */
+function notesOn(columns: Column[]): string[] {
+  const byNote = Map.groupBy(columns, (column) => mappingOf(column).note ?? '');
+  byNote.delete('');
+  return [...byNote].map(([note, group]) => `${group.map(({ source }) => source).join(', ')}: ${note}`);
+}
