@@ -71,11 +71,10 @@ async function main(options: Options): Promise<boolean> {
   if (options.report) checkReport(resolve(options.report));
   // Before the folder is bound to it: a source that is mistyped leaves nothing behind.
   if (options.source) await (await connectSource(options.source)).end();
-  const folder = openStateFolder(
-    options.state ?? join('.local', options.source ? whereOf(options.source).replaceAll(/[^\w.-]+/g, '_') : 'shop'),
-    options.source ? whereOf(options.source) : 'the demo shop',
-    options.fresh,
-  );
+  const schema = options.schema === 'public' ? '' : `, schema ${options.schema}`;
+  const what = options.source ? `${whereOf(options.source)}${schema}` : 'the demo shop';
+  const ownFolder = options.source ? what.replaceAll(/[^\w.-]+/g, '_') : 'shop';
+  const folder = openStateFolder(options.state ?? join('.local', ownFolder), what, options.fresh);
   undo.push(async () => folder.release());
   const source = options.source ? Promise.resolve(options.source) : openShop(folder, options.rows);
   source.catch(() => undefined);

@@ -1,5 +1,5 @@
 import pg from 'pg';
-import { errors } from '../model/errors.ts';
+import { errors, LoaderError } from '../model/errors.ts';
 import { PIN_SESSION } from '../sql/postgres.ts';
 import { parseSecret } from './connection-string.ts';
 
@@ -53,12 +53,26 @@ export async function connectSource(secret: string): Promise<pg.Client> {
   client.on('error', () => undefined);
   try {
     await client.connect();
-    await client.query(PIN_SESSION);
+    const answers = await client.query(`${PIN_SESSION}; SHOW server_version_num`);
+    // Several statements in one text have several results, which the driver's type doesn't know.
+    const { rows } = (answers as unknown as pg.QueryResult<{ server_version_num: string }>[]).at(-1) ?? { rows: [] };
+    checkVersion(Number(rows[0]?.server_version_num), where);
     return client;
   } catch (error) {
     await client.end().catch(() => undefined);
-    throw sourceError(error, where);
+    throw error instanceof LoaderError ? error : sourceError(error, where);
   }
+}
+
+/** pg_current_snapshot and ids with their epoch came with this version. */
+const OLDEST_VERSION = 130_000;
+
+/** @param version server_version_num. @throws LoaderError SourceRefused where that is too old to tell what a snapshot saw */
+export function checkVersion(version: number, where: string): void {
+  if (version >= OLDEST_VERSION) return;
+  throw errors.sourceRefused(
+    `${where} is PostgreSQL ${Math.floor(version / 10_000)}, which can't tell what a snapshot saw: upgrade it to 13 or newer`,
+  );
 }
 
 /** A driver's error as ours, with what to do. */
