@@ -8,6 +8,7 @@ import { identityOf, onExit } from './processes.ts';
 import { openRuntimeApi } from './runtime-api.ts';
 import { MAX_PAYLOAD, type Outcome, type Sandbox, startSandbox } from './sandbox.ts';
 import { ServiceError } from './service.ts';
+import { turnstile } from './turnstile.ts';
 
 export interface LambdaOptions {
   functions: LambdaFunction[];
@@ -36,6 +37,8 @@ export interface Lambda {
 
 /** An asynchronous payload (Lambda quotas, raised from 256 KB to 1 MB in October 2025). */
 const MAX_ASYNC_PAYLOAD = 1024 * 1024;
+/** AWS runs a thousand of an account's functions at once; a process takes some 50 MB, which a laptop has for fewer. */
+const MOST_AT_ONCE = 24;
 
 interface Pool {
   idle: Sandbox[];
@@ -59,6 +62,7 @@ export async function startLambda(options: LambdaOptions): Promise<Lambda> {
     rmSync(code, { recursive: true, force: true });
   };
   const takeBack = onExit(killAll);
+  const machine = turnstile(MOST_AT_ONCE);
 
   const poolOf = (name: string) => {
     const pool = pools.get(name) ?? { idle: [], all: new Set(), busy: 0 };
@@ -115,9 +119,11 @@ export async function startLambda(options: LambdaOptions): Promise<Lambda> {
     if (stopped) throw new ServiceError('ServiceException', 'The local cloud has been stopped', 500);
     if (pool.busy >= fn.concurrency) throw new ServiceError('TooManyRequestsException', 'Rate Exceeded.', 429);
     pool.busy++;
+    await machine.enter();
     const requestId = randomUUID();
     const started = performance.now();
     try {
+      if (stopped) throw new ServiceError('ServiceException', 'The local cloud has been stopped', 500);
       // The last one used is the warmest; the others may reach the end of their idle time.
       const sandbox = takeIdle(pool) ?? open(fn, pool);
       clearTimeout(idleTimers.get(sandbox));
@@ -128,6 +134,7 @@ export async function startLambda(options: LambdaOptions): Promise<Lambda> {
       rest(sandbox, pool);
       return outcome;
     } finally {
+      machine.leave();
       pool.busy--;
     }
   };
