@@ -38,7 +38,10 @@ export async function admin({ operation, input }: AdminEvent, ports: AdminPorts)
       error: {
         name: error.name,
         message: withoutPasswords(error.message),
-        problems: problems.map(({ field, message }) => ({ field, message: withoutPasswords(message) })),
+        problems: problems.map(({ field, message }) => ({
+          field: withoutPasswords(field),
+          message: withoutPasswords(message),
+        })),
       },
     };
   }
@@ -83,7 +86,7 @@ export const handler = handle(AdminEvent, async (event, { logger, now }) => {
   const operation = Object.hasOwn(ALL, event.operation) ? event.operation : 'unknown';
   logger.info('operation', {
     operation,
-    fields: Object.keys(event.input),
+    fields: Object.keys(event.input).map(withoutPasswords),
     refused: answer.ok ? null : answer.error.name,
   });
   return answer;

@@ -1,3 +1,6 @@
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { DynamoDBDocumentClient, paginateScan } from '@aws-sdk/lib-dynamodb';
+import { REGION } from '../../local/identity.ts';
 import { Answer } from '../../shared/model/answer.ts';
 import type { Bench } from './harness.ts';
 
@@ -34,4 +37,14 @@ export async function refusal(
   if (answer.ok) throw new Error(`${operation} was not refused: ${JSON.stringify(answer.result)}`);
   const { name, message, problems } = answer.error;
   return { name, message, fields: problems.map(({ field }) => field) };
+}
+
+/** Whatever the table holds. */
+export async function allItems(server: Bench): Promise<Record<string, unknown>[]> {
+  const { cloud } = server.installation;
+  const client = new DynamoDBClient({ endpoint: cloud.endpoint, region: REGION, credentials: cloud.credentials });
+  const items: Record<string, unknown>[] = [];
+  const pages = paginateScan({ client: DynamoDBDocumentClient.from(client) }, { TableName: cloud.outputs.ConfigTable });
+  for await (const { Items = [] } of pages) items.push(...Items);
+  return items;
 }

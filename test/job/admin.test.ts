@@ -3,11 +3,9 @@ import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { DescribeExecutionCommand, ListExecutionsCommand, SFNClient } from '@aws-sdk/client-sfn';
-import { DynamoDBDocumentClient, paginateScan } from '@aws-sdk/lib-dynamodb';
 import { REGION } from '../../local/identity.ts';
-import { done, refusal } from './admin-harness.ts';
+import { allItems, done, refusal } from './admin-harness.ts';
 import { bench, type TestJob } from './harness.ts';
 
 const server = bench();
@@ -77,20 +75,10 @@ test('a job lives its whole life by operations alone', async () => {
   assert.deepEqual((await refusal(server, 'jobs.delete', { jobId: 'whole', confirm: 'other' })).fields, ['confirm']);
   await done(server, 'jobs.delete', { jobId: 'whole', confirm: 'whole' });
   assert.equal((await refusal(server, 'jobs.show', { jobId: 'whole' })).name, 'NotFound');
-  const left = (await allItems()).filter((item) => JSON.stringify(item).includes('whole'));
+  const left = (await allItems(server)).filter((item) => JSON.stringify(item).includes('whole'));
   assert.deepEqual(left, []);
   assert.doesNotMatch(readFileSync(join(server.state, 'aws/secrets.json'), 'utf8'), /pw-whole-life/);
 });
-
-/** Whatever the table holds. */
-async function allItems(): Promise<Record<string, unknown>[]> {
-  const { cloud } = server.installation;
-  const client = new DynamoDBClient({ endpoint: cloud.endpoint, region: REGION, credentials: cloud.credentials });
-  const items: Record<string, unknown>[] = [];
-  const pages = paginateScan({ client: DynamoDBDocumentClient.from(client) }, { TableName: cloud.outputs.ConfigTable });
-  for await (const { Items = [] } of pages) items.push(...Items);
-  return items;
-}
 
 test('a password appears in no answer, log, item, message or execution, only in Secrets Manager', async () => {
   const { connection, schema } = await source('secretive', 'pw-that-nobody-sees');
@@ -123,7 +111,7 @@ test('a password appears in no answer, log, item, message or execution, only in 
       assert.doesNotMatch(JSON.stringify(execution), /pw-that/);
     }
   }
-  assert.doesNotMatch(JSON.stringify(await allItems()), /pw-that/);
+  assert.doesNotMatch(JSON.stringify(await allItems(server)), /pw-that/);
   const holders = filesBelow(server.state).filter((file) => readFileSync(file).includes('pw-that'));
   assert.deepEqual(
     holders.map((file) => file.slice(server.state.length + 1)),
