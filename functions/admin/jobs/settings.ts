@@ -21,6 +21,13 @@ export const SETTINGS = {
   scanBack: settings.scanBack.describe('seconds below the fence that every pass reads again'),
   gapDays: settings.gapDays.describe('days that an id which never came is watched for'),
   maxLagSeconds: settings.maxLagSeconds.describe('seconds after which a table counts as behind'),
+  schemaChanges: settings.schemaChanges.describe(
+    "whether changes of the source's schema are taken over, or wait for setup",
+  ),
+  newColumns: settings.newColumns.describe('whether older rows get new columns by a re-load, or when they change'),
+  autoAddTables: settings.autoAddTables.describe(
+    'tables that are new at the source are set up without being asked for',
+  ),
   disabled: settings.disabled.describe('its schedules rest'),
 };
 

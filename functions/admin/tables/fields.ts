@@ -33,5 +33,10 @@ export const TABLE_FIELDS = {
     .nullable()
     .optional()
     .describe('columns to exclude, or to mask by sha256 or null; null for none'),
+  newColumns: Table.shape.newColumns
+    .unwrap()
+    .nullable()
+    .optional()
+    .describe("whether older rows get new columns by a re-load, or when they change; null for the job's"),
   timezone: Timezone.optional().describe('the zone of an updatedKey that is a timestamp without one'),
 };
