@@ -22,6 +22,7 @@ import { allowAdministration, machineArns } from './administration.ts';
 import { type Bundles, bundle } from './bundles.ts';
 import { accept, changedObjects, LAMBDA_LOGS, LAMBDA_NETWORK, stagedObjects, TAGGED_SECRETS, XRAY } from './nag.ts';
 import { NAMES } from './names.ts';
+import type { Scheduling } from './scheduling.ts';
 import type { Settings } from './settings.ts';
 import type { Storage } from './storage.ts';
 
@@ -43,6 +44,8 @@ const SIZES: Record<FunctionName, Sizing> = {
   finish: { timeout: Duration.minutes(1), memorySize: 256 },
   release: { timeout: Duration.minutes(1), memorySize: 256 },
   probe: { timeout: Duration.minutes(1), memorySize: 256 },
+  // An hourly repair looks at every schedule.
+  'sync-schedules': { timeout: Duration.minutes(10), memorySize: 256 },
   // Deleting a job with a month of runs takes the longest.
   admin: { timeout: Duration.minutes(5), memorySize: 512 },
 };
@@ -54,7 +57,7 @@ export class Functions extends Construct {
   readonly copyRole: Role;
   readonly #settings: Settings;
 
-  constructor(scope: Construct, id: string, settings: Settings, storage: Storage) {
+  constructor(scope: Construct, id: string, settings: Settings, storage: Storage, scheduling: Scheduling) {
     super(scope, id);
     this.#settings = settings;
     this.copyRole = new Role(this, 'CopyRole', {
@@ -77,6 +80,7 @@ export class Functions extends Construct {
       COPY_ROLE_ARN: this.copyRole.roleArn,
       MACHINES: JSON.stringify(machines),
       PROBE_FUNCTION: NAMES.probe,
+      SCHEDULER: JSON.stringify(scheduling.settings),
     };
     const network = settings.source && this.#network(settings.source);
     const warehouseRole = this.#warehouseRole();
@@ -93,10 +97,11 @@ export class Functions extends Construct {
       load: warehouse('load'),
       finish: control('finish'),
       release: control('release'),
+      'sync-schedules': control('sync-schedules'),
       probe: this.#function(bundles, 'probe', environment, { network, functionName: NAMES.probe }),
       admin: this.#function(bundles, 'admin', environment, { functionName: NAMES.admin }),
     };
-    for (const name of ['inspect', 'plan', 'split', 'extract', 'finish', 'release'] as const)
+    for (const name of ['inspect', 'plan', 'split', 'extract', 'finish', 'release', 'sync-schedules'] as const)
       storage.grantProgress(this.all[name]);
     storage.grantProgress(warehouseRole);
     for (const name of ['plan', 'extract', 'finish'] as const) storage.grantStaging(this.all[name]);

@@ -60,3 +60,8 @@ export const versionsOf = (functions: IFunction[]): Record<string, string> =>
   Object.fromEntries(
     functions.map((one) => [`IAM5[Resource::${arnOf(one)}:*]`, 'Any version of the function that the machine calls.']),
   );
+
+export const SCHEDULES_OF_GROUP = {
+  'IAM5[Resource::arn:<AWS::Partition>:scheduler:<AWS::Region>:<AWS::AccountId>:schedule/redshift-loader/*]':
+    'Schedules of the group, one for each item of the config table.',
+};

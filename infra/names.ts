@@ -11,6 +11,7 @@ export const NAMES = {
   probe: 'redshift-loader-probe',
   /** Its database user in Redshift is `IAMR:<this>`. */
   warehouseRole: 'redshift-loader-warehouse',
+  /** In EventBridge Scheduler. */
   scheduleGroup: 'redshift-loader',
 } as const;
 

@@ -1,8 +1,6 @@
 import { CfnOutput, Stack } from 'aws-cdk-lib';
 import { Rule } from 'aws-cdk-lib/aws-events';
 import { LambdaFunction } from 'aws-cdk-lib/aws-events-targets';
-import { Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
-import { CfnScheduleGroup } from 'aws-cdk-lib/aws-scheduler';
 import type { Construct } from 'constructs';
 import { clusterIdentifier, isServerless } from '../shared/model/destination.ts';
 import { Alarms } from './alarms.ts';
@@ -10,6 +8,7 @@ import { Functions } from './functions.ts';
 import { LoadJob } from './load-job.ts';
 import { LoadTable } from './load-table.ts';
 import { NAMES } from './names.ts';
+import { Scheduling } from './scheduling.ts';
 import type { Settings } from './settings.ts';
 import { SetupJob } from './setup-job.ts';
 import { Storage } from './storage.ts';
@@ -19,7 +18,9 @@ export class RedshiftLoader extends Stack {
   constructor(scope: Construct, id: string, settings: Settings) {
     super(scope, id, { description: 'Keeps Amazon Redshift a near-real-time replica of PostgreSQL databases' });
     const storage = new Storage(this, 'Storage');
-    const functions = new Functions(this, 'Functions', settings, storage);
+    const scheduling = new Scheduling(this, 'Scheduling');
+    const functions = new Functions(this, 'Functions', settings, storage, scheduling);
+    scheduling.follow(storage.table, functions.all['sync-schedules']);
     const setup = new SetupJob(this, 'SetupJob', functions);
     const loadTable = new LoadTable(this, 'LoadTable', functions);
     const loadJob = new LoadJob(this, 'LoadJob', functions, loadTable.machine, setup.machine);
@@ -37,18 +38,13 @@ export class RedshiftLoader extends Stack {
       targets: [new LambdaFunction(functions.all.release)],
     });
 
-    new CfnScheduleGroup(this, 'Schedules', { name: NAMES.scheduleGroup });
-    const scheduler = new Role(this, 'SchedulerRole', {
-      // Else another account's schedule could have Scheduler use this role (its guide: "Confused deputy prevention").
-      assumedBy: new ServicePrincipal('scheduler.amazonaws.com', {
-        conditions: { StringEquals: { 'aws:SourceAccount': this.account } },
-      }),
-      description: 'Lets schedules start runs',
-    });
-    loadJob.machine.grantStartExecution(scheduler);
-
     const machines = [setup.machine, loadTable.machine, loadJob.machine];
-    new Alarms(this, 'Alarms', { machines, functions: Object.values(functions.all) }, settings.alarmEmail);
+    new Alarms(
+      this,
+      'Alarms',
+      { machines, functions: Object.values(functions.all), deadLetters: scheduling.deadLetters },
+      settings.alarmEmail,
+    );
 
     this.#output('ConfigTable', 'The DynamoDB table of jobs, tables and their progress', storage.table.tableName);
     this.#output('StageBucket', 'Where batches wait for their load', storage.bucket.bucketName);

@@ -5,16 +5,17 @@ import { z } from 'zod';
 import { startDynamoDb } from './aws/dynamodb.ts';
 import { createS3 } from './aws/s3.ts';
 import { createSecrets } from './aws/secrets.ts';
-import { type Json, openEndpoint, type RestService } from './endpoint.ts';
+import { type Json, openEndpoint } from './endpoint.ts';
 import { createEventBus } from './events.ts';
-import { type Counts, createGate, type Fault, type Gate, OPERATOR } from './gate.ts';
-import { assumedRole, type Iam, readRoles } from './iam.ts';
+import { type Counts, createGate, type Fault, OPERATOR } from './gate.ts';
+import { assumedRole, readRoles } from './iam.ts';
 import { ACCOUNT } from './identity.ts';
 import { type Lambda, startLambda } from './lambda.ts';
 import { createLambdaApi } from './lambda-api.ts';
 import { readFunctions } from './lambda-function.ts';
 import { createLogs } from './logs.ts';
 import { createRedshiftData, type RedshiftOptions } from './redshift/service.ts';
+import { createScheduler, type Scheduler, type SchedulerOptions } from './scheduler/service.ts';
 import { callBySdk } from './sdk-calls.ts';
 import type { Caller } from './service.ts';
 import type { Identity } from './sigv4.ts';
@@ -44,8 +45,8 @@ export interface CloudOptions {
   /** How long a function's process may wait for its next event. */
   idleMs?: number;
   retryAfterMs?: [number, number];
-  /** Further services, e.g. EventBridge Scheduler. */
-  services?(ports: { gate: Gate; iam: Iam; stack: Stack; lambda: Lambda; states: StepFunctions }): RestService[];
+  /** Another clock, and lower quotas, for tests. */
+  scheduler?: Pick<SchedulerOptions, 'now' | 'rates'>;
 }
 
 export interface Cloud {
@@ -62,6 +63,8 @@ export interface Cloud {
   pauseCounting(): () => void;
   lambda: Pick<Lambda, 'kill' | 'peakRss' | 'invoke' | 'find'>;
   states: StepFunctions;
+  /** EventBridge Scheduler: its schedules tick once it is started. */
+  scheduler: Pick<Scheduler, 'list' | 'start' | 'advance'>;
   /** Resolves when no execution, asynchronous invocation or stream record is under way. */
   idle(): Promise<void>;
   /** Ends everything that was started; the state stays. */
@@ -178,11 +181,14 @@ export async function startCloud(options: CloudOptions): Promise<Cloud> {
     });
     json.push(states);
 
-    const rest = [
-      s3,
-      createLambdaApi(lambda, gate),
-      ...(options.services?.({ gate, iam, stack, lambda, states }) ?? []),
-    ];
+    const scheduler = createScheduler({
+      ...options.scheduler,
+      ...{ file: join(options.state, 'schedules.json'), stack, gate, iam, lambda, states },
+      onGivenUp: (schedule, input, error, queue) =>
+        log('dead-letters', JSON.stringify({ schedule, input, error, destination: queue })),
+    });
+    undo.push(() => scheduler.stop());
+    const rest = [s3, createLambdaApi(lambda, gate), scheduler];
     const endpoint = await openEndpoint({
       port: options.port ?? 0,
       gate,
@@ -208,6 +214,7 @@ export async function startCloud(options: CloudOptions): Promise<Cloud> {
       },
       lambda,
       states,
+      scheduler,
       async idle() {
         await states.idle();
         await mappings.idle();

@@ -213,6 +213,11 @@ export class Session {
     };
   }
 
+  /** From now on schedules tick by the clock. */
+  startSchedules(): void {
+    this.#installation.cloud.scheduler.start();
+  }
+
   async close(): Promise<void> {
     await this.#installation.stop();
   }

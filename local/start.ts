@@ -172,6 +172,7 @@ async function openShop(folder: StateFolder, rows: number): Promise<string> {
 }
 
 async function serve(session: Session, folder: StateFolder): Promise<Control> {
+  session.startSchedules();
   let control: Control | undefined;
   control = await startControl(async () => ({ ...(await session.run(null)), control: control?.url }));
   undo.push(() => control.stop());

@@ -31,7 +31,7 @@ export class Edits {
 
   /** Creates or replaces a job. */
   async putJob(job: Job): Promise<void> {
-    await this.#enter(job.jobId);
+    await this.enter(job.jobId);
     await this.#items.client.send(
       new PutCommand({ TableName: this.#items.name, Item: { pk: jobKey(job.jobId), sk: 'JOB', ...job } }),
     );
@@ -40,7 +40,7 @@ export class Edits {
   /** @returns false where there is a job of this id: it stays as it is */
   async createJob(job: Job): Promise<boolean> {
     // The directory first: an entry without its job is passed over, a job without its entry would never be listed.
-    await this.#enter(job.jobId);
+    await this.enter(job.jobId);
     return this.#items.unlessRefused(
       new PutCommand({
         TableName: this.#items.name,
@@ -110,7 +110,8 @@ export class Edits {
     }
   }
 
-  async #enter(jobId: string): Promise<void> {
+  /** Lists a job, however it was made. */
+  async enter(jobId: string): Promise<void> {
     await this.#items.client.send(new PutCommand({ TableName: this.#items.name, Item: { pk: DIRECTORY, sk: jobId } }));
   }
 

@@ -13,6 +13,8 @@ export interface Environment {
   MACHINES: string;
   /** The source side's function that tests connections. */
   PROBE_FUNCTION: string;
+  /** JSON of SchedulerSettings. */
+  SCHEDULER: string;
 }
 
 /** What each function is given. The source's side never learns of the warehouse, and the other way round. */
@@ -26,6 +28,7 @@ export const NEEDS = {
   finish: ['TABLE_NAME', 'BUCKET_NAME'],
   release: ['TABLE_NAME'],
   probe: ['TABLE_NAME'],
+  'sync-schedules': ['TABLE_NAME', 'SCHEDULER'],
   admin: ['TABLE_NAME', 'DESTINATIONS', 'MACHINES', 'PROBE_FUNCTION'],
 } as const satisfies Record<string, readonly (keyof Environment)[]>;
 

@@ -1,0 +1,85 @@
+import { isDeepStrictEqual } from 'node:util';
+import type { Edits } from '../shared/aws/edits.ts';
+import type { Scheduler } from '../shared/aws/scheduler.ts';
+import type { Schedules } from '../shared/aws/schedules.ts';
+import type { Ticks } from '../shared/aws/ticks.ts';
+import { schedulerName } from '../shared/core/schedule/expression.ts';
+import { type Follow, follow, followedOf } from '../shared/core/schedule/follow.ts';
+import type { Edge } from './edge.ts';
+
+export interface SyncPorts {
+  edits: Edits;
+  schedules: Schedules;
+  ticks: Ticks;
+  scheduler: Scheduler;
+}
+
+/** Which of a job's schedules: some by their ids, or all. */
+export type Which = Set<string> | 'all';
+
+/** Calls of Scheduler at once. Its quotas let pass hundreds a second, the SDK slows down where they are lower. */
+const AT_ONCE = 10;
+
+/**
+ * Makes Scheduler hold what a job's items say.
+ * @throws what Scheduler or DynamoDB fail by, once the SDK has given up
+ */
+export async function syncJob(jobId: string, which: Which, ports: SyncPorts, edge: Edge): Promise<void> {
+  const now = edge.now().getTime();
+  for (let known = await read(jobId, ports); ; ) {
+    const ids = which === 'all' ? [...known.follows.keys()] : which;
+    const changed = [...known.follows].flatMap(([id, { problem }]) => (known.told.get(id) === problem ? [] : [id]));
+    await eachOf([...new Set([...ids, ...changed])], AT_ONCE, (id) =>
+      syncOne({ jobId, scheduleId: id }, known, ports, now),
+    );
+    // Somebody may have edited, and another call followed, while this one was at work with what it had read before.
+    const after = await read(jobId, ports);
+    if (isDeepStrictEqual(after.follows, known.follows)) return;
+    known = after;
+  }
+}
+
+interface Known {
+  follows: Map<string, Follow>;
+  /** The problems that stand on the items. */
+  told: Map<string, string | null>;
+}
+
+async function read(jobId: string, { edits, schedules }: SyncPorts): Promise<Known> {
+  const item = await edits.read(jobId, 'JOB');
+  const items = await schedules.list(jobId);
+  return {
+    follows: follow(items, item ? { disabled: item.disabled === true } : null),
+    told: new Map(items.map(({ scheduleId, syncError }) => [scheduleId, syncError])),
+  };
+}
+
+async function syncOne(
+  ids: { jobId: string; scheduleId: string },
+  { follows, told }: Known,
+  { schedules, scheduler }: SyncPorts,
+  now: number,
+): Promise<void> {
+  const decided = follows.get(ids.scheduleId);
+  let problem = decided?.problem ?? null;
+  if (decided?.schedule) {
+    try {
+      await scheduler.put(followedOf(decided.schedule, decided.enabled, now));
+    } catch (error) {
+      // Refused for good: it stands on the item, and the others go on.
+      const { name, message } = error as Error;
+      if (name !== 'ValidationException' && name !== 'ServiceQuotaExceededException') throw error;
+      problem = `EventBridge Scheduler refuses it: ${message}`;
+    }
+  } else await scheduler.remove(schedulerName(ids));
+  if (decided && told.get(ids.scheduleId) !== problem) await schedules.setSyncError(ids.jobId, ids.scheduleId, problem);
+}
+
+/** Works on all of a list, on so many at once. */
+export async function eachOf<T>(all: readonly T[], atOnce: number, work: (one: T) => Promise<void>): Promise<void> {
+  const left = [...all];
+  const worker = async () => {
+    for (let one = left.shift(); one !== undefined; one = left.shift()) await work(one);
+  };
+  await Promise.all(Array.from({ length: Math.min(atOnce, left.length) }, worker));
+}
