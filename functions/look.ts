@@ -62,6 +62,8 @@ export interface Extracted {
 export class Look {
   /** Small deltas, already staged, by table. */
   readonly extracted = new Map<string, Extracted>();
+  /** Tables with nothing new: the warehouse has what the source has. */
+  readonly settled = new Set<string>();
   /** Tables that get an execution of their own. */
   readonly large: string[] = [];
   /** Tables that can't be loaded, and why. */
@@ -169,7 +171,10 @@ export class Look {
     });
     // What is gone has to go in the warehouse, too, unless the last full sync brought none already.
     const emptied = pass.replaces !== null && state.watermark?.rows !== 0;
-    if (rows === 0 && !emptied) return this.#nothingNew(seen);
+    if (rows === 0 && !emptied) {
+      this.settled.add(table.sourceName);
+      return this.#nothingNew(seen);
+    }
     if (rows > SMALL_ROWS || this.#edge.now().getTime() > deadline) {
       this.large.push(table.sourceName);
       return;

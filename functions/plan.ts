@@ -1,15 +1,18 @@
 import { MetricUnit } from '@aws-lambda-powertools/metrics';
 import { z } from 'zod';
+import { Comparisons } from '../shared/aws/comparisons.ts';
 import { environmentOf } from '../shared/aws/environment.ts';
 import { Runs } from '../shared/aws/runs.ts';
 import { connectBySecret } from '../shared/aws/source.ts';
 import { Stage } from '../shared/aws/stage.ts';
 import { type JobData, Store } from '../shared/aws/store.ts';
 import { Ticks } from '../shared/aws/ticks.ts';
+import { dueComparison } from '../shared/core/due.ts';
 import { inLanes, type Lanes } from '../shared/core/lanes.ts';
 import { loadSize } from '../shared/core/load-statements.ts';
 import { pack } from '../shared/core/pack.ts';
 import { isFree, leaseFor, takeLease } from '../shared/core/pass.ts';
+import type { DueComparison } from '../shared/model/compared.ts';
 import { describeError, errors } from '../shared/model/errors.ts';
 import { expiryOf, partOf, type Run, type RunTable } from '../shared/model/run.ts';
 import type { Table } from '../shared/model/table.ts';
@@ -29,6 +32,7 @@ export type PlanEvent = z.infer<typeof PlanEvent>;
 export interface PlanPorts extends LookPorts {
   runs: Runs;
   ticks: Ticks;
+  comparisons: Comparisons;
 }
 
 /** What is to be done: large tables get executions of their own. */
@@ -41,6 +45,8 @@ export interface Plan extends Lanes {
   loads: { loadId: string; tables: string[] }[];
   /** Whether setup is to be started, for tables that are new at the source. */
   setup: boolean;
+  /** Both sides of these tables are to be compared, after the loads. */
+  comparisons: DueComparison[];
 }
 
 /**
@@ -80,10 +86,33 @@ export async function plan(event: PlanEvent, ports: PlanPorts, edge: Edge): Prom
   if (idle) await settleRun(event.jobId, run, ticks, edge);
   else await recordDue(event, admitted.onlyFailed, ticks, edge);
   reportLag(data, look.failures.size, edge);
-  return { skipped: null, idle, loads, setup, ...inLanes(look.large, data.job.maxSourceConnections) };
+  const comparisons = await claimComparisons(event.jobId, free, look, data, ports.comparisons, edge.now());
+  return { skipped: null, idle, loads, setup, ...inLanes(look.large, data.job.maxSourceConnections), comparisons };
 }
 
-const NOTHING = { idle: true, loads: [], setup: false, ...inLanes([], 1) };
+/** What is due by now, marked as begun, so that the next tick does not begin it again. */
+async function claimComparisons(
+  jobId: string,
+  tables: Table[],
+  look: Look,
+  data: JobData,
+  comparisons: Comparisons,
+  now: Date,
+): Promise<DueComparison[]> {
+  const due = tables.flatMap((table) => {
+    const name = table.sourceName;
+    const state = data.states.get(name)?.value;
+    const compared = data.compared.get(name) ?? { sourceName: name };
+    if (!state || look.failures.has(name)) return [];
+    return dueComparison(data.job, table, { state, compared, settled: look.settled.has(name) }, now) ?? [];
+  });
+  await Promise.all(
+    due.map(({ table, kind }) => comparisons.change(jobId, table, { [`${kind}Begun`]: now.toISOString() })),
+  );
+  return due;
+}
+
+const NOTHING = { idle: true, loads: [], setup: false, ...inLanes([], 1), comparisons: [] };
 
 const notCreated = ({ sourceName, columns }: Table): Error =>
   errors.badConfiguration(
@@ -181,6 +210,7 @@ export const handler = handle(PlanEvent, (event, edge) => {
     store: new Store(TABLE_NAME),
     runs: new Runs(TABLE_NAME),
     ticks: new Ticks(TABLE_NAME),
+    comparisons: new Comparisons(TABLE_NAME),
     stage: new Stage(BUCKET_NAME),
     connect: connectBySecret,
   };

@@ -4,6 +4,7 @@ import { Runs } from '../shared/aws/runs.ts';
 import { Store } from '../shared/aws/store.ts';
 import { Ticks } from '../shared/aws/ticks.ts';
 import { afterFailure, entryOf } from '../shared/core/pass.ts';
+import { COMPARISONS, comparisonOwner } from '../shared/model/compared.ts';
 import { partOf } from '../shared/model/run.ts';
 import type { TableState } from '../shared/model/state.ts';
 import { type Edge, handle } from './edge.ts';
@@ -15,6 +16,8 @@ const Input = Trigger.extend({
   runId: z.string().optional(),
   startedAt: z.string().optional(),
   table: z.string().optional(),
+  /** What an execution that compares was asked for: it is no run. */
+  comparisons: z.array(z.unknown()).optional(),
 });
 /** What the machines themselves fail with once finish has written the run's record. */
 const JUDGED = ['TablesFailed', 'TableFailed'];
@@ -60,12 +63,14 @@ export async function release(
   } = input;
   const states = await store.readStates(jobId);
   const stateOf = async (name: string) => (await store.readState(jobId, name)).value;
-  const held = [...states.values()].filter(({ value }) => value.lease?.owner === owner);
+  const owners = input.comparisons ? COMPARISONS.map((kind) => comparisonOwner({ runId: detail.name, kind })) : [owner];
+  const isHeld = ({ lease }: TableState): boolean => lease !== undefined && owners.includes(lease.owner);
+  const held = [...states.values()].filter(({ value }) => isHeld(value));
   const why = `ExecutionEnded: ${detail.name} ended as ${detail.status}${detail.cause ? `: ${detail.cause}` : ''} – the next run goes on`;
   // A function of the execution may still be at work, and write what it knows.
-  const giveBack = (state: TableState) => (state.lease?.owner === owner ? afterFailure(state, why, edge.now()) : null);
+  const giveBack = (state: TableState) => (isHeld(state) ? afterFailure(state, why, edge.now()) : null);
   const released = await Promise.all(held.map((state) => store.changeState(jobId, state, giveBack)));
-  if (!JUDGED.includes(detail.error ?? '')) {
+  if (!input.comparisons && !JUDGED.includes(detail.error ?? '')) {
     // A large table's end is told with the table: the run's other tables go on.
     const entries = table === undefined ? {} : { [table]: entryOf(await stateOf(table), runId, why) };
     const part = { ...input, runId, startedAt, part: partOf(table) };

@@ -17,7 +17,12 @@ export function machineArns(scope: Construct): MachineArns {
       resourceName,
       arnFormat: ArnFormat.COLON_RESOURCE_NAME,
     });
-  return { setupJob: arn(NAMES.setupJob), loadJob: arn(NAMES.loadJob), loadTable: arn(NAMES.loadTable) };
+  return {
+    setupJob: arn(NAMES.setupJob),
+    loadJob: arn(NAMES.loadJob),
+    loadTable: arn(NAMES.loadTable),
+    verifyJob: arn(NAMES.verifyJob),
+  };
 }
 
 /** What administrating takes, and no more: it can make and delete jobs' secrets, but read none, and reaches neither side. */
@@ -33,7 +38,7 @@ export function allowAdministration(admin: IFunction, probe: IFunction, storage:
     });
 
   storage.grantAdministration(admin);
-  allow(['states:StartExecution'], [machines.setupJob, machines.loadJob]);
+  allow(['states:StartExecution'], [machines.setupJob, machines.loadJob, machines.verifyJob]);
   allow(['states:ListExecutions'], Object.values(machines));
   const executions = Object.values(machines).map((arn) => `${arn.replace(':stateMachine:', ':execution:')}:*`);
   allow(['states:DescribeExecution'], executions);
@@ -49,6 +54,6 @@ export function allowAdministration(admin: IFunction, probe: IFunction, storage:
   accept(admin, {
     ...TAGGED_SECRETS,
     ...OWN_SECRETS_ONLY,
-    ...executionsOf([NAMES.setupJob, NAMES.loadJob, NAMES.loadTable]),
+    ...executionsOf([NAMES.setupJob, NAMES.loadJob, NAMES.loadTable, NAMES.verifyJob]),
   });
 }

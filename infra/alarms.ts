@@ -71,7 +71,7 @@ export class Alarms extends Construct {
     this.#alarm(
       'ExecutionsFailed',
       sum(failed, 'Executions failed or timed out'),
-      `A run failed. Its execution in Step Functions (machines ${NAMES.loadJob}, ${NAMES.loadTable}, ${NAMES.setupJob}) names the tables and what to do.`,
+      `A run failed. Its execution in Step Functions (machines ${NAMES.loadJob}, ${NAMES.loadTable}, ${NAMES.verifyJob}, ${NAMES.setupJob}) names the tables and what to do.`,
     );
     this.#alarm(
       'TablesFailed',
@@ -103,6 +103,11 @@ export class Alarms extends Construct {
       own('SchedulesSilent', 'Maximum', Duration.hours(1)),
       `Schedules that should have ticked were not heard of, or nobody listens any more. The log of sync-schedules names them; look whether group ${NAMES.scheduleGroup} of EventBridge Scheduler holds them, enabled.`,
       { evaluationPeriods: 2, treatMissingData: TreatMissingData.BREACHING },
+    );
+    this.#alarm(
+      'RowsDrifted',
+      own('RowsDrifted', 'Maximum'),
+      "A verification found rows that differ and stayed so over a whole pass. The table's COMPARED item counts them and names the object that lists them.",
     );
   }
 

@@ -20,7 +20,16 @@ import { type Environment, type FunctionName, NEEDS } from '../shared/aws/enviro
 import { isServerless } from '../shared/model/destination.ts';
 import { allowAdministration, machineArns } from './administration.ts';
 import { type Bundles, bundle } from './bundles.ts';
-import { accept, changedObjects, LAMBDA_LOGS, LAMBDA_NETWORK, stagedObjects, TAGGED_SECRETS, XRAY } from './nag.ts';
+import {
+  accept,
+  changedObjects,
+  comparedObjects,
+  LAMBDA_LOGS,
+  LAMBDA_NETWORK,
+  stagedObjects,
+  TAGGED_SECRETS,
+  XRAY,
+} from './nag.ts';
 import { NAMES } from './names.ts';
 import type { Scheduling } from './scheduling.ts';
 import type { Settings } from './settings.ts';
@@ -42,6 +51,8 @@ const SIZES: Record<FunctionName, Sizing> = {
   extract: { timeout: Duration.minutes(15), memorySize: ONE_CPU_MB },
   load: { timeout: Duration.minutes(15), memorySize: 256 },
   finish: { timeout: Duration.minutes(1), memorySize: 256 },
+  'verify-source': { timeout: Duration.minutes(15), memorySize: ONE_CPU_MB },
+  'verify-warehouse': { timeout: Duration.minutes(15), memorySize: 512 },
   release: { timeout: Duration.minutes(1), memorySize: 256 },
   probe: { timeout: Duration.minutes(1), memorySize: 256 },
   // An hourly repair looks at every schedule.
@@ -93,6 +104,8 @@ export class Functions extends Construct {
       plan: source('plan'),
       split: source('split'),
       extract: source('extract'),
+      'verify-source': source('verify-source'),
+      'verify-warehouse': warehouse('verify-warehouse'),
       'create-tables': warehouse('create-tables'),
       load: warehouse('load'),
       finish: control('finish'),
@@ -101,18 +114,32 @@ export class Functions extends Construct {
       probe: this.#function(bundles, 'probe', environment, { network, functionName: NAMES.probe }),
       admin: this.#function(bundles, 'admin', environment, { functionName: NAMES.admin }),
     };
-    for (const name of ['inspect', 'plan', 'split', 'extract', 'finish', 'release', 'sync-schedules'] as const)
+    for (const name of [
+      'inspect',
+      'plan',
+      'split',
+      'extract',
+      'finish',
+      'release',
+      'sync-schedules',
+      'verify-source',
+    ] as const)
       storage.grantProgress(this.all[name]);
     storage.grantProgress(warehouseRole);
-    for (const name of ['plan', 'extract', 'finish'] as const) storage.grantStaging(this.all[name]);
-    for (const grantee of [this.all.plan, this.all.extract, this.all.finish, warehouseRole, this.copyRole])
-      accept(grantee, stagedObjects(storage.bucket));
-    storage.grantStaging(warehouseRole);
+    const comparing = this.all['verify-source'];
+    const staging = [this.all.plan, this.all.extract, this.all.finish, comparing, warehouseRole];
+    for (const grantee of staging) storage.grantStaging(grantee);
+    for (const grantee of [...staging, this.copyRole]) accept(grantee, stagedObjects(storage.bucket));
+    for (const grantee of [comparing, warehouseRole]) {
+      storage.grantComparing(grantee);
+      accept(grantee, comparedObjects(storage.bucket));
+    }
     for (const name of ['plan', 'extract'] as const) {
       storage.grantTelling(this.all[name]);
       accept(this.all[name], changedObjects(storage.bucket));
     }
-    for (const name of ['inspect', 'plan', 'split', 'extract', 'probe'] as const) this.#grantSecrets(this.all[name]);
+    for (const name of ['inspect', 'plan', 'split', 'extract', 'probe', 'verify-source'] as const)
+      this.#grantSecrets(this.all[name]);
     storage.grantReading(this.all.probe);
     allowAdministration(this.all.admin, this.all.probe, storage, machines);
   }

@@ -40,7 +40,12 @@ const triggered = {
 export class LoadJob extends Construct {
   readonly machine: StateMachine;
 
-  constructor(scope: Construct, id: string, { all }: Functions, loadTable: IStateMachine, setupJob: IStateMachine) {
+  constructor(
+    scope: Construct,
+    id: string,
+    { all }: Functions,
+    { loadTable, setupJob, verifyJob }: { loadTable: IStateMachine; setupJob: IStateMachine; verifyJob: IStateMachine },
+  ) {
     super(scope, id);
     const run = { jobId: jsonata('$jobId'), runId: jsonata('$runId'), owner: jsonata('$runId') };
 
@@ -60,6 +65,7 @@ export class LoadJob extends Construct {
           runId: jsonata('$states.context.Execution.Name'),
           startedAt: jsonata('$states.context.Execution.StartTime'),
           plan: jsonata('$states.result.Payload'),
+          comparisons: jsonata('$states.result.Payload.comparisons'),
           error: jsonata('null'),
         },
       },
@@ -75,6 +81,7 @@ export class LoadJob extends Construct {
         jobId: jsonata('$states.context.Execution.Input.jobId'),
         runId: jsonata('$states.context.Execution.Name'),
         startedAt: jsonata('$states.context.Execution.StartTime'),
+        comparisons: [],
         error: jsonata('$states.errorOutput'),
       },
     });
@@ -135,11 +142,31 @@ export class LoadJob extends Construct {
     // The next run asks again.
     startSetup.addCatch(eachLane, { assign: { error: jsonata('$states.errorOutput') } });
 
-    finish.next(asFinished(this, 'TablesFailed'));
+    // After the loads, when least of the source is still to come; a run that does nothing else starts it, too.
+    const ended = asFinished(this, 'TablesFailed');
+    // An idle run has no finish that judged it.
+    const outputs = jsonata("$merge([{'status': 'succeeded'}, $states.input])");
+    const startVerifyJob = StepFunctionsStartExecution.jsonata(this, 'Start verify-job', {
+      stateMachine: verifyJob,
+      associateWithParent: false,
+      name: jsonata("$substring($runId, 0, 60) & '-verify'"),
+      input: TaskInput.fromObject({ jobId: jsonata('$jobId'), comparisons: jsonata('$comparisons') }),
+      outputs,
+    });
+    startAgain(startVerifyJob);
+    // Whatever keeps it from starting: the comparisons are still due, and the next run tries again.
+    startVerifyJob.addCatch(ended, { outputs });
+    startVerifyJob.next(ended);
+    const isDue = Condition.jsonata(jsonata('$count($comparisons) > 0'));
+    finish.next(Choice.jsonata(this, 'Compare?').when(isDue, startVerifyJob).otherwise(ended));
 
     const definition = plan.next(
       Choice.jsonata(this, 'Anything to do?')
-        .when(Condition.jsonata(jsonata('$plan.idle')), Succeed.jsonata(this, 'Nothing to do'))
+        .when(
+          Condition.jsonata(jsonata('$plan.idle and $count($comparisons) = 0')),
+          Succeed.jsonata(this, 'Nothing to do'),
+        )
+        .when(Condition.jsonata(jsonata('$plan.idle')), startVerifyJob)
         .when(Condition.jsonata(jsonata('$plan.setup')), startSetup.next(eachLane))
         .otherwise(eachLane.next(eachLoad).next(finish)),
     );

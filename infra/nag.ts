@@ -2,7 +2,7 @@ import { type CfnElement, Stack, Validations } from 'aws-cdk-lib';
 import type { IFunction } from 'aws-cdk-lib/aws-lambda';
 import type { Bucket } from 'aws-cdk-lib/aws-s3';
 import type { IConstruct } from 'constructs';
-import { CHANGED_PREFIX, STAGE_PREFIX } from './names.ts';
+import { CHANGED_PREFIX, COMPARE_PREFIX, STAGE_PREFIX } from './names.ts';
 
 /** Accepts findings of cdk-nag for one construct, each for a stated reason; any other wildcard still fails the synth. */
 export function accept(construct: IConstruct, findings: Record<string, string>): void {
@@ -22,6 +22,10 @@ export const stagedObjects = (bucket: Bucket): Record<string, string> => ({
 
 export const changedObjects = (bucket: Bucket): Record<string, string> => ({
   [`IAM5[Resource::${arnOf(bucket)}/${CHANGED_PREFIX}*]`]: 'Each batch has a key of its own below this prefix.',
+});
+
+export const comparedObjects = (bucket: Bucket): Record<string, string> => ({
+  [`IAM5[Resource::${arnOf(bucket)}/${COMPARE_PREFIX}*]`]: 'Every comparison writes new keys below this prefix.',
 });
 
 export const LAMBDA_LOGS = {

@@ -6,6 +6,7 @@ export const NAMES = {
   setupJob: 'redshift-loader-setup-job',
   loadJob: 'redshift-loader-load-job',
   loadTable: 'redshift-loader-load-table',
+  verifyJob: 'redshift-loader-verify-job',
   /** The command line finds the admin function by it. */
   admin: 'redshift-loader-admin',
   probe: 'redshift-loader-probe',
@@ -19,3 +20,5 @@ export const NAMES = {
 export const STAGE_PREFIX = 'stage/';
 /** Where it is told which rows' values were changed: no part of a load, and kept for longer. */
 export const CHANGED_PREFIX = 'changed/';
+/** What comparisons found, and what their two sides hand to each other. */
+export const COMPARE_PREFIX = 'compare/';

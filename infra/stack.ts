@@ -12,6 +12,7 @@ import { Scheduling } from './scheduling.ts';
 import type { Settings } from './settings.ts';
 import { SetupJob } from './setup-job.ts';
 import { Storage } from './storage.ts';
+import { VerifyJob } from './verify-job.ts';
 
 /** Everything that one `cdk deploy` puts into an account. */
 export class RedshiftLoader extends Stack {
@@ -23,7 +24,12 @@ export class RedshiftLoader extends Stack {
     scheduling.follow(storage.table, functions.all['sync-schedules']);
     const setup = new SetupJob(this, 'SetupJob', functions);
     const loadTable = new LoadTable(this, 'LoadTable', functions);
-    const loadJob = new LoadJob(this, 'LoadJob', functions, loadTable.machine, setup.machine);
+    const verifyJob = new VerifyJob(this, 'VerifyJob', functions);
+    const loadJob = new LoadJob(this, 'LoadJob', functions, {
+      loadTable: loadTable.machine,
+      setupJob: setup.machine,
+      verifyJob: verifyJob.machine,
+    });
 
     // Leases are given back the moment that an execution ends badly, not when they expire.
     new Rule(this, 'ExecutionEnded', {
@@ -32,13 +38,13 @@ export class RedshiftLoader extends Stack {
         detailType: ['Step Functions Execution Status Change'],
         detail: {
           status: ['FAILED', 'ABORTED', 'TIMED_OUT'],
-          stateMachineArn: [loadJob.machine.stateMachineArn, loadTable.machine.stateMachineArn],
+          stateMachineArn: [loadJob, loadTable, verifyJob].map(({ machine }) => machine.stateMachineArn),
         },
       },
       targets: [new LambdaFunction(functions.all.release)],
     });
 
-    const machines = [setup.machine, loadTable.machine, loadJob.machine];
+    const machines = [setup.machine, loadTable.machine, loadJob.machine, verifyJob.machine];
     new Alarms(
       this,
       'Alarms',
@@ -51,6 +57,7 @@ export class RedshiftLoader extends Stack {
     this.#output('SetupJobArn', 'The state machine that sets a job up', setup.machine.stateMachineArn);
     this.#output('LoadJobArn', 'The state machine that runs a job', loadJob.machine.stateMachineArn);
     this.#output('LoadTableArn', 'The state machine that loads one large table', loadTable.machine.stateMachineArn);
+    this.#output('VerifyJobArn', 'The state machine that compares both sides', verifyJob.machine.stateMachineArn);
     this.#output(
       'Admin',
       'Creates and edits jobs; npm run admin -- --help lists all commands',

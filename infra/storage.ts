@@ -4,7 +4,7 @@ import { type IGrantable, PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import { BlockPublicAccess, Bucket, BucketEncryption, ObjectOwnership } from 'aws-cdk-lib/aws-s3';
 import { Construct } from 'constructs';
 import { accept } from './nag.ts';
-import { CHANGED_PREFIX, STAGE_PREFIX } from './names.ts';
+import { CHANGED_PREFIX, COMPARE_PREFIX, STAGE_PREFIX } from './names.ts';
 
 /** The config table, and the bucket where batches wait for their load. */
 export class Storage extends Construct {
@@ -31,6 +31,7 @@ export class Storage extends Construct {
       lifecycleRules: [
         { prefix: STAGE_PREFIX, expiration: Duration.days(2) },
         { prefix: CHANGED_PREFIX, expiration: Duration.days(90) },
+        { prefix: COMPARE_PREFIX, expiration: Duration.days(30) },
         { abortIncompleteMultipartUploadAfter: Duration.days(1) },
       ],
       // No batch outlives its load.
@@ -78,6 +79,16 @@ export class Storage extends Construct {
       new PolicyStatement({
         actions: ['s3:PutObject'],
         resources: [this.bucket.arnForObjects(`${CHANGED_PREFIX}*`)],
+      }),
+    );
+  }
+
+  /** Both sides of a comparison write and read what was found, since neither may reach what the other does. */
+  grantComparing(grantee: IGrantable): void {
+    grantee.grantPrincipal.addToPrincipalPolicy(
+      new PolicyStatement({
+        actions: ['s3:GetObject', 's3:PutObject', 's3:AbortMultipartUpload', 's3:DeleteObject'],
+        resources: [this.bucket.arnForObjects(`${COMPARE_PREFIX}*`)],
       }),
     );
   }

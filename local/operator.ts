@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { S3Client } from '@aws-sdk/client-s3';
 import {
   CreateSecretCommand,
   PutSecretValueCommand,
@@ -15,8 +16,10 @@ import {
   StartExecutionCommand,
 } from '@aws-sdk/client-sfn';
 import { Edits } from '../shared/aws/edits.ts';
+import { Findings } from '../shared/aws/findings.ts';
 import { Runs } from '../shared/aws/runs.ts';
 import { type JobData, Store } from '../shared/aws/store.ts';
+import type { Compared, ComparisonKind } from '../shared/model/compared.ts';
 import { describeStepError, errors } from '../shared/model/errors.ts';
 import { Job } from '../shared/model/job.ts';
 import { problemsOf } from '../shared/model/problems.ts';
@@ -36,6 +39,7 @@ export class Operator {
   readonly edits: Edits;
   readonly #cloud: Cloud;
   readonly #states: SFNClient;
+  readonly #s3: S3Client;
   readonly #secrets: SecretsManagerClient;
 
   constructor(cloud: Cloud) {
@@ -46,6 +50,7 @@ export class Operator {
     this.runs = new Runs(this.#output('ConfigTable'), dynamodb);
     this.edits = new Edits(this.#output('ConfigTable'), dynamodb);
     this.#states = new SFNClient(client);
+    this.#s3 = new S3Client({ ...client, forcePathStyle: true });
     this.#secrets = new SecretsManagerClient(client);
   }
 
@@ -99,6 +104,40 @@ export class Operator {
   }
 
   /**
+   * Compares tables on both sides, as the deployed machine does: all that are loaded where none is named.
+   * @returns what is known of them afterwards
+   * @throws Error with the failed comparison's own words
+   */
+  async compare(
+    jobId: string,
+    { kind = 'verify', tables, repair = false }: { kind?: ComparisonKind; tables?: string[]; repair?: boolean } = {},
+  ): Promise<Map<string, Compared>> {
+    const { tables: all } = await this.store.readJob(jobId);
+    const named = tables ?? all.filter((table) => !table.disabled && table.created).map((table) => table.sourceName);
+    const comparisons = named.map((table) => ({ table, kind }));
+    const execution = await this.#execute('VerifyJobArn', { jobId, comparisons, repair });
+    const { compared } = await this.store.readJob(jobId);
+    if (execution.status === 'SUCCEEDED') return compared;
+    const why = named.flatMap((name) => compared.get(name)?.error ?? []);
+    throw why.length > 0 ? new Error(why.join('\n')) : executionError(execution);
+  }
+
+  /** The rows that the last verification of a table found to differ, as its findings name them. */
+  async named(jobId: string, table: string): Promise<unknown[]> {
+    const key = (await this.store.readJob(jobId)).compared.get(table)?.found?.object;
+    if (!key) return [];
+    const findings = new Findings(this.#output('StageBucket'), { jobId, runId: '', kind: 'verify', table }, this.#s3);
+    const rows: unknown[] = [];
+    for await (const row of findings.lines({ key })) rows.push(row);
+    return rows;
+  }
+
+  /** Waits for the comparisons that runs have started. */
+  async compared(): Promise<void> {
+    while ((await this.#running('VerifyJobArn')).length > 0) await sleep(POLL_MS);
+  }
+
+  /**
    * Executions end with the process that runs them here, and nobody is told. What EventBridge would do on AWS is done
    * when the next process begins: the template's release function gives back what they held.
    */
@@ -126,10 +165,15 @@ export class Operator {
 
   /** A run's large tables have executions of their own, whose names begin with the run's. */
   async #largeTablesRun(runId: string): Promise<boolean> {
+    return (await this.#running('LoadTableArn')).some((name) => name.startsWith(runId));
+  }
+
+  /** The names of a machine's executions that run. */
+  async #running(machine: string): Promise<string[]> {
     const { executions = [] } = await this.#states.send(
-      new ListExecutionsCommand({ stateMachineArn: this.#output('LoadTableArn'), statusFilter: 'RUNNING' }),
+      new ListExecutionsCommand({ stateMachineArn: this.#output(machine), statusFilter: 'RUNNING' }),
     );
-    return executions.some(({ name }) => name?.startsWith(runId));
+    return executions.map(({ name }) => name ?? '');
   }
 
   async #execute(

@@ -27,6 +27,8 @@ export const NEEDS = {
   load: ['TABLE_NAME', 'BUCKET_NAME', 'DESTINATIONS', 'COPY_ROLE_ARN'],
   finish: ['TABLE_NAME', 'BUCKET_NAME'],
   release: ['TABLE_NAME'],
+  'verify-source': ['TABLE_NAME', 'BUCKET_NAME'],
+  'verify-warehouse': ['TABLE_NAME', 'BUCKET_NAME', 'DESTINATIONS', 'COPY_ROLE_ARN'],
   probe: ['TABLE_NAME'],
   'sync-schedules': ['TABLE_NAME', 'SCHEDULER'],
   admin: ['TABLE_NAME', 'DESTINATIONS', 'MACHINES', 'PROBE_FUNCTION'],

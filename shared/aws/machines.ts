@@ -9,7 +9,12 @@ import { z } from 'zod';
 import { describeStepError } from '../model/errors.ts';
 
 /** The state machines that people start, or that work for what they started, by their ARNs. */
-export const MachineArns = z.object({ setupJob: z.string(), loadJob: z.string(), loadTable: z.string() });
+export const MachineArns = z.object({
+  setupJob: z.string(),
+  loadJob: z.string(),
+  loadTable: z.string(),
+  verifyJob: z.string(),
+});
 export type MachineArns = z.infer<typeof MachineArns>;
 export type MachineName = keyof MachineArns;
 

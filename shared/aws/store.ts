@@ -2,11 +2,13 @@ import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { BatchGetCommand, GetCommand, PutCommand, paginateQuery, UpdateCommand } from '@aws-sdk/lib-dynamodb';
 import type { Checkpoint } from '../core/fence.ts';
 import { withoutExcluded } from '../core/treatment.ts';
+import type { Compared } from '../model/compared.ts';
 import { errors } from '../model/errors.ts';
 import { Job } from '../model/job.ts';
 import { problemsOf } from '../model/problems.ts';
 import type { TableState } from '../model/state.ts';
 import { Table } from '../model/table.ts';
+import { comparedIn } from './comparisons.ts';
 import { ConfigTable } from './config-table.ts';
 import { jobKey, STATE, TABLE } from './keys.ts';
 
@@ -23,6 +25,8 @@ export interface JobData {
   /** Table items that a person edited into nonsense, by their names, with what is wrong: the others go on. */
   broken: Map<string, Error>;
   states: Map<string, Revised<TableState>>;
+  /** What comparisons of its tables found. */
+  compared: Map<string, Compared>;
   /** Checkpoints that earlier runs saw, kept only where the fence is blind. */
   checkpoints: Checkpoint[];
 }
@@ -64,6 +68,7 @@ export class Store {
       tables,
       broken,
       states: statesIn(items),
+      compared: comparedIn(items),
       checkpoints: (items.get('CHECKPOINTS')?.checkpoints as Checkpoint[] | undefined) ?? [],
     };
   }

@@ -2,6 +2,8 @@
 export interface FenceReading {
   /** The earliest of the source's clock and every open transaction's start, minus the skew margin. */
   fence: string;
+  /** The source's clock. */
+  now: string;
   /** The source's clock, minus the skew margin. */
   clock: string;
   /** Prepared transactions of this database: they show when they were prepared, not when they began. */

@@ -1,7 +1,7 @@
 import type { SourceCatalog, SourceColumn, SourceTable } from '../model/catalog.ts';
 import type { Column } from '../model/column.ts';
 import type { Job } from '../model/job.ts';
-import type { Table } from '../model/table.ts';
+import { Table } from '../model/table.ts';
 import type { Treatment, Wishes } from '../model/wishes.ts';
 import { HASH_TYPE } from '../sql/masks.ts';
 import { mappingOf, mapType } from '../sql/types.ts';
@@ -51,24 +51,19 @@ export function newTables(
     const renamed = [name, ...columns.map((column) => ({ source: column.source, name: column.name }))].filter(
       isRenamed,
     );
-    return {
+    // What nobody can guess has the schema's defaults.
+    return Table.parse({
       sourceName: found.name,
       destinationName: name.name,
       primaryKey,
       updatedKey,
       copyMode,
-      disabled: false,
-      timezone: 'UTC',
       columns,
-      dropped: [],
-      schemaHistory: [],
-      created: false,
       why,
       checks: [...checks, ...renamed.map(toldOf)],
       notes: notesOn(columns),
-      revision: 0,
       ...wishes,
-    };
+    });
   });
 }
 

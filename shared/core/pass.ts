@@ -45,6 +45,7 @@ export function beginPass(table: Table, state: TableState, observation: Observat
     oid,
     keys: keysOf(table),
     key: previous?.key ?? null,
+    taken: reading.now,
     fence: decideFence(reading, previous?.fence ?? null, checkpoints, snapshot.xmin),
     snapshot,
     ...(parts.length > 0 ? { parts: parts.map((part) => part.oid) } : {}),

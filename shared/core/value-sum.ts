@@ -27,11 +27,8 @@ export class ValueSum {
    * @param values JSON text or a number's text, as many as there are kinds; null for SQL's NULL
    */
   add(keyTexts: readonly (string | null)[], values: readonly (string | null)[]): void {
-    let row = '';
-    for (const text of keyTexts) row += delimited(text);
-    for (let i = 0; i < this.#kinds.length; i++) row += delimited(canonical(this.#kinds[i], values[i] ?? null));
     // As a string of bytes: a Buffer takes longer to make than the hash.
-    const bytes = hash('sha256', row, 'binary');
+    const bytes = hash('sha256', canonicalRow(this.#kinds, keyTexts, values), 'binary');
     for (let lane = 0; lane < 4; lane++) this.#lanes[lane] = (this.#lanes[lane] ?? 0) + word(bytes, lane * 4);
     this.#rows++;
   }
@@ -40,6 +37,24 @@ export class ValueSum {
   digest(): string {
     return [...this.#lanes].map((lane) => lane.toString(16).padStart(8, '0')).join('');
   }
+}
+
+/** One row by value, in 32 hexadecimal digits: what `ValueSum` sums up, for rows that are told apart. */
+export const rowDigest = (
+  kinds: readonly ValueKind[],
+  keyTexts: readonly (string | null)[],
+  values: readonly (string | null)[],
+): string => hash('sha256', canonicalRow(kinds, keyTexts, values)).slice(0, 32);
+
+function canonicalRow(
+  kinds: readonly ValueKind[],
+  keyTexts: readonly (string | null)[],
+  values: readonly (string | null)[],
+): string {
+  let row = '';
+  for (const text of keyTexts) row += delimited(text);
+  for (let i = 0; i < kinds.length; i++) row += delimited(canonical(kinds[i], values[i] ?? null));
+  return row;
 }
 
 /** Four bytes as a number, signed. */

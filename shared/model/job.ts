@@ -69,6 +69,8 @@ export const Job = z
     /** Whether tables that are new at the source are set up without being asked for. */
     autoAddTables: z.boolean().default(false),
     revision: Revision,
+    /** Seconds between two verifications of a table; never where absent: each wakes the warehouse. */
+    verifyEvery: positive.optional(),
   })
   .refine((job) => job.chunkSize <= job.rowLimit, {
     path: ['chunkSize'],

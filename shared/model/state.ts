@@ -31,6 +31,8 @@ export interface Watermark {
   keys: string[];
   /** The highest key seen, for INSERT_ONLY. */
   key: string | null;
+  /** The source's clock before the pass's first snapshot: ISO, UTC. */
+  taken: string;
   /** No row with an updatedKey below it can still be committed: ISO with microseconds, UTC. */
   fence: string;
   /** null after a rewind: of no row it can be said that it is loaded. */

@@ -24,6 +24,16 @@ export const Table = z.object({
   disabled: z.boolean().default(false),
   rowLimit: positive.optional(),
   chunkSize: positive.optional(),
+  /** What becomes of rows that the source deleted: kept, or found by comparing keys and removed. A full sync has no choice. */
+  deletes: z.enum(['ignore', 'remove'], { error: 'choose ignore or remove' }).default('ignore'),
+  /** Seconds between two comparisons of keys. */
+  reconcileEvery: positive.default(86_400),
+  /** A larger share of the warehouse's rows is never deleted at one go; from 0 to 1. */
+  maxDeletedShare: z.number().min(0).max(1).default(0.2),
+  /** Seconds between two verifications; the job's where absent. */
+  verifyEvery: positive.optional(),
+  /** Whether a verification repairs what it finds. */
+  repair: z.boolean().default(false),
   /** The zone of an updatedKey that is a timestamp without one. */
   timezone: z.string().default('UTC'),
   ...Wishes.shape,

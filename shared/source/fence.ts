@@ -19,9 +19,9 @@ export async function readFence(client: pg.Client): Promise<FenceReading> {
   const { clock } = await one<{ clock: string }>(`SELECT clock_timestamp()::text AS clock`);
   // Every backend that may write with an old now(), one that has only read so far included; the server's own readers
   // and our own sessions never do (RULES 2).
-  const open = await one<{ fence: string; clock: string; hidden: number }>(
+  const open = await one<{ fence: string; now: string; clock: string; hidden: number }>(
     `SELECT ${isoTime(`least($1::timestamptz, min(xact_start)) - ${SKEW}`)} AS fence,
-            ${isoTime(`$1::timestamptz - ${SKEW}`)} AS clock,
+            ${isoTime('$1::timestamptz')} AS now, ${isoTime(`$1::timestamptz - ${SKEW}`)} AS clock,
             count(*) FILTER (WHERE state = 'disabled')::int AS hidden
        FROM pg_stat_activity
       WHERE datname = current_database() AND pid <> pg_backend_pid()
@@ -42,7 +42,7 @@ export async function readFence(client: pg.Client): Promise<FenceReading> {
        FROM pg_control_checkpoint()`,
   );
   const blind = whyBlind({ ...sight, hidden: open.hidden });
-  return { fence: open.fence, clock: open.clock, prepared, blind, checkpoint };
+  return { fence: open.fence, now: open.now, clock: open.clock, prepared, blind, checkpoint };
 }
 
 function whyBlind(sight: {

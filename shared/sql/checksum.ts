@@ -45,7 +45,8 @@ export function coverage(columns: TreatedColumn[]): Coverage {
   return { text: named('text'), json: named('json'), float: named('float') };
 }
 
-interface Dialect {
+/** How one side's engine says what both compute. */
+export interface Dialect {
   from(table: ComparedTable): string;
   where(table: ComparedTable): string | undefined;
   /** The column's canonical text, for 'json' and 'float' what code compares. */
@@ -55,7 +56,7 @@ interface Dialect {
   fromHex(digits: string): string;
 }
 
-const postgres: Dialect = {
+export const postgres: Dialect = {
   from: ({ source }) => qualified(source.schema, source.name),
   where: ({ where }) => where?.source,
   text: comparedValue,
@@ -64,7 +65,7 @@ const postgres: Dialect = {
   fromHex: (digits) => `('x' || ${digits})::bit(60)::bigint`,
 };
 
-const redshift: Dialect = {
+export const redshift: Dialect = {
   from: ({ warehouse }) => qualified(warehouse.schema, warehouse.name),
   where: ({ where }) => where?.warehouse,
   text: (column) => mappingOf(column).warehouseText(quoteIdentifier(column.name)),
@@ -76,7 +77,7 @@ const redshift: Dialect = {
  * 15 digits, because STRTOL's result is a signed 64-bit number. Their sum can't overflow DECIMAL(38,0) before 10²⁰ rows.
  * One part of the hash rather than several: an engine that evaluates MD5 anew for each took twice the time.
  */
-const sumOf = (hash: string, { fromHex }: Dialect): string =>
+export const sumOf = (hash: string, { fromHex }: Dialect): string =>
   `COALESCE(SUM(CAST(${fromHex(`SUBSTRING(${hash}, 1, 15)`)} AS DECIMAL(38,0))), 0)`;
 
 function build(table: ComparedTable, dialect: Dialect): ChecksumQuery {
@@ -97,7 +98,7 @@ function build(table: ComparedTable, dialect: Dialect): ChecksumQuery {
  * The row as one text that no other row shares: every value ends in `|;`, a long one in `|#` with its MD5 in its place,
  * NULL is `|~`, and a `|` within a value is doubled. Hashing each column for itself would do, too, at twice the time.
  */
-function rowText(columns: TreatedColumn[], dialect: Dialect): string {
+export function rowText(columns: TreatedColumn[], dialect: Dialect): string {
   const limit = inlineLimit(columns.length);
   const part = (column: TreatedColumn) => {
     const text = dialect.text(column);
@@ -117,7 +118,7 @@ const bytesOf = (type: string): number => Number(/^VARCHAR\((\d+)\)$/.exec(type)
 /** Characters up to which a value stands in the row's text itself, so that a row stays within VARCHAR's 65,535 bytes. */
 const inlineLimit = (columns: number): number => Math.min(128, Math.floor((65_535 / columns - 2) / 4));
 
-function kindOf(column: TreatedColumn): ValueKind {
+export function kindOf(column: TreatedColumn): ValueKind {
   if (mappingOf(column).compare === 'json') return 'json';
   return column.type === 'REAL' ? 'real' : 'float';
 }

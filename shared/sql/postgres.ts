@@ -140,6 +140,12 @@ export function rowsOf(source: Source, range: Range, scope: Scope): string {
   }
 }
 
+/** FROM and WHERE of the rows with these keys, as the source writes them. */
+export const rowsWithKeys = (source: Source, keys: Key[]): string => {
+  const values = keys.map((key) => row(source.keys.map((column, i) => typed(key[i] ?? null, column))));
+  return fromWhere(source, [`${row(columnsOf(source.keys))} IN (${values.join(', ')})`]);
+};
+
 /** How many rows the ranges have, counted no further than `limit`. */
 export const countRows = (source: Source, ranges: Range[], scope: Scope, limit: number): string => {
   const parts = ranges.map((range) => `SELECT 1 ${rowsOf(source, range, scope)}`);

@@ -65,6 +65,7 @@ const FULL_STATE: TableState = {
     oid: 4_294_967_295,
     keys: ['updated_at', 'id'],
     key: null,
+    taken: '2026-11-22T10:00:05.123456Z',
     fence: '2026-11-22T10:00:00.123456Z',
     snapshot: {
       xmin: '18446744073709551615',

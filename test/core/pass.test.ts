@@ -56,6 +56,7 @@ test('what will be the watermark is fixed when the pass begins, by the fence bef
     oid: 1,
     keys: keysOf(orders),
     key: null,
+    taken: reading.now,
     fence: reading.fence,
     snapshot,
   });

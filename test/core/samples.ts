@@ -17,6 +17,10 @@ export const orders: Table = {
   updatedKey: 'updated_at',
   copyMode: 'INSERT_AND_UPDATE',
   disabled: false,
+  deletes: 'ignore',
+  reconcileEvery: 86_400,
+  maxDeletedShare: 0.2,
+  repair: false,
   timezone: 'UTC',
   columns: [
     column('Id', 'BIGINT', 'int8'),
@@ -44,6 +48,7 @@ export const snapshot: Snapshot = {
 };
 export const reading: FenceReading = {
   fence: '2026-11-22T10:00:00.000000Z',
+  now: '2026-11-22T10:05:05.000000Z',
   clock: '2026-11-22T10:05:00.000000Z',
   prepared: 0,
   blind: null,
@@ -56,6 +61,7 @@ export const watermark = (table: Table, change: Partial<Watermark> = {}): Waterm
   oid: 1,
   keys: keysOf(table),
   key: null,
+  taken: '2026-11-22T09:05:05.000000Z',
   fence: '2026-11-22T09:00:00.000000Z',
   snapshot: { ...snapshot, xmin: '50', xmax: '60', xip: [] },
   ...change,

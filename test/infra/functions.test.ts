@@ -17,8 +17,8 @@ import {
 const template = templateOf(EVERYTHING);
 const functions = functionsOf(template);
 const statements = statementsOf(template);
-const SOURCE_SIDE = ['extract', 'inspect', 'plan', 'probe', 'split'];
-const WAREHOUSE_SIDE = ['create-tables', 'load'];
+const SOURCE_SIDE = ['extract', 'inspect', 'plan', 'probe', 'split', 'verify-source'];
+const WAREHOUSE_SIDE = ['create-tables', 'load', 'verify-warehouse'];
 
 const roleOf = (verb: string): string => functions.get(verb)?.role ?? `no ${verb}`;
 /** The roles that may do anything of a service. */
@@ -83,7 +83,7 @@ test('without a source in the settings nothing is in a VPC, and no endpoint is m
   for (const [verb, { VpcConfig }] of functionsOf(plain)) assert.equal(VpcConfig, undefined, verb);
 });
 
-test('nobody but the two warehouse functions may call the Data API, by one role of a fixed name', () => {
+test("nobody but the warehouse's side may call the Data API, by one role of a fixed name", () => {
   const roles = [
     ...new Set([...rolesWith('redshift-data'), ...rolesWith('redshift'), ...rolesWith('redshift-serverless')]),
   ];

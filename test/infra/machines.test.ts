@@ -7,7 +7,12 @@ import { metrics } from '../../functions/edge.ts';
 import { EVERYTHING, templateOf } from './fixture.ts';
 
 const template = templateOf(EVERYTHING);
-const MACHINES = ['redshift-loader-load-job', 'redshift-loader-load-table', 'redshift-loader-setup-job'];
+const MACHINES = [
+  'redshift-loader-load-job',
+  'redshift-loader-load-table',
+  'redshift-loader-setup-job',
+  'redshift-loader-verify-job',
+];
 
 const Joined = z.object({ 'Fn::Join': z.tuple([z.literal(''), z.array(z.unknown())]) });
 const Machine = z.object({
@@ -68,7 +73,7 @@ test('machines log without the data that they carry, and are traced', () => {
     assert.ok(!Properties.LogGroupName || /^\/aws\/vendedlogs\/states\//.test(Properties.LogGroupName));
 });
 
-test('release hears of every way in which executions of both machines end badly', () => {
+test('release hears of every way in which executions that hold leases end badly', () => {
   const ids = (name: string) =>
     Object.keys(template.findResources('AWS::StepFunctions::StateMachine', { Properties: { StateMachineName: name } }));
   template.hasResourceProperties('AWS::Events::Rule', {
@@ -78,8 +83,8 @@ test('release hears of every way in which executions of both machines end badly'
       'detail-type': ['Step Functions Execution Status Change'],
       detail: {
         status: ['FAILED', 'ABORTED', 'TIMED_OUT'],
-        stateMachineArn: ['redshift-loader-load-job', 'redshift-loader-load-table'].map((name) => ({
-          Ref: ids(name)[0],
+        stateMachineArn: ['load-job', 'load-table', 'verify-job'].map((name) => ({
+          Ref: ids(`redshift-loader-${name}`)[0],
         })),
       },
     },

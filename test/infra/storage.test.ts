@@ -21,6 +21,7 @@ test('the bucket is private, encrypted, and cleans itself up, half-finished uplo
       Rules: [
         { Status: 'Enabled', Prefix: 'stage/', ExpirationInDays: 2 },
         { Status: 'Enabled', Prefix: 'changed/', ExpirationInDays: 90 },
+        { Status: 'Enabled', Prefix: 'compare/', ExpirationInDays: 30 },
         { Status: 'Enabled', AbortIncompleteMultipartUpload: { DaysAfterInitiation: 1 } },
       ],
     },
@@ -54,12 +55,20 @@ test('the table is paid by request, can be restored, streams both images, expire
   });
 });
 
-test('functions write below their two prefixes alone, and none reads what it staged: COPY does, by its own role', () => {
-  const statements = statementsOf(template);
-  const ofFunctions = new Set([...functionsOf(template).values()].map(({ role }) => role));
-  for (const [role, all] of statements)
+test('functions write below their prefixes alone, COPY alone reads what is staged, by its own role; what comparisons found only their two sides may read', () => {
+  const functions = [...functionsOf(template)];
+  const verbsOf = (role: string) => functions.flatMap(([verb, one]) => (one.role === role ? [verb] : []));
+  for (const [role, all] of statementsOf(template))
     for (const { Action, Resource } of all.filter((one) => servicesOf(one).includes('s3'))) {
-      assert.equal(Action.includes('s3:GetObject'), !ofFunctions.has(role) && Action.length === 1, role);
-      if (ofFunctions.has(role)) assert.match(JSON.stringify(Resource), /"\/(stage|changed)\/\*"/, role);
+      const verbs = verbsOf(role);
+      if (verbs.length === 0) continue;
+      const compares = verbs.some((verb) => verb.startsWith('verify-'));
+      const below = Action.includes('s3:GetObject') ? '"/compare/\\*"' : '"/(stage|changed)/\\*"';
+      assert.ok(compares || !Action.includes('s3:GetObject'), role);
+      assert.match(JSON.stringify(Resource), new RegExp(below), role);
     }
+  const copying = [...statementsOf(template)].filter(
+    ([role, all]) => verbsOf(role).length === 0 && all.some(({ Action }) => Action.includes('s3:GetObject')),
+  );
+  assert.equal(copying.length, 1);
 });

@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { paginateGetExecutionHistory, paginateListExecutions, SFNClient } from '@aws-sdk/client-sfn';
 import { REGION } from '../../local/identity.ts';
-import type { Table } from '../../shared/model/table.ts';
+import { Table } from '../../shared/model/table.ts';
 import { bench, type TestJob } from './harness.ts';
 import { nothingLeft } from './nothing-left.ts';
 
@@ -31,23 +31,17 @@ const ORDERS = `
   INSERT INTO orders (note) SELECT 'note ' || n FROM generate_series(1, 50) n;`;
 
 /** As an earlier setup would have left it. */
-const TABLE: Table = {
+const TABLE = Table.parse({
   sourceName: 'orders',
   destinationName: 'orders',
   primaryKey: ['id'],
   updatedKey: null,
   copyMode: 'FULL_DATA_SYNC',
-  disabled: false,
-  timezone: 'UTC',
   columns: [],
   dropped: [],
   schemaHistory: [],
   created: true,
-  why: '',
-  checks: [],
-  notes: [],
-  revision: 0,
-};
+});
 
 async function refused(url: (url: string) => string, expected: RegExp): Promise<void> {
   const job = await server.job(ORDERS, { url });

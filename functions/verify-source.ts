@@ -1,0 +1,353 @@
+import { randomBytes } from 'node:crypto';
+import { zstdCompressSync } from 'node:zlib';
+import { MetricUnit } from '@aws-lambda-powertools/metrics';
+import type pg from 'pg';
+import { Comparisons } from '../shared/aws/comparisons.ts';
+import { environmentOf } from '../shared/aws/environment.ts';
+import { Findings } from '../shared/aws/findings.ts';
+import { connectBySecret } from '../shared/aws/source.ts';
+import { objectKey, Stage } from '../shared/aws/stage.ts';
+import { Store } from '../shared/aws/store.ts';
+import { checkTable } from '../shared/core/check-table.ts';
+import {
+  confirmed,
+  countOf,
+  differing,
+  driftOf,
+  guardDeletes,
+  idOf,
+  inTurn,
+  Rows,
+  removesDeleted,
+  rowsOf,
+  type Sums,
+  suspectsIn,
+  type WarehouseSums,
+  within,
+} from '../shared/core/drift.ts';
+import type { StagedMend } from '../shared/core/mend-statements.ts';
+import { resetState } from '../shared/core/reset.ts';
+import { treatedColumns } from '../shared/core/treatment.ts';
+import { rowDigest } from '../shared/core/value-sum.ts';
+import type { SourceTable } from '../shared/model/catalog.ts';
+import type { TreatedColumn } from '../shared/model/column.ts';
+import { type Compared, ComparisonEvent, comparisonOwner, type Suspect } from '../shared/model/compared.ts';
+import { describeStepError, errors } from '../shared/model/errors.ts';
+import type { Job } from '../shared/model/job.ts';
+import type { Table } from '../shared/model/table.ts';
+import { brokenConnection } from '../shared/source/connect.ts';
+import { copyCompressed } from '../shared/source/read.ts';
+import { openSnapshot, tableIn } from '../shared/source/session.ts';
+import { tableError } from '../shared/source/snapshot.ts';
+import { streamRows } from '../shared/source/stream.ts';
+import {
+  type Bucketed,
+  bucketed,
+  bucketRows,
+  bucketSums,
+  readBucketRow,
+  underWatermark,
+  valueKinds,
+} from '../shared/sql/buckets.ts';
+import { copyOut, isoTime, rowsWithKeys } from '../shared/sql/postgres.ts';
+import { type Edge, handle } from './edge.ts';
+
+/** Rows that one comparison tells apart by key: they are held in memory, and the Data API gives no more than 500 MB. */
+const ROWS_BUDGET = 100_000;
+/** Rows that are named for people, and rows that are repaired at one go. */
+const NAMED_ROWS = 10_000;
+const RESERVE_MS = 30_000;
+
+export interface VerifySourcePorts {
+  store: Store;
+  comparisons: Comparisons;
+  findings: Findings;
+  stage: Stage;
+  connect(secretArn: string): Promise<pg.Client>;
+}
+
+/** What the comparison's first look covered. */
+interface Looked {
+  rows: { source: number; warehouse: number };
+  covered: NonNullable<Compared['covered']>;
+}
+
+/**
+ * The source's side of a comparison, always after the warehouse's: judges by both what differs, and writes what was found.
+ *
+ * @returns the event for the warehouse's next step, or with `done`
+ * @throws LoaderError SourceUnavailable, TableUnreadable, ColumnsDiffer, TooManyDeletes, FindingsGone
+ */
+export async function verifySource(
+  event: ComparisonEvent,
+  ports: VerifySourcePorts,
+  edge: Edge,
+): Promise<ComparisonEvent> {
+  if (event.step === 'end') return end(event, ports, edge);
+  const { job, tables, broken } = await ports.store.readJob(event.jobId, [event.table]);
+  const table = tables.find((one) => one.sourceName === event.table);
+  if (!table)
+    throw broken.get(event.table) ?? errors.badConfiguration(`${event.table}: the job has no such table any more`);
+  const client = await ports.connect(job.secretArn);
+  try {
+    const open = await openSnapshot(client, job, [event.table]);
+    const found = tableIn(open, event.table);
+    checkTable(table, found);
+    await client.query(`SET LOCAL statement_timeout = ${Math.max(1_000, edge.remaining() - RESERVE_MS)}`);
+    const side = new SourceSide(event, ports, edge, { job, table, found, client });
+    switch (event.step) {
+      case 'begin':
+        return await side.sums();
+      case 'rows':
+        return await side.rows();
+      case 'again':
+        return await side.again();
+      default:
+        throw errors.badConfiguration(`unexpected step ${event.step}`);
+    }
+  } catch (error) {
+    throw tableError(brokenConnection(error, client), { schema: job.sourceSchema, name: event.table }, client);
+  } finally {
+    await client.end();
+  }
+}
+
+/** A comparison that broke off: said on the table's item, and begun again when its time comes. */
+async function end(event: ComparisonEvent, ports: VerifySourcePorts, edge: Edge): Promise<ComparisonEvent> {
+  const error = describeStepError(event.error ?? {});
+  edge.logger.error('comparison broke off', { table: event.table, kind: event.kind, error });
+  await ports.comparisons.change(event.jobId, event.table, {
+    [`${event.kind}Ended`]: edge.now().toISOString(),
+    error,
+    ...(event.kind === 'verify' ? { suspects: undefined } : {}),
+  });
+  await giveBack(event, ports.store);
+  return { ...event, step: 'done' };
+}
+
+/** The statement of a mending that broke off may still run: whoever takes the table next settles it. */
+async function giveBack(event: ComparisonEvent, store: Store): Promise<void> {
+  const { jobId, table } = event;
+  await store.changeState(jobId, await store.readState(jobId, table), (state) => {
+    if (state.lease?.owner !== comparisonOwner(event)) return null;
+    const { lease, ...rest } = state;
+    const orphan = rest.orphan ?? lease.load;
+    return { ...rest, ...(orphan === undefined ? {} : { orphan }) };
+  });
+}
+
+class SourceSide {
+  readonly #event: ComparisonEvent;
+  readonly #ports: VerifySourcePorts;
+  readonly #edge: Edge;
+  readonly #table: Table;
+  readonly #found: SourceTable;
+  readonly #client: pg.Client;
+  readonly #columns: TreatedColumn[];
+  readonly #bucketed: Bucketed;
+
+  constructor(
+    event: ComparisonEvent,
+    ports: VerifySourcePorts,
+    edge: Edge,
+    { job, table, found, client }: { job: Job; table: Table; found: SourceTable; client: pg.Client },
+  ) {
+    this.#event = event;
+    this.#ports = ports;
+    this.#edge = edge;
+    this.#table = table;
+    this.#found = found;
+    this.#client = client;
+    const schemas = { source: job.sourceSchema, warehouse: '' };
+    this.#columns = treatedColumns(job, table);
+    this.#bucketed = bucketed(table, this.#columns, schemas, event.kind === 'reconcile');
+  }
+
+  /** Chooses the buckets whose rows are looked at: those that differ, then in turns those whose values SQL can't hash. */
+  async sums(): Promise<ComparisonEvent> {
+    const { findings, comparisons } = this.#ports;
+    const { watermark, sums: warehouse } = await findings.read<WarehouseSums>('sums');
+    const scope = watermark && underWatermark(this.#table, watermark).source;
+    const source: Sums = {};
+    for await (const [bucket, rows, sum] of streamRows(this.#client, bucketSums(this.#bucketed, 'source', scope)))
+      source[bucket ?? ''] = [Number(rows), sum ?? '0'];
+    const { covered: before } = await comparisons.read(this.#event.jobId, this.#event.table);
+    const differ = differing(source, warehouse);
+    const valued = valueKinds(this.#bucketed).length > 0;
+    const others = valued ? inTurn(Object.keys(source), before?.nextBucket ?? 0) : [];
+    const wanted = [...new Set([...differ, ...others])];
+    const chosen = within(ROWS_BUDGET, wanted, [source, warehouse]);
+    const rows = { source: rowsOf(source), warehouse: rowsOf(warehouse) };
+    const values = rowsOf(Object.fromEntries(chosen.flatMap((one) => (source[one] ? [[one, source[one]]] : []))));
+    const turned = chosen.length - Math.min(differ.length, chosen.length);
+    const covered = {
+      rows: rows.source,
+      values: valued ? values : rows.source,
+      nextBucket: valued ? ((before?.nextBucket ?? 0) + turned) % Math.max(1, Object.keys(source).length) : 0,
+    };
+    if (chosen.length === 0) return this.#done({ covered });
+    await findings.write('buckets', [chosen, { rows, covered } satisfies Looked]);
+    return { ...this.#event, step: 'rows' };
+  }
+
+  async rows(): Promise<ComparisonEvent> {
+    const { findings, comparisons } = this.#ports;
+    const [buckets, looked] = await this.#looked();
+    const source = await this.#sourceRows(buckets);
+    const all = suspectsIn(source, await this.#warehouseRows());
+    const suspects = this.#event.kind === 'reconcile' ? all.filter(({ what }) => what === 'extra') : all;
+    if (suspects.length === 0) return this.#done({ covered: looked.covered });
+    const object = await findings.write('suspects', suspects);
+    if (this.#event.kind === 'reconcile') {
+      guardDeletes(this.#table, suspects.length, looked.rows);
+      return { ...this.#event, step: 'again' };
+    }
+    const { rows } = await this.#client.query(`SELECT ${isoTime('clock_timestamp()')} AS seen`);
+    const repair = this.#event.repair || this.#table.repair;
+    await comparisons.change(this.#event.jobId, this.#event.table, {
+      verifyEnded: this.#edge.now().toISOString(),
+      suspects: { object, rows: suspects.length, seen: rows[0].seen, repair },
+      covered: looked.covered,
+      error: undefined,
+    });
+    return { ...this.#event, step: 'done' };
+  }
+
+  async again(): Promise<ComparisonEvent> {
+    const { findings, comparisons } = this.#ports;
+    const { jobId, table: name, kind, second } = this.#event;
+    const { suspects: waiting, covered } = await comparisons.read(jobId, name);
+    const from = second && waiting ? { key: waiting.object } : ({ name: 'suspects' } as const);
+    const suspects: Suspect[] = [];
+    for await (const suspect of findings.lines<Suspect>(from)) suspects.push(suspect);
+    const source = await this.#sourceRows([...new Set(suspects.map(({ bucket }) => bucket))].sort());
+    const sure = confirmed(suspects, source, await this.#warehouseRows());
+    if (kind === 'reconcile') return this.#mendOrDone(sure, source, {});
+    const counts = countOf(sure);
+    const object = sure.length > 0 ? await findings.write('found', this.#named(sure)) : null;
+    const found = { ...counts, object, repaired: false };
+    const drifted = driftOf(this.#table, counts);
+    this.#edge.metrics.addMetric('RowsDrifted', MetricUnit.Count, drifted);
+    this.#edge.logger[drifted > 0 ? 'error' : 'info']('verified', { table: name, ...found });
+    await comparisons.change(jobId, name, { found });
+    return this.#mendOrDone(waiting?.repair ? sure : [], source, { found, ...(covered ? { covered } : {}) });
+  }
+
+  /** Stages what the warehouse needs to put rows right; where nothing is to be changed the comparison has ended. */
+  async #mendOrDone(sure: Suspect[], source: Rows, ended: Partial<Compared>): Promise<ComparisonEvent> {
+    const reconcile = this.#event.kind === 'reconcile';
+    const wrong = sure.filter(({ what }) => what !== 'extra' || removesDeleted(this.#table));
+    if (wrong.length === 0) return this.#done(ended);
+    if (this.#bucketed.keys.length === 0) return this.#reload(ended);
+    if (reconcile) guardDeletes(this.#table, wrong.length, (await this.#looked())[1].rows);
+    const there = wrong.filter(({ what }) => what !== 'extra').slice(0, NAMED_ROWS);
+    const mended = [...there, ...wrong.filter(({ what }) => what === 'extra')];
+    const nullMarker = `~${randomBytes(8).toString('hex')}~`;
+    const { jobId, runId, table, kind } = this.#event;
+    const { stage, findings } = this.#ports;
+    const keys = objectKey(jobId, runId, table, `${kind}-keys`);
+    const csv = mended.map(({ key }) => `${key.map((text) => `"${text.replaceAll('"', '""')}"`).join(',')}\n`);
+    await stage.put(keys, zstdCompressSync(csv.join('')));
+    const mend: StagedMend = {
+      nullMarker,
+      keys: { object: keys, rows: mended.length },
+      rows: there.length === 0 ? null : await this.#stageRows(there, source, nullMarker),
+    };
+    await findings.write('mend', [mend]);
+    return { ...this.#event, step: 'mend' };
+  }
+
+  /** The rows as any load would bring them. */
+  async #stageRows(suspects: Suspect[], source: Rows, nullMarker: string): Promise<{ object: string; rows: number }> {
+    const { jobId, runId, table: name } = this.#event;
+    const object = objectKey(jobId, runId, name, 'verify-rows');
+    const columns = this.#table.primaryKey.flatMap((key) => this.#found.columns.filter((one) => one.name === key));
+    const from = {
+      schema: this.#found.schema,
+      name: this.#found.name,
+      keys: columns,
+      updatedKey: null,
+      timezone: this.#table.timezone,
+    };
+    const keys = suspects.map(({ key }) => source.written(idOf(key)) ?? []);
+    const sql = copyOut(this.#columns, [rowsWithKeys(from, keys)], nullMarker);
+    const { result: rows } = await this.#ports.stage.write(object, (sink) => copyCompressed(this.#client, sql, sink));
+    return { object, rows };
+  }
+
+  /** Without a key to name rows by, the whole table comes anew. */
+  async #reload(ended: Partial<Compared>): Promise<ComparisonEvent> {
+    const { store } = this.#ports;
+    await giveBack(this.#event, store);
+    const { jobId, table } = this.#event;
+    const reload = await store.readState(jobId, table);
+    await store.changeState(jobId, reload, (state) =>
+      resetState(this.#table, state, { kind: 'reload' }, this.#edge.now()),
+    );
+    return this.#done({ ...ended, ...(ended.found ? { found: { ...ended.found, repaired: true } } : {}) });
+  }
+
+  async #done(ended: Partial<Compared>): Promise<ComparisonEvent> {
+    const { jobId, table, kind } = this.#event;
+    const at = this.#edge.now().toISOString();
+    if (kind === 'verify' && !ended.found) this.#edge.metrics.addMetric('RowsDrifted', MetricUnit.Count, 0);
+    await this.#ports.comparisons.change(jobId, table, {
+      error: undefined,
+      ...(kind === 'verify'
+        ? { verifyEnded: at, suspects: undefined, found: NOTHING_FOUND, ...ended }
+        : { reconcileEnded: at, deleted: 0 }),
+    });
+    await giveBack(this.#event, this.#ports.store);
+    return { ...this.#event, step: 'done' };
+  }
+
+  async #looked(): Promise<[string[], Looked]> {
+    const lines: unknown[] = [];
+    for await (const line of this.#ports.findings.lines({ name: 'buckets' })) lines.push(line);
+    return lines as [string[], Looked];
+  }
+
+  async #sourceRows(buckets: string[]): Promise<Rows> {
+    const kinds = valueKinds(this.#bucketed);
+    const rows = new Rows();
+    for await (const answer of streamRows(this.#client, bucketRows(this.#bucketed, 'source', buckets))) {
+      const { bucket, key, written, hash, values } = readBucketRow(this.#bucketed, 'source', answer);
+      const digest = kinds.length === 0 ? hash : rowDigest(kinds, [hash], values);
+      rows.add(this.#identify(key, digest), digest, bucket, written);
+    }
+    return rows;
+  }
+
+  async #warehouseRows(): Promise<Rows> {
+    const rows = new Rows();
+    const lines = this.#ports.findings.lines<[string, string[], string]>({ name: 'rows' });
+    for await (const [bucket, key, digest] of lines) rows.add(this.#identify(key, digest), digest, bucket);
+    return rows;
+  }
+
+  #identify(key: string[], digest: string): string[] {
+    return this.#bucketed.keys.length > 0 ? key : [digest];
+  }
+
+  *#named(suspects: Suspect[]): Generator<unknown> {
+    const { keys } = this.#bucketed;
+    for (const { key, what } of suspects.slice(0, NAMED_ROWS))
+      yield keys.length > 0
+        ? { what, key: Object.fromEntries(keys.map((column, i) => [column.source, key[i]])) }
+        : { what, row: key[0] };
+  }
+}
+
+const NOTHING_FOUND = { missing: 0, extra: 0, different: 0, object: null, repaired: false };
+
+export const handler = handle(ComparisonEvent, (event, edge) => {
+  const { TABLE_NAME, BUCKET_NAME } = environmentOf('verify-source');
+  const ports = {
+    store: new Store(TABLE_NAME),
+    comparisons: new Comparisons(TABLE_NAME),
+    findings: new Findings(BUCKET_NAME, event),
+    stage: new Stage(BUCKET_NAME),
+    connect: connectBySecret,
+  };
+  return verifySource(event, ports, edge);
+});

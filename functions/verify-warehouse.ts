@@ -1,0 +1,235 @@
+import { createHash } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Comparisons } from '../shared/aws/comparisons.ts';
+import { destinationOf, environmentOf } from '../shared/aws/environment.ts';
+import { Findings } from '../shared/aws/findings.ts';
+import { Stage } from '../shared/aws/stage.ts';
+import { Store } from '../shared/aws/store.ts';
+import { Warehouse } from '../shared/aws/warehouse.ts';
+import type { Sums, WarehouseSums } from '../shared/core/drift.ts';
+import type { LoadContext } from '../shared/core/load-statements.ts';
+import { type Mend, mendStatements, type StagedMend } from '../shared/core/mend-statements.ts';
+import { isFree, leaseFor, takeLease } from '../shared/core/pass.ts';
+import { treatedColumns } from '../shared/core/treatment.ts';
+import { rowDigest } from '../shared/core/value-sum.ts';
+import { ComparisonEvent, comparisonOwner, type Suspect } from '../shared/model/compared.ts';
+import type { Destination } from '../shared/model/destination.ts';
+import { errors } from '../shared/model/errors.ts';
+import type { Job } from '../shared/model/job.ts';
+import type { TableState, Watermark } from '../shared/model/state.ts';
+import type { Table } from '../shared/model/table.ts';
+import {
+  type Bucketed,
+  bucketed,
+  bucketRows,
+  bucketSums,
+  readBucketRow,
+  underWatermark,
+  valueKinds,
+} from '../shared/sql/buckets.ts';
+import { type Edge, handle } from './edge.ts';
+
+/** Time kept back for the writes at a call's end, and for one long-poll. */
+const RESERVE_MS = 45_000;
+const PATIENCE_MS = 2_000;
+
+export interface VerifyWarehousePorts {
+  store: Store;
+  comparisons: Comparisons;
+  findings: Findings;
+  stage: Stage;
+  open(destinationName: string): { destination: Destination; warehouse: Warehouse };
+  copyRoleArn: string;
+}
+
+/**
+ * The warehouse's side of a comparison: writes what it holds to the findings, takes the table's lease before rows are
+ * compared that are to be changed, and mends.
+ *
+ * @returns the event for the next call: of the source's side, or of this one while a statement runs (`mend`)
+ * @throws LoaderError TableBusy, WarehouseRefused, FindingsGone, LeaseLost
+ */
+export async function verifyWarehouse(
+  event: ComparisonEvent,
+  ports: VerifyWarehousePorts,
+  edge: Edge,
+): Promise<ComparisonEvent> {
+  const { job, tables, broken, states } = await ports.store.readJob(event.jobId, [event.table]);
+  const table = tables.find((one) => one.sourceName === event.table);
+  if (!table)
+    throw broken.get(event.table) ?? errors.badConfiguration(`${event.table}: the job has no such table any more`);
+  const watermark = states.get(event.table)?.value.watermark;
+  if (!watermark || table.disabled || !table.created) {
+    await ports.comparisons.change(event.jobId, event.table, { [`${event.kind}Ended`]: edge.now().toISOString() });
+    return { ...event, step: 'done' };
+  }
+  const side = new WarehouseSide(event, ports, edge, job, table);
+  switch (event.step) {
+    case 'begin':
+      await ports.comparisons.change(event.jobId, event.table, { [`${event.kind}Begun`]: edge.now().toISOString() });
+      if (event.second) return side.again();
+      return side.sums(watermark);
+    case 'rows':
+      return side.rows(await ports.findings.read<string[]>('buckets'));
+    case 'again':
+      return side.again();
+    case 'mend':
+      return side.mend();
+    default:
+      throw errors.badConfiguration(`unexpected step ${event.step}`);
+  }
+}
+
+class WarehouseSide {
+  readonly #event: ComparisonEvent;
+  readonly #ports: VerifyWarehousePorts;
+  readonly #edge: Edge;
+  readonly #table: Table;
+  readonly #warehouse: Warehouse;
+  readonly #destination: Destination;
+  readonly #bucketed: Bucketed;
+
+  constructor(event: ComparisonEvent, ports: VerifyWarehousePorts, edge: Edge, job: Job, table: Table) {
+    this.#event = event;
+    this.#ports = ports;
+    this.#edge = edge;
+    this.#table = table;
+    const { destination, warehouse } = ports.open(job.destination);
+    this.#warehouse = warehouse;
+    this.#destination = destination;
+    const schemas = { source: job.sourceSchema, warehouse: destination.schema };
+    this.#bucketed = bucketed(table, treatedColumns(job, table), schemas, event.kind === 'reconcile');
+  }
+
+  async sums(watermark: Watermark): Promise<ComparisonEvent> {
+    // A row that moved beyond the watermark still has its key: it is not deleted.
+    const whole = this.#event.kind === 'reconcile' && this.#table.copyMode === 'INSERT_AND_UPDATE';
+    const scope = whole ? null : underWatermark(this.#table, watermark).warehouse;
+    const sums: Sums = {};
+    for await (const [bucket, rows, sum] of this.#warehouse.query(bucketSums(this.#bucketed, 'warehouse', scope)))
+      sums[bucket ?? ''] = [Number(rows), sum ?? '0'];
+    const found: WarehouseSums = { watermark: whole ? null : watermark, sums };
+    await this.#ports.findings.write('sums', [found]);
+    return { ...this.#event, step: 'begin' };
+  }
+
+  async rows(buckets: string[], step: 'rows' | 'again' = 'rows'): Promise<ComparisonEvent> {
+    const kinds = valueKinds(this.#bucketed);
+    const answers = this.#warehouse.query(bucketRows(this.#bucketed, 'warehouse', buckets));
+    const rows = async function* (table: Bucketed) {
+      for await (const answer of answers) {
+        const { bucket, key, hash, values } = readBucketRow(table, 'warehouse', answer);
+        yield [bucket, key, kinds.length === 0 ? hash : rowDigest(kinds, [hash], values)];
+      }
+    };
+    await this.#ports.findings.write('rows', rows(this.#bucketed));
+    return { ...this.#event, step };
+  }
+
+  /** The suspects' buckets once more; where rows are to change, under the lease, so that no load comes in between. */
+  async again(): Promise<ComparisonEvent> {
+    const { comparisons, findings } = this.#ports;
+    const { jobId, table, kind, second } = this.#event;
+    const { suspects } = second ? await comparisons.read(jobId, table) : {};
+    if (second && !suspects) {
+      await comparisons.change(jobId, table, { verifyEnded: this.#edge.now().toISOString() });
+      return { ...this.#event, step: 'done' };
+    }
+    const buckets = new Set<string>();
+    const from = suspects ? { key: suspects.object } : ({ name: 'suspects' } as const);
+    for await (const { bucket } of findings.lines<Suspect>(from)) buckets.add(bucket);
+    if (kind === 'reconcile' || suspects?.repair) await this.#lease();
+    return this.rows([...buckets].sort(), 'again');
+  }
+
+  /** Waits for a load that is at work; settles what a dead one left running, before a row is read. */
+  async #lease(): Promise<void> {
+    const { jobId, table } = this.#event;
+    const owner = comparisonOwner(this.#event);
+    for (;;) {
+      const { value, revision } = await this.#ports.store.readState(jobId, table);
+      const { orphan, ...taken } = takeLease(value, leaseFor(owner, this.#edge.now()));
+      const free = isFree(value, owner, this.#edge.now());
+      const held = free ? await this.#save({ ...taken, ...(orphan ? { orphan } : {}) }, revision) : null;
+      if (held !== null) {
+        if (orphan === undefined) return;
+        await this.#warehouse.settle(orphan);
+        if ((await this.#save(taken, held)) !== null) return;
+      }
+      if (this.#edge.remaining() < 2 * RESERVE_MS)
+        throw errors.tableBusy(`${table} is being loaded all the time: the next comparison tries again`);
+      await sleep(PATIENCE_MS);
+    }
+  }
+
+  #save(state: TableState, revision: number): Promise<number | null> {
+    return this.#ports.store.saveState(this.#event.jobId, state, revision);
+  }
+
+  async mend(): Promise<ComparisonEvent> {
+    const { store, findings, stage, copyRoleArn } = this.#ports;
+    const { jobId, table } = this.#event;
+    const owner = comparisonOwner(this.#event);
+    const load = `verify/${owner}/${createHash('sha256').update(table).digest('hex').slice(0, 16)}/`;
+    const { value, revision } = await store.readState(jobId, table);
+    // Renewed, with the name by which whoever takes over finds the statement.
+    const owned = value.lease?.owner === owner;
+    const mine = { ...value, lease: leaseFor(owner, this.#edge.now(), load) };
+    if (!owned || (await this.#save(mine, revision)) === null)
+      throw errors.leaseLost(`${table} is somebody else's now: the next comparison begins anew`);
+    const staged = await findings.read<StagedMend>('mend');
+    const urlOf = ({ object, rows }: { object: string; rows: number }) => ({ url: stage.url(object), rows });
+    const mend: Mend = { ...staged, keys: urlOf(staged.keys), rows: staged.rows && urlOf(staged.rows) };
+    const context: LoadContext = { schema: this.#destination.schema, copyRoleArn };
+    const token = createHash('sha256')
+      .update(JSON.stringify([load, staged]))
+      .digest('hex')
+      .slice(0, 64);
+    let statement = await this.#warehouse.submit(mendStatements(this.#table, mend, context), load, token);
+    while (statement.status === 'running') {
+      if (this.#edge.remaining() < RESERVE_MS) return { ...this.#event, step: 'mend' };
+      statement = await this.#warehouse.follow(statement.id);
+    }
+    if (statement.status !== 'finished') throw errors.warehouseRefused(`${table}: ${statement.error}`);
+    const { lease: _given, ...rest } = mine;
+    await store.changeState(jobId, { value: mine, revision: revision + 1 }, (state) =>
+      state.lease?.owner === owner ? { ...rest } : null,
+    );
+    await this.#conclude(staged);
+    await stage.remove([staged.keys.object, ...(staged.rows ? [staged.rows.object] : [])]);
+    return { ...this.#event, step: 'done' };
+  }
+
+  async #conclude({ keys }: StagedMend): Promise<void> {
+    const { jobId, table, kind } = this.#event;
+    const { comparisons } = this.#ports;
+    const at = this.#edge.now().toISOString();
+    this.#edge.logger.info('mended', { table, kind, keys: keys.rows });
+    if (kind === 'reconcile')
+      return comparisons.change(jobId, table, { reconcileEnded: at, deleted: keys.rows, error: undefined });
+    const { found } = await comparisons.read(jobId, table);
+    return comparisons.change(jobId, table, {
+      verifyEnded: at,
+      suspects: undefined,
+      error: undefined,
+      ...(found ? { found: { ...found, repaired: true } } : {}),
+    });
+  }
+}
+
+export const handler = handle(ComparisonEvent, (event, edge) => {
+  const { TABLE_NAME, BUCKET_NAME, DESTINATIONS, COPY_ROLE_ARN } = environmentOf('verify-warehouse');
+  const open = (name: string) => {
+    const destination = destinationOf(DESTINATIONS, name);
+    return { destination, warehouse: new Warehouse(destination) };
+  };
+  const ports = {
+    store: new Store(TABLE_NAME),
+    comparisons: new Comparisons(TABLE_NAME),
+    findings: new Findings(BUCKET_NAME, event),
+    stage: new Stage(BUCKET_NAME),
+    open,
+    copyRoleArn: COPY_ROLE_ARN,
+  };
+  return verifyWarehouse(event, ports, edge);
+});

@@ -1,0 +1,50 @@
+import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { GetCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb';
+import type { Compared } from '../model/compared.ts';
+import { ConfigTable } from './config-table.ts';
+
+const COMPARED = 'COMPARED#';
+const keyOf = (jobId: string, table: string) => ({ pk: `JOB#${jobId}`, sk: `${COMPARED}${table}` });
+
+/** What comparisons found, an item a table beside its state: `COMPARED#<name>`. */
+export class Comparisons {
+  readonly #items: ConfigTable;
+
+  constructor(table: string, client?: DynamoDBClient) {
+    this.#items = new ConfigTable(table, client);
+  }
+
+  async read(jobId: string, table: string): Promise<Compared> {
+    const { Item } = await this.#items.client.send(
+      new GetCommand({ TableName: this.#items.name, Key: keyOf(jobId, table), ConsistentRead: true }),
+    );
+    return { ...(Item as Compared | undefined), sourceName: table };
+  }
+
+  /** Changes the attributes that are named; one that is undefined goes. Comparisons of two kinds don't disturb each other. */
+  async change(jobId: string, table: string, change: Partial<Compared>): Promise<void> {
+    const entries = Object.entries({ ...change, sourceName: table });
+    const names = Object.fromEntries(entries.map(([name], i) => [`#n${i}`, name]));
+    const set = entries.flatMap(([, value], i) => (value === undefined ? [] : [`#n${i} = :v${i}`]));
+    const gone = entries.flatMap(([, value], i) => (value === undefined ? [`#n${i}`] : []));
+    await this.#items.client.send(
+      new UpdateCommand({
+        TableName: this.#items.name,
+        Key: keyOf(jobId, table),
+        UpdateExpression: `SET ${set.join(', ')}${gone.length > 0 ? ` REMOVE ${gone.join(', ')}` : ''}`,
+        ExpressionAttributeNames: names,
+        ExpressionAttributeValues: Object.fromEntries(
+          entries.flatMap(([, value], i) => (value === undefined ? [] : [[`:v${i}`, value]])),
+        ),
+      }),
+    );
+  }
+}
+
+/** Those among a job's items, by their tables. */
+export const comparedIn = (items: Map<string, Record<string, unknown>>): Map<string, Compared> =>
+  new Map(
+    [...items]
+      .filter(([sk]) => sk.startsWith(COMPARED))
+      .map(([sk, item]) => [sk.slice(COMPARED.length), item as unknown as Compared]),
+  );

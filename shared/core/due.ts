@@ -1,0 +1,42 @@
+import { COMPARISONS, type Compared, type ComparisonKind, type DueComparison } from '../model/compared.ts';
+import type { Job } from '../model/job.ts';
+import type { TableState } from '../model/state.ts';
+import type { Table } from '../model/table.ts';
+
+/** A comparison that was begun counts as dead after this: no execution of the machine runs for longer. */
+const MAY_RUN_MS = 2 * 3_600_000;
+
+const msSince = (time: string | undefined, now: Date): number =>
+  time === undefined ? Number.POSITIVE_INFINITY : now.getTime() - Date.parse(time);
+
+const mayRun = (compared: Compared, kind: ComparisonKind, now: Date): boolean => {
+  const begun = compared[`${kind}Begun`];
+  const ended = compared[`${kind}Ended`];
+  return begun !== undefined && (ended === undefined || ended < begun) && msSince(begun, now) < MAY_RUN_MS;
+};
+
+/** Seconds between two verifications of a table; null where nobody asked for any. */
+export const verifyEvery = (job: Job, table: Table): number | null => table.verifyEvery ?? job.verifyEvery ?? null;
+
+/**
+ * The comparison that a run has to begin for one table, if any is due: one at a time, since both would want the lease.
+ * @param settled whether this run's look, later than everything on record, found nothing new in it: the same as a pass
+ */
+export function dueComparison(
+  job: Job,
+  table: Table,
+  { state, compared, settled }: { state: TableState; compared: Compared; settled: boolean },
+  now: Date,
+): DueComparison | null {
+  if (!state.watermark || COMPARISONS.some((kind) => mayRun(compared, kind, now))) return null;
+  const name = table.sourceName;
+  const due = (kind: ComparisonKind, seconds: number): boolean =>
+    msSince(compared[`${kind}Ended`], now) >= seconds * 1000;
+  const { suspects } = compared;
+  if (suspects && (settled || Date.parse(state.watermark.taken) > Date.parse(suspects.seen)))
+    return { table: name, kind: 'verify', second: true };
+  if (table.deletes === 'remove' && table.copyMode !== 'FULL_DATA_SYNC' && due('reconcile', table.reconcileEvery))
+    return { table: name, kind: 'reconcile', second: false };
+  const every = verifyEvery(job, table);
+  return every !== null && !suspects && due('verify', every) ? { table: name, kind: 'verify', second: false } : null;
+}

@@ -1,0 +1,74 @@
+import { z } from 'zod';
+
+/** Why both sides of a table are compared: to prove that rows are the same, or to find keys that the source deleted. */
+export const COMPARISONS = ['verify', 'reconcile'] as const;
+export const ComparisonKind = z.enum(COMPARISONS);
+export type ComparisonKind = z.infer<typeof ComparisonKind>;
+
+/** A comparison that is to be done. */
+export const DueComparison = z.object({
+  table: z.string(),
+  kind: ComparisonKind,
+  /** Whether it is the second look at what an earlier one found (RULES 22). */
+  second: z.boolean().default(false),
+});
+export type DueComparison = z.infer<typeof DueComparison>;
+
+/**
+ * What the two functions of a comparison are told and answer, in turns: the warehouse's side does a step first, then the
+ * source's (RULES 23), which names the next.
+ */
+export const ComparisonEvent = DueComparison.extend({
+  jobId: z.string(),
+  /** The execution's name. */
+  runId: z.string(),
+  /** Whether what is found is to be repaired, whatever the table says. */
+  repair: z.boolean().default(false),
+  /**
+   * begin: sums of all buckets, or what a second look needs · rows: of the buckets that differ · again: of the suspects, under the
+   * lease where rows are to change · mend: by the warehouse alone · end: it broke off · done: nothing is left to do
+   */
+  step: z.enum(['begin', 'rows', 'again', 'mend', 'end', 'done']).default('begin'),
+  /** Why it broke off: what the failed step threw. */
+  error: z.object({ Error: z.string(), Cause: z.string() }).partial().nullable().default(null),
+});
+export type ComparisonEvent = z.infer<typeof ComparisonEvent>;
+
+/** Who holds the lease while rows are compared that are to be changed. */
+export const comparisonOwner = ({ runId, kind }: { runId: string; kind: ComparisonKind }): string => `${runId}/${kind}`;
+
+/** How a row differs: the warehouse lacks it, has it though the source has not, or holds other values or several of it. */
+export type Difference = 'missing' | 'extra' | 'different';
+
+/** A row that differed at the first look. */
+export interface Suspect {
+  /** The key's values, in the key's order; for a table without a key the row's hash. */
+  key: string[];
+  bucket: string;
+  what: Difference;
+  /** Digest of the row at the source; null where it has none. */
+  source: string | null;
+}
+
+export type Differences = Record<Difference, number>;
+
+/** What the last comparisons of a table found: an item of its own, so that a load never waits for it. All times ISO, UTC. */
+export interface Compared {
+  sourceName: string;
+  /** When the last of its kind was begun: none is begun again while it may run. */
+  verifyBegun?: string;
+  reconcileBegun?: string;
+  /** When the last of its kind ended, whatever it found. */
+  verifyEnded?: string;
+  reconcileEnded?: string;
+  /** Rows that differed and wait for a second look after the next pass. */
+  suspects?: { object: string; rows: number; seen: string; repair: boolean };
+  /** What survived the second look of the last verification, and the object that names the rows. */
+  found?: Differences & { object: string | null; repaired: boolean };
+  /** The rows that the last verification covered, and where the next begins with values that no SQL can hash. */
+  covered?: { rows: number; values: number; nextBucket: number };
+  /** Rows that the last reconcile deleted. */
+  deleted?: number;
+  /** Why the last comparison broke off, and what to do. */
+  error?: string;
+}

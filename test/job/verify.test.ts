@@ -1,0 +1,157 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { bench, type TestJob } from './harness.ts';
+
+const server = bench();
+
+/** A table of each mode; keys of one integer, of text, of several columns; values that only code can compare. */
+const TABLES = `
+  CREATE TABLE orders (id bigserial PRIMARY KEY, note text, updated_at timestamptz NOT NULL DEFAULT now());
+  CREATE INDEX ON orders (updated_at);
+  CREATE TABLE events (id bigserial PRIMARY KEY, body text);
+  CREATE TABLE lines (shop text, no date, note text, updated_at timestamp DEFAULT now(), PRIMARY KEY (shop, no));
+  CREATE INDEX ON lines (updated_at);
+  CREATE TABLE docs (code varchar(20) PRIMARY KEY, doc jsonb, weight float8);
+  CREATE TABLE words (word text, n int);
+  INSERT INTO orders (note, updated_at) SELECT 'o' || n, now() - interval '1 h' FROM generate_series(1, 50) n;
+  INSERT INTO events (body) SELECT 'e' || n FROM generate_series(1, 50) n;
+  INSERT INTO lines SELECT 'shop "' || n % 3 || '", ü', date '2026-01-01' + n, 'l' || n FROM generate_series(1, 50) n;
+  INSERT INTO docs SELECT 'd' || n, jsonb_build_object('n', n, 'a', jsonb_build_array(1.0, 2)), n / 3.0 FROM generate_series(1, 50) n;
+  INSERT INTO words SELECT 'w' || n % 25, n % 25 FROM generate_series(1, 50) n;
+  ANALYZE;`;
+
+async function loadedJob(): Promise<TestJob> {
+  const job = await server.job(TABLES);
+  await job.setup();
+  await job.edit('events', { copyMode: 'INSERT_ONLY' });
+  await job.edit('lines', { copyMode: 'INSERT_AND_UPDATE', updatedKey: 'updated_at', timezone: 'Asia/Tokyo' });
+  await job.edit('docs', { copyMode: 'FULL_DATA_SYNC' });
+  assert.equal((await job.run()).status, 'succeeded');
+  return job;
+}
+
+const verify = (job: TestJob, more = {}) => server.operator.compare(job.jobId, more);
+const named = async (job: TestJob, table: string) =>
+  (await server.operator.named(job.jobId, table)).map((one) => JSON.stringify(one)).sort();
+/** The second look is begun by the next run whose pass, or look, came after the first. */
+async function secondLook(job: TestJob): Promise<TestJob> {
+  await job.run();
+  await server.operator.compared();
+  return job;
+}
+const compared = async (job: TestJob, table: string) => (await job.read()).compared.get(table);
+
+test('tables that are the same are found the same, whatever their mode, key and values', async () => {
+  const job = await loadedJob();
+  const found = await verify(job);
+  for (const name of ['orders', 'events', 'lines', 'docs', 'words']) {
+    const { suspects, error, found: differences, covered } = found.get(name) ?? assert.fail(name);
+    assert.deepEqual([suspects, error, covered?.rows, covered?.values], [undefined, undefined, 50, 50], name);
+    assert.deepEqual(differences, { missing: 0, extra: 0, different: 0, object: null, repaired: false }, name);
+  }
+});
+
+test('rows that are missing, extra or different are named once they survive a second look, and repaired where that is asked', async () => {
+  const job = await loadedJob();
+  const { schema } = job;
+  await job.edit('lines', { deletes: 'remove', repair: true });
+  await job.edit('events', { repair: true });
+  await job.warehouse.query(`
+    DELETE FROM "${schema}".orders WHERE id = 3; UPDATE "${schema}".orders SET note = 'wrong' WHERE id = 5;
+    INSERT INTO "${schema}".orders SELECT 70, 'extra', updated_at FROM "${schema}".orders WHERE id = 9;
+    DELETE FROM "${schema}".events WHERE id = 4; UPDATE "${schema}".events SET body = NULL WHERE id = 6;
+    INSERT INTO "${schema}".events SELECT * FROM "${schema}".events WHERE id = 7;
+    DELETE FROM "${schema}".lines WHERE no = '2026-01-05'; UPDATE "${schema}".lines SET note = '' WHERE no = '2026-01-09';
+    INSERT INTO "${schema}".lines SELECT 'nowhere', no, note, updated_at FROM "${schema}".lines WHERE no = '2026-01-11'`);
+  const first = await verify(job, { tables: ['orders', 'events', 'lines'] });
+  assert.deepEqual(
+    ['orders', 'events', 'lines'].map((name) => first.get(name)?.suspects?.rows),
+    [3, 3, 3],
+  );
+  assert.equal(first.get('orders')?.found, undefined, 'nothing counts before the second look');
+  await secondLook(job);
+
+  assert.deepEqual((await compared(job, 'orders'))?.found?.missing, 1);
+  assert.deepEqual(await named(job, 'orders'), [
+    '{"what":"different","key":{"id":"5"}}',
+    '{"what":"extra","key":{"id":"70"}}',
+    '{"what":"missing","key":{"id":"3"}}',
+  ]);
+  assert.deepEqual(await named(job, 'events'), [
+    '{"what":"different","key":{"id":"6"}}',
+    '{"what":"different","key":{"id":"7"}}',
+    '{"what":"missing","key":{"id":"4"}}',
+  ]);
+  assert.deepEqual(await named(job, 'lines'), [
+    '{"what":"different","key":{"shop":"shop \\"2\\", ü","no":"2026-01-09"}}',
+    '{"what":"extra","key":{"shop":"nowhere","no":"2026-01-11"}}',
+    '{"what":"missing","key":{"shop":"shop \\"1\\", ü","no":"2026-01-05"}}',
+  ]);
+  assert.deepEqual(await job.differing(), ['orders'], 'the others are repaired');
+  const { states } = await job.read();
+  for (const [name, { value }] of states) assert.equal(value.lease, undefined, name);
+  await verify(job, { tables: ['events', 'lines'] });
+  assert.equal((await compared(job, 'lines'))?.suspects, undefined);
+});
+
+test('JSON and floats are compared by value, a doubled row of a table without a key is found, and a full sync heals both', async () => {
+  const job = await loadedJob();
+  const { schema } = job;
+  await job.warehouse.query(`
+    UPDATE "${schema}".docs SET doc = '{"a": [1, 2], "n": 4}' WHERE code IN ('d4', 'd5');
+    UPDATE "${schema}".docs SET weight = weight + 1e-9 WHERE code = 'd8';
+    INSERT INTO "${schema}".words VALUES ('w1', 1), ('other', 1)`);
+  const first = await verify(job, { tables: ['docs', 'words'] });
+  assert.equal(first.get('docs')?.suspects?.rows, 2, 'd5 and d8: d4 has the same value');
+  assert.equal(first.get('words')?.suspects?.rows, 2);
+  await secondLook(job);
+  await secondLook(job);
+  assert.deepEqual(await named(job, 'docs'), [], 'the pass in between brought every row anew');
+  assert.equal((await compared(job, 'words'))?.suspects, undefined);
+  assert.deepEqual(await job.differing(), []);
+});
+
+test('rows that changed since the last pass, between the looks, or while they are taken are no differences', async () => {
+  const job = await loadedJob();
+  await job.source.query(`UPDATE orders SET note = 'later', updated_at = now() WHERE id <= 20;
+    DELETE FROM docs WHERE code < 'd2'; INSERT INTO events (body) VALUES ('later')`);
+  let writing = true;
+  const writer = (async () => {
+    while (writing) {
+      await job.source.query("UPDATE orders SET note = note || '+', updated_at = clock_timestamp() WHERE id > 25");
+      await job.source.query("INSERT INTO orders (note) VALUES ('more')");
+      await job.source.query("INSERT INTO events (body) VALUES ('more')");
+      await job.source.query(
+        "UPDATE lines SET note = note || '+', updated_at = now() AT TIME ZONE 'Asia/Tokyo' WHERE shop LIKE '%2%'",
+      );
+    }
+  })();
+  await verify(job);
+  for (let i = 0; i < 3; i++) await secondLook(job);
+  writing = false;
+  await writer;
+  await secondLook(job);
+  await secondLook(job);
+  for (const name of ['orders', 'events', 'lines', 'docs', 'words']) {
+    const { suspects, found, error } = (await compared(job, name)) ?? assert.fail(name);
+    assert.deepEqual(
+      [suspects, found?.missing, found?.extra, found?.different, error],
+      [undefined, 0, 0, 0, undefined],
+      name,
+    );
+  }
+});
+
+test('a table is verified when its time has come, by the run that finds it due; an idle run in between does nothing more', async () => {
+  const job = await loadedJob();
+  for (const name of ['docs', 'words', 'lines', 'events']) await job.edit(name, { disabled: true });
+  await job.edit('orders', { verifyEvery: 3_600 });
+  await secondLook(job);
+  const { verifyEnded } = (await compared(job, 'orders')) ?? assert.fail();
+  assert.ok(verifyEnded);
+  const before = job.calls();
+  assert.equal((await job.run()).status, 'idle');
+  const after = job.calls();
+  assert.deepEqual([after.lambda - before.lambda, after.redshiftData - before.redshiftData], [1, 0]);
+  assert.equal((await compared(job, 'orders'))?.verifyEnded, verifyEnded);
+});
