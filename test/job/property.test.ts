@@ -14,8 +14,8 @@ const server = bench();
 /** One case is one column: a name, a type, and its values. */
 const TABLES = 50;
 const COLUMNS = 20;
-/** Another one at every run; that of a failure is printed, and brings the same cases again. */
-const seed = Number(process.env.PROPERTY_SEED ?? Date.now() % 2 ** 31);
+/** The same cases at every run, but where another seed is asked for: that of a failure is printed. */
+const seed = Number(process.env.PROPERTY_SEED ?? 0);
 const SALT = 'a salt of some length';
 const DERIVED = createHash('sha256').update(SALT).digest('hex');
 const PIN =
