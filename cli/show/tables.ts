@@ -42,4 +42,11 @@ export const TABLES: Commands<'tables'> = {
     args: ['jobId', 'table'],
     show: ({ table, version }) => `  Table ${table} is at version ${version}\n`,
   },
+  'tables.reset': {
+    args: ['jobId', 'table'],
+    show: ({ table, reset }) =>
+      reset.kind === 'reload'
+        ? `  The next run loads all of ${table} again\n`
+        : `  The next run reads ${table} again from ${reset.to} on\n`,
+  },
 };

@@ -25,6 +25,7 @@ import { previewSchedule } from './schedules/preview.ts';
 import { showSchedule } from './schedules/show.ts';
 import { editTable } from './tables/edit.ts';
 import { listTables } from './tables/list.ts';
+import { resetTable } from './tables/reset.ts';
 import { showTable } from './tables/show.ts';
 
 /** Everything that people can do, by the names that callers use: `<noun>.<verb>`. */
@@ -43,6 +44,7 @@ export const OPERATIONS = {
   'tables.list': listTables,
   'tables.show': showTable,
   'tables.edit': editTable,
+  'tables.reset': resetTable,
   'schedules.create': createSchedule,
   'schedules.edit': editSchedule,
   'schedules.enable': enableSchedule,

@@ -1,0 +1,25 @@
+import { z } from 'zod';
+import { resetState } from '../../../shared/core/reset.ts';
+import { errors } from '../../../shared/model/errors.ts';
+import { jobId } from '../fields.ts';
+import { operation } from '../operation.ts';
+import { table } from './fields.ts';
+
+export const resetTable = operation({
+  summary: 'Has the next run load a table again: all of it in one swap, or from a point on',
+  input: z.strictObject({
+    jobId,
+    table,
+    to: z.string().optional().describe('a time with its zone, or an id, to read again from; all of the table without'),
+    replace: z.boolean().default(false).describe("whether the warehouse's rows from there on go"),
+  }),
+  async run({ jobId: id, table: name, to, replace }, { store, now }) {
+    const { tables, broken } = await store.readJob(id, [name]);
+    const [found] = tables;
+    if (!found) throw broken.get(name) ?? errors.badConfiguration(`${name}: the job has no such table`);
+    const how = to === undefined ? ({ kind: 'reload' } as const) : ({ kind: 'rewind', to, replace } as const);
+    const state = await store.readState(id, name);
+    await store.changeState(id, state, (one) => resetState(found, one, how, now()));
+    return { table: name, reset: how };
+  },
+});
