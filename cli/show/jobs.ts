@@ -45,6 +45,10 @@ export const JOBS: Commands<'jobs'> = {
       details({ setup: status, ...(error ? { error } : {}), ...(isRecord(output) ? output : {}) }, style),
   },
   'jobs.run': { args: ['jobId'], show: ({ job, runId }) => `  Run ${runId} is started: runs show ${job} --watch\n` },
+  'jobs.reset': {
+    args: ['jobId'],
+    show: ({ job, tables }) => `  The next run of job ${job} loads ${tables.length} tables from scratch\n`,
+  },
   'jobs.delete': {
     args: ['jobId'],
     show: ({ job, items, secretRemoved }) =>

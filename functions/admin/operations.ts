@@ -6,6 +6,7 @@ import { deleteJob } from './jobs/delete.ts';
 import { editJob } from './jobs/edit.ts';
 import { listJobs } from './jobs/list.ts';
 import { pauseJob } from './jobs/pause.ts';
+import { resetJob } from './jobs/reset.ts';
 import { resumeJob } from './jobs/resume.ts';
 import { runJob } from './jobs/run.ts';
 import { setUpJob } from './jobs/setup.ts';
@@ -38,6 +39,7 @@ export const OPERATIONS = {
   'jobs.setup': setUpJob,
   'jobs.setup-status': showSetup,
   'jobs.run': runJob,
+  'jobs.reset': resetJob,
   'jobs.pause': pauseJob,
   'jobs.resume': resumeJob,
   'jobs.delete': deleteJob,

@@ -1,0 +1,56 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { bench, type TestJob } from './harness.ts';
+
+const server = bench();
+
+const TABLES = `
+  CREATE TABLE orders (id bigserial PRIMARY KEY, note text, updated_at timestamptz NOT NULL DEFAULT now());
+  CREATE INDEX ON orders (updated_at);
+  CREATE TABLE kept (id bigserial PRIMARY KEY, note text, updated_at timestamptz NOT NULL DEFAULT now());
+  CREATE INDEX ON kept (updated_at);
+  INSERT INTO orders (note) SELECT 'o' || n FROM generate_series(1, 20) n;
+  INSERT INTO kept (note) SELECT 'k' || n FROM generate_series(1, 20) n;
+  ANALYZE;`;
+
+async function loadedJob(): Promise<TestJob> {
+  const job = await server.job(TABLES);
+  await job.setup();
+  assert.equal((await job.run()).status, 'succeeded');
+  await job.edit('orders', { deletes: 'remove' });
+  return job;
+}
+
+const ids = async (job: TestJob, table: string) =>
+  (await job.rows(`SELECT id::int FROM $.${table} ORDER BY 1`)).map(({ id }) => id);
+const upTo = (n: number) => Array.from({ length: n }, (_, i) => i + 1);
+
+test('rows that the source deleted are removed where that is asked, by the run that finds it due; new ones stay', async () => {
+  const job = await loadedJob();
+  await job.source.query(
+    "DELETE FROM orders WHERE id IN (3, 7); DELETE FROM kept WHERE id = 3; INSERT INTO orders (note) VALUES ('new')",
+  );
+  await job.run();
+  await server.operator.compared();
+  assert.deepEqual(
+    await ids(job, 'orders'),
+    upTo(21).filter((id) => id !== 3 && id !== 7),
+  );
+  assert.deepEqual(await ids(job, 'kept'), upTo(20));
+  const { compared, states } = await job.read();
+  assert.equal(compared.get('orders')?.deleted, 2);
+  assert.equal(states.get('orders')?.value.lease, undefined);
+});
+
+test('a source that lost too much deletes nothing, and says so', async () => {
+  const job = await loadedJob();
+  await job.source.query('DELETE FROM orders WHERE id > 10');
+  await assert.rejects(
+    server.operator.compare(job.jobId, { kind: 'reconcile', tables: ['orders'] }),
+    /TooManyDeletes: orders: the source lacks 10 rows, 50 % of the warehouse's 20/,
+  );
+  assert.deepEqual(await ids(job, 'orders'), upTo(20));
+  await job.edit('orders', { maxDeletedShare: 0.5 });
+  await server.operator.compare(job.jobId, { kind: 'reconcile', tables: ['orders'] });
+  assert.deepEqual(await ids(job, 'orders'), upTo(10));
+});
