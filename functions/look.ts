@@ -22,7 +22,7 @@ import { countRows, highestId, missingIds } from '../shared/sql/postgres.ts';
 import type { Edge } from './edge.ts';
 import { extractObject } from './extract-object.ts';
 
-/** A table with more new rows gets an execution of its own. */
+/** A table with more new rows, or more than one chunk of them, gets an execution of its own. */
 const SMALL_ROWS = 10_000;
 /** After this no further table is extracted here, so that a tick stays short. */
 const BUDGET_MS = 60_000;
@@ -148,7 +148,7 @@ export class Look {
     const agreed = agree(job, known, found, seen.value, this.#edge.now());
     const { table, state } = agreed;
     checkTable(table, found);
-    limitsOf(job, table);
+    const small = Math.min(SMALL_ROWS, limitsOf(job, table).chunkSize);
     if (resumable(table, state, found.oid)) {
       this.large.push(table.sourceName);
       return;
@@ -166,7 +166,7 @@ export class Look {
       return;
     }
     const rows = await underSavepoint(client, Math.min(PROBE_TIMEOUT_MS, Math.max(1_000, left)), async () => {
-      const counted = await client.query(countRows(reading.source, reading.ranges, reading.scope, SMALL_ROWS + 1));
+      const counted = await client.query(countRows(reading.source, reading.ranges, reading.scope, small + 1));
       return Number(counted.rows[0].rows);
     });
     // What is gone has to go in the warehouse, too, unless the last full sync brought none already.
@@ -175,7 +175,7 @@ export class Look {
       this.settled.add(table.sourceName);
       return this.#nothingNew(seen);
     }
-    if (rows > SMALL_ROWS || this.#edge.now().getTime() > deadline) {
+    if (rows > small || this.#edge.now().getTime() > deadline) {
       this.large.push(table.sourceName);
       return;
     }

@@ -1,0 +1,128 @@
+import { randomBytes } from 'node:crypto';
+import pg from 'pg';
+import type { Installation } from '../../local/installation.ts';
+import type { Postgres } from '../../local/postgres.ts';
+import { verify } from '../../local/verify.ts';
+import { Job } from '../../shared/model/job.ts';
+import type { Snapshot } from '../../shared/model/state.ts';
+import type { Mutation } from './mutations.ts';
+import { Random } from './random.ts';
+import { DECISIONS, SCAN_BACK, SHOP } from './shop.ts';
+import { openSource } from './source.ts';
+import { Ticks } from './ticks.ts';
+import { Writers } from './writers.ts';
+
+/** The fewer, the more often nobody else's open transaction holds the fence back and hides a mistake. */
+const WRITERS = 4;
+const TICKS = 3;
+/** Tables of one seed: the more, the slower. */
+const TABLES = 3;
+/** In half of the seeds most deltas are large, of several batches and chunks, in the others none is. */
+const LIMITS = {
+  large: { rowLimit: 30, chunkSize: 10 },
+  small: { rowLimit: 500, chunkSize: 500 },
+};
+/** How often writers' statements come between two of the loader's, and where it matters most. */
+const INTERLEAVED = { elsewhere: 0.06, critical: 0.5 };
+/** What the source's server has to allow. */
+export const SERVER = { max_prepared_transactions: '20' };
+/** The schema that every seed has to itself: the last of the job tests'. */
+export const SCHEMA = 't11';
+
+export interface Ground {
+  installation: Installation;
+  source: Postgres;
+}
+
+/**
+ * One seed: writers commit through transactions of every kind while ticks run, some of their statements between any two
+ * of the loader's. When all transactions have ended and a last tick has run, both sides are the same, or the loader is wrong.
+ *
+ * @returns the tables that differ
+ */
+export async function converge(
+  { installation, source }: Ground,
+  seed: number,
+  mutation: Mutation = {},
+): Promise<string[]> {
+  const random = new Random(seed);
+  const jobId = `torture-${randomBytes(4).toString('hex')}`;
+  const url = await source.createDatabase(jobId);
+  const [admin, warehouse] = await Promise.all([url, installation.warehouse].map(connect));
+  if (!admin || !warehouse) throw new Error('there are two sides');
+  const blind = random.chance(0.3);
+  const size = random.chance(0.5) ? 'large' : 'small';
+  await admin.query(SHOP);
+  if (blind) await admin.query(GRANTS);
+
+  const snapshots = new Map<string, Snapshot>();
+  let interleave = false;
+  const writers = await Writers.open(url, 1 + random.below(WRITERS), random);
+  const between = async (critical = false) => {
+    const chance = INTERLEAVED[critical ? 'critical' : 'elsewhere'];
+    if (interleave && random.chance(chance)) await writers.steps(1 + random.below(6));
+  };
+  const ticks = new Ticks(installation, jobId, {
+    between,
+    async connect() {
+      for (const [name, { value }] of await ticks.store.readStates(jobId))
+        if (value.watermark?.snapshot) snapshots.set(name, value.watermark.snapshot);
+      return openSource(blind ? asBlind(url) : url, { between, mutation, snapshots });
+    },
+  });
+  try {
+    const job = Job.parse({
+      jobId,
+      secretArn: 'arn:unused',
+      destination: SCHEMA,
+      scanBack: SCAN_BACK,
+      ...LIMITS[size],
+    });
+    const names = random.some(Object.keys(DECISIONS), TABLES);
+    const decisions = Object.entries(DECISIONS).map(([name, one]) => [
+      name,
+      { ...one, disabled: !names.includes(name) },
+    ]);
+    await ticks.setup(job, Object.fromEntries(decisions));
+    interleave = true;
+    for (let tick = 0; tick < TICKS; tick++) {
+      await writers.steps(random.below(40));
+      await ticks.tick();
+    }
+    interleave = false;
+    await writers.finish();
+    await ticks.tick();
+    const { tables } = await ticks.store.readJob(jobId);
+    const copied = tables.filter((table) => !table.disabled);
+    const results = await verify(job, copied, url, installation.warehouse, SCHEMA);
+    return [...results].flatMap(([name, found]) => {
+      if (found instanceof Error) throw found;
+      return found.sourceRows === found.warehouseRows && found.sourceChecksum === found.warehouseChecksum ? [] : [name];
+    });
+  } finally {
+    await writers.close();
+    const tables = Object.keys(DECISIONS).map((table) => `"${SCHEMA}"."${table}"`);
+    await warehouse.query(`DROP TABLE IF EXISTS ${tables.join(', ')}`);
+    await Promise.all([admin.end(), warehouse.end()]);
+    const server = await connect(source.url);
+    await server.query(`DROP DATABASE "${jobId}" WITH (FORCE)`);
+    await server.end();
+  }
+}
+
+/** A user who can't see others' transactions. */
+const GRANTS = `
+  DO $$ BEGIN CREATE ROLE blind LOGIN PASSWORD 'blind'; EXCEPTION WHEN duplicate_object THEN END $$;
+  GRANT SELECT ON ALL TABLES IN SCHEMA public TO blind`;
+
+function asBlind(url: string): string {
+  const changed = new URL(url);
+  [changed.username, changed.password] = ['blind', 'blind'];
+  return changed.href;
+}
+
+async function connect(connectionString: string): Promise<pg.Client> {
+  const client = new pg.Client({ connectionString });
+  await client.connect();
+  return client;
+}

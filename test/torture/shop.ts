@@ -1,0 +1,79 @@
+import type { Table } from '../../shared/model/table.ts';
+import type { Random } from './random.ts';
+
+/** A second of the product's margins lasts this long here, so that a test's transactions, which live for milliseconds, outlast them. */
+export const SECOND_MS = 2;
+/** The job's scanBack, in such seconds: how far clocks of the application may lag. */
+export const SCAN_BACK = 15;
+const LAG = `random() * interval '${SECOND_MS * SCAN_BACK * 0.9} ms'`;
+
+/** A table of each kind that a mode has to cope with; each row belongs to a writer, so that two never wait for each other. */
+export const SHOP = `
+  CREATE TABLE orders (id bigserial PRIMARY KEY, writer int NOT NULL, note text,
+                       updated_at timestamptz NOT NULL DEFAULT now());
+  CREATE INDEX ON orders (updated_at);
+  CREATE TABLE notes (code text COLLATE "und-x-icu", writer int, body text, updated_at timestamptz,
+                      PRIMARY KEY (code, writer));
+  CREATE INDEX ON notes (updated_at);
+  CREATE TABLE visits (id uuid PRIMARY KEY DEFAULT gen_random_uuid(), writer int, place text, seen timestamp NOT NULL);
+  CREATE INDEX ON visits (seen);
+  CREATE SEQUENCE event_ids CACHE 50;
+  CREATE TABLE events (id bigint PRIMARY KEY DEFAULT nextval('event_ids'), writer int NOT NULL, body text);
+  CREATE TABLE stock (sku text PRIMARY KEY, writer int NOT NULL, amount numeric(12,2));
+  INSERT INTO orders (writer, note) SELECT n % 4, 'first ' || n FROM generate_series(1, 20) n;
+  INSERT INTO notes SELECT 'n' || n, n % 4, 'first', CASE WHEN n % 5 > 0 THEN now() END FROM generate_series(1, 12) n;
+  INSERT INTO visits (writer, place, seen) SELECT n % 4, 'first', now() AT TIME ZONE 'Europe/Berlin' FROM generate_series(1, 8) n;
+  INSERT INTO events (writer, body) SELECT n % 4, 'first ' || n FROM generate_series(1, 20) n;
+  INSERT INTO stock SELECT 's' || n, n % 4, n FROM generate_series(1, 12) n`;
+
+/** What a person decides after setup. */
+export const DECISIONS: Record<string, Partial<Table>> = {
+  orders: { copyMode: 'INSERT_AND_UPDATE', updatedKey: 'updated_at' },
+  notes: { copyMode: 'INSERT_AND_UPDATE', updatedKey: 'updated_at' },
+  visits: { copyMode: 'INSERT_AND_UPDATE', updatedKey: 'seen', timezone: 'Europe/Berlin' },
+  events: { copyMode: 'INSERT_ONLY', updatedKey: null },
+  stock: { copyMode: 'FULL_DATA_SYNC', updatedKey: null },
+};
+
+/**
+ * One change by a writer, to its own rows.
+ * @param me the writer's mark: another after it has prepared a transaction, which goes on holding its rows
+ */
+export function change(random: Random, me: number): string {
+  const text = random.weighted([
+    [6, `'${random.below(1e6)}'`],
+    [1, "''"],
+    [1, 'NULL'],
+  ]);
+  const rows = random.weighted([
+    [8, 1],
+    [2, 3],
+    [0.5, 16],
+  ]);
+  const mine = `writer = ${me} AND random() < 0.3`;
+  return random.weighted([
+    [4, `INSERT INTO orders (writer, note) SELECT ${me}, ${text} FROM generate_series(1, ${rows})`],
+    [3, `UPDATE orders SET note = ${text}, updated_at = now() WHERE ${mine}`],
+    [
+      2,
+      `INSERT INTO notes SELECT 'k' || ${random.below(1e9)} || '-' || n, ${me}, ${text}, clock_timestamp() - ${LAG} FROM generate_series(1, ${rows}) n`,
+    ],
+    [2, `INSERT INTO notes VALUES ('Z' || ${random.below(1e9)}, ${me}, ${text}, NULL)`],
+    // The application's clock may take a row's stamp back, and away.
+    [2, `UPDATE notes SET body = ${text}, updated_at = now() - ${LAG} WHERE ${mine}`],
+    [1, `UPDATE notes SET body = ${text}, updated_at = NULL WHERE ${mine}`],
+    [
+      2,
+      // Ties, and stamps rounded up and down: a moment shared by thousands.
+      `INSERT INTO visits (writer, place, seen) SELECT ${me}, ${text}, date_trunc('milliseconds', now() AT TIME ZONE 'Europe/Berlin') FROM generate_series(1, ${rows})`,
+    ],
+    [1, `UPDATE visits SET place = ${text}, seen = now() AT TIME ZONE 'Europe/Berlin' WHERE ${mine}`],
+    [4, `INSERT INTO events (writer, body) SELECT ${me}, ${text} FROM generate_series(1, ${rows})`],
+    [
+      1,
+      `INSERT INTO stock SELECT 'x' || ${random.below(1e9)} || n, ${me}, random() * 100 FROM generate_series(1, ${rows}) n`,
+    ],
+    [1, `UPDATE stock SET amount = amount + 1 WHERE ${mine}`],
+    [1, `DELETE FROM stock WHERE writer = ${me} AND random() < 0.1`],
+  ]);
+}

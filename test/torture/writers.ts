@@ -1,0 +1,127 @@
+import pg from 'pg';
+import type { Random } from './random.ts';
+import { change } from './shop.ts';
+
+/** One session that writes: never two statements at once, so that a schedule is the same for the same seed. */
+class Writer {
+  /** The mark of its rows: see `change`. */
+  mark: number;
+  client: pg.Client;
+  /** Savepoints of the open transaction; -1 where none is open. */
+  depth = -1;
+  prepared: string | null = null;
+
+  constructor(mark: number, client: pg.Client) {
+    this.mark = mark;
+    this.client = client;
+  }
+}
+
+/** Sessions that commit changes by transactions of every length and kind, one step at a time. */
+export class Writers {
+  readonly #random: Random;
+  readonly #url: string;
+  readonly #writers: Writer[] = [];
+  #steps = 0;
+
+  private constructor(url: string, random: Random) {
+    this.#url = url;
+    this.#random = random;
+  }
+
+  static async open(url: string, count: number, random: Random): Promise<Writers> {
+    const writers = new Writers(url, random);
+    for (let i = 0; i < count; i++) writers.#writers.push(new Writer(i, await connect(url)));
+    return writers;
+  }
+
+  /** One statement of one of them. */
+  async step(): Promise<void> {
+    const random = this.#random;
+    const writer = this.#writers[random.below(this.#writers.length)];
+    if (!writer) return;
+    this.#steps += 1;
+    if (writer.depth < 0) await this.#outside(writer);
+    else await this.#inside(writer);
+  }
+
+  async steps(count: number): Promise<void> {
+    for (let i = 0; i < count; i++) await this.step();
+  }
+
+  async #outside(writer: Writer): Promise<void> {
+    const random = this.#random;
+    const what = random.weighted([
+      [5, 'begin'],
+      [3, 'change'],
+      [writer.prepared ? 2 : 0, 'resolve'],
+      [0.3, 'reconnect'],
+      [0.3, 'checkpoint'],
+    ]);
+    if (what === 'begin') {
+      // One that begins by reading has no transaction id yet, and yet its now() stands.
+      await writer.client.query(random.chance(0.5) ? 'BEGIN; SELECT 1' : 'BEGIN');
+      writer.depth = 0;
+    } else if (what === 'change') await writer.client.query(change(random, writer.mark));
+    else if (what === 'checkpoint') await writer.client.query('CHECKPOINT');
+    else if (what === 'resolve') await this.#resolve(writer);
+    else {
+      // The ids that the session had taken from the sequence are never used.
+      await writer.client.end();
+      writer.client = await connect(this.#url);
+    }
+  }
+
+  async #inside(writer: Writer): Promise<void> {
+    const random = this.#random;
+    const { client } = writer;
+    const what = random.weighted([
+      [10, 'change'],
+      [2, 'savepoint'],
+      [writer.depth > 0 ? 1 : 0, 'release'],
+      [writer.depth > 0 ? 1 : 0, 'rollback to'],
+      // The first two are in a hurry, the others hold theirs over several ticks.
+      [writer.mark % 4 < 2 ? 3 : 0.7, 'commit'],
+      [0.4, 'rollback'],
+      [writer.prepared ? 0 : 0.3, 'prepare'],
+    ]);
+    if (what === 'change') await client.query(change(random, writer.mark));
+    else if (what === 'savepoint') await client.query(`SAVEPOINT s${++writer.depth}`);
+    else if (what === 'release') await client.query(`RELEASE s${writer.depth--}`);
+    else if (what === 'rollback to') await client.query(`ROLLBACK TO s${writer.depth}`);
+    else if (what === 'prepare') {
+      writer.prepared = `t${this.#steps}`;
+      await client.query(`PREPARE TRANSACTION '${writer.prepared}'`);
+      writer.depth = -1;
+      writer.mark += 100;
+    } else {
+      await client.query(what);
+      writer.depth = -1;
+    }
+  }
+
+  async #resolve(writer: Writer): Promise<void> {
+    await writer.client.query(`${this.#random.chance(0.8) ? 'COMMIT' : 'ROLLBACK'} PREPARED '${writer.prepared}'`);
+    writer.prepared = null;
+  }
+
+  /** Every transaction ends, one way or the other. */
+  async finish(): Promise<void> {
+    for (const writer of this.#writers) {
+      if (writer.depth >= 0) await writer.client.query(this.#random.chance(0.8) ? 'COMMIT' : 'ROLLBACK');
+      writer.depth = -1;
+      if (writer.prepared) await this.#resolve(writer);
+    }
+  }
+
+  async close(): Promise<void> {
+    for (const { client } of this.#writers) await client.end();
+  }
+}
+
+async function connect(connectionString: string): Promise<pg.Client> {
+  const client = new pg.Client({ connectionString });
+  client.on('error', () => undefined);
+  await client.connect();
+  return client;
+}
