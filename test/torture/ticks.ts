@@ -71,7 +71,7 @@ export class Ticks {
     const ports = { ...this.#ports, connect: this.#own.connect };
     const planned = await plan({ jobId, runId, startedAt, trigger: 'hand' }, ports, EDGE);
     if (planned.idle) return;
-    for (const table of planned.large)
+    for (const table of planned.lanes.flatMap((lane) => [lane.table, ...lane.waiting]))
       await this.#large({ jobId, runId, startedAt, table, owner: `${runId}/${table}` });
     for (const each of planned.loads) {
       await this.#own.between();
