@@ -16,6 +16,7 @@ import { type Split, split } from '../../functions/split.ts';
 import { REGION } from '../../local/identity.ts';
 import type { Installation } from '../../local/installation.ts';
 import { DESTINATION } from '../../local/installation.ts';
+import { Comparisons } from '../../shared/aws/comparisons.ts';
 import { Edits } from '../../shared/aws/edits.ts';
 import { Runs } from '../../shared/aws/runs.ts';
 import { Stage } from '../../shared/aws/stage.ts';
@@ -147,6 +148,7 @@ function portsOf({ cloud }: Installation) {
     runs: new Runs(table, dynamodb),
     ticks: new TickHistory(table, dynamodb),
     edits: new Edits(table, dynamodb),
+    comparisons: new Comparisons(table, dynamodb),
     stage: new Stage(bucket, new S3Client({ ...client, forcePathStyle: true })),
     open: (name: string) => {
       const destination = { ...DESTINATION, name, schema: name };
