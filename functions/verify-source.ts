@@ -17,6 +17,7 @@ import {
   guardDeletes,
   idOf,
   inTurn,
+  type Looked,
   Rows,
   removesDeleted,
   rowsOf,
@@ -64,12 +65,6 @@ export interface VerifySourcePorts {
   findings: Findings;
   stage: Stage;
   connect(secretArn: string): Promise<pg.Client>;
-}
-
-/** What the comparison's first look covered. */
-interface Looked {
-  rows: { source: number; warehouse: number };
-  covered: NonNullable<Compared['covered']>;
 }
 
 /**

@@ -1,4 +1,4 @@
-import type { Difference, Differences, Suspect } from '../model/compared.ts';
+import type { Compared, Difference, Differences, Suspect } from '../model/compared.ts';
 import { errors } from '../model/errors.ts';
 import type { Watermark } from '../model/state.ts';
 import type { Table } from '../model/table.ts';
@@ -11,6 +11,12 @@ export interface WarehouseSums {
   /** null for all rows. */
   watermark: Watermark | null;
   sums: Sums;
+}
+
+/** What the comparison's first look covered. */
+export interface Looked {
+  rows: { source: number; warehouse: number };
+  covered: NonNullable<Compared['covered']>;
 }
 
 const NO_ROWS: Sums[string] = [0, '0'];
