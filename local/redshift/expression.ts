@@ -2,6 +2,7 @@ import { DialectError, StandInLimit } from './dialect-error.ts';
 import { takeCall } from './function-call.ts';
 import { takeSubquery } from './query.ts';
 import type { Reader } from './reader.ts';
+import type { Token } from './tokens.ts';
 import { type ColumnType, readType } from './types.ts';
 
 const COMPARISONS = ['=', '<>', '!=', '<=', '>=', '<', '>', '~', '!~'];
@@ -51,7 +52,7 @@ function takePredicate(reader: Reader): boolean {
 }
 
 function takeMembers(reader: Reader): true {
-  if (reader.peek(1).value === 'select' || reader.peek(1).value === 'with') takeSubquery(reader);
+  if (beginsQuery(reader.peek(1))) takeSubquery(reader);
   else takeArguments(reader);
   return true;
 }
@@ -126,16 +127,19 @@ function takeColumn(reader: Reader): void {
 }
 
 function takeParenthesis(reader: Reader): void {
-  const first = reader.peek(1).value;
-  if (first === 'select' || first === 'with' || (first === '(' && seesNestedSelect(reader))) takeSubquery(reader);
+  if (seesQuery(reader)) takeSubquery(reader);
   // DG "IN condition": a list of expressions may be looked up in a subquery; elsewhere Redshift has no row values.
   else if (takeArguments(reader) > 1 && !reader.sees('in') && !reader.sees('not in')) throw reader.error();
 }
 
-function seesNestedSelect(reader: Reader): boolean {
+/** A column may be called "select". */
+const beginsQuery = ({ kind, value }: Token): boolean => kind === 'word' && (value === 'select' || value === 'with');
+
+/** Behind any number of parentheses. */
+function seesQuery(reader: Reader): boolean {
   let ahead = 1;
-  while (reader.peek(ahead).value === '(') ahead++;
-  return reader.peek(ahead).value === 'select' && reader.peek(ahead).kind === 'word';
+  while (reader.peek(ahead).kind === 'symbol' && reader.peek(ahead).value === '(') ahead++;
+  return beginsQuery(reader.peek(ahead));
 }
 
 function takeCase(reader: Reader): void {

@@ -38,6 +38,10 @@ test("a table is refused by name where its keys can't carry its mode, with what 
   refused({ ...orders, primaryKey: [] }, /^Orders: has no primary key.*name one, or choose FULL_DATA_SYNC$/);
   refused({ ...orders, primaryKey: ['note'] }, /^Orders: the key column "note" may be NULL/);
   refused({ ...orders, primaryKey: ['gone'] }, /"gone" does not exist/);
+  const [column] = source.columns;
+  assert.ok(column);
+  const unspeakable = { ...source, columns: [...source.columns, { ...column, name: '__proto__' }] };
+  assert.throws(() => checkTable(orders, unspeakable), /^BadConfiguration: Orders: has a column __proto__.*rename it/);
   refused({ ...orders, updatedKey: null }, /needs an updatedKey/);
   refused({ ...orders, updatedKey: 'note' }, /"note" is text, not a timestamp/);
   refused({ ...events, primaryKey: ['updated_at'] }, /needs a single integer key/);
