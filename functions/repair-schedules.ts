@@ -26,8 +26,8 @@ export async function repairSchedules(ports: SyncPorts, edge: Edge): Promise<{ j
   await eachOf([...jobs], AT_ONCE, async (jobId) => {
     try {
       const ids = [...held.keys()].filter((name) => jobOf(name) === jobId).map((name) => name.slice(jobId.length + 1));
-      if (ids.length > 0) await syncJob(jobId, new Set(ids), ports, edge);
-      await syncJob(jobId, 'all', ports, edge);
+      if (ids.length > 0) await syncJob(jobId, { ids: new Set(ids), all: false }, ports, edge);
+      await syncJob(jobId, { ids: new Set(), all: true }, ports, edge);
       if (!paused) silent.push(...(await silentOf(jobId, held, ports, edge)));
     } catch (error) {
       edge.logger.error('the schedules of a job could not be repaired', { job: jobId, error });

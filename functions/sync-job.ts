@@ -14,8 +14,11 @@ export interface SyncPorts {
   scheduler: Scheduler;
 }
 
-/** Which of a job's schedules: some by their ids, or all. */
-export type Which = Set<string> | 'all';
+/** Which of a job's schedules: some by their ids, which may have no item any more, and perhaps all that have one. */
+export interface Which {
+  ids: Set<string>;
+  all: boolean;
+}
 
 /** Calls of Scheduler at once. Its quotas let pass hundreds a second, the SDK slows down where they are lower. */
 const AT_ONCE = 10;
@@ -27,7 +30,7 @@ const AT_ONCE = 10;
 export async function syncJob(jobId: string, which: Which, ports: SyncPorts, edge: Edge): Promise<void> {
   const now = edge.now().getTime();
   for (let known = await read(jobId, ports); ; ) {
-    const ids = which === 'all' ? [...known.follows.keys()] : which;
+    const ids = [...which.ids, ...(which.all ? known.follows.keys() : [])];
     const changed = [...known.follows].flatMap(([id, { problem }]) => (known.told.get(id) === problem ? [] : [id]));
     await eachOf([...new Set([...ids, ...changed])], AT_ONCE, (id) =>
       syncOne({ jobId, scheduleId: id }, known, ports, now),

@@ -32,17 +32,17 @@ export async function syncSchedules({ Records }: Changes, ports: SyncPorts, edge
   for (const { dynamodb } of Records) {
     const { pk, sk } = dynamodb.Keys;
     const jobId = pk.S.slice('JOB#'.length);
-    const job = jobs.get(jobId) ?? { which: new Set<string>(), records: [] };
+    const job = jobs.get(jobId) ?? { which: { ids: new Set<string>(), all: false }, records: [] };
     job.records.push(dynamodb.SequenceNumber);
-    if (!sk.S.startsWith(SCHEDULE)) job.which = 'all';
-    else if (job.which !== 'all') job.which.add(sk.S.slice(SCHEDULE.length));
+    if (sk.S.startsWith(SCHEDULE)) job.which.ids.add(sk.S.slice(SCHEDULE.length));
+    else job.which.all = true;
     jobs.set(jobId, job);
   }
   const failed: string[] = [];
   await eachOf([...jobs], 3, async ([jobId, { which, records }]) => {
     try {
       // Also one that a person made as an item is listed from now on.
-      if (which === 'all' && (await ports.edits.read(jobId, 'JOB'))) await ports.edits.enter(jobId);
+      if (which.all && (await ports.edits.read(jobId, 'JOB'))) await ports.edits.enter(jobId);
       await syncJob(jobId, which, ports, edge);
     } catch (error) {
       edge.logger.error('schedules could not be synchronized: tried again', { job: jobId, error });
