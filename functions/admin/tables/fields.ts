@@ -38,5 +38,13 @@ export const TABLE_FIELDS = {
     .nullable()
     .optional()
     .describe("whether older rows get new columns by a re-load, or when they change; null for the job's"),
+  deletes: Table.shape.deletes.unwrap().optional().describe('what becomes of rows that the source deleted'),
+  reconcileEvery: Table.shape.reconcileEvery.unwrap().optional().describe('seconds between two comparisons of keys'),
+  maxDeletedShare: Table.shape.maxDeletedShare
+    .unwrap()
+    .optional()
+    .describe('the largest share of its rows that may be deleted at one go, from 0 to 1'),
+  verifyEvery: limit.describe("seconds between two verifications; null for the job's"),
+  repair: z.boolean().optional().describe('let verifications repair what they find'),
   timezone: Timezone.optional().describe('the zone of an updatedKey that is a timestamp without one'),
 };
