@@ -1,6 +1,6 @@
 import { Duration } from 'aws-cdk-lib';
 import type { IFunction } from 'aws-cdk-lib/aws-lambda';
-import { TaskInput } from 'aws-cdk-lib/aws-stepfunctions';
+import { JitterType, type RetryProps, TaskInput } from 'aws-cdk-lib/aws-stepfunctions';
 import type { StepFunctionsStartExecution } from 'aws-cdk-lib/aws-stepfunctions-tasks';
 import { LambdaInvoke } from 'aws-cdk-lib/aws-stepfunctions-tasks';
 import type { Construct } from 'constructs';
@@ -15,8 +15,6 @@ const SERVICE_FAULTS = [
   'Lambda.AWSLambdaException',
   'Lambda.SdkClientException',
   'Lambda.TooManyRequestsException',
-  'Runtime.ExitError',
-  'Sandbox.Timedout',
 ];
 /** What may pass: the source restarts, a network blinks, an AWS service throttles or stumbles, by its SDK's error names. */
 const MAY_PASS = [
@@ -33,7 +31,28 @@ const MAY_PASS = [
   'TimeoutError',
 ];
 
-/** A step that calls one function: everything that may pass is tried three more times, over about half a minute. */
+/**
+ * Tried five more times, the nth after at most 2 · 3ⁿ⁻¹ seconds, or 20: 2, 6, 18, 20, 20, together a minute at most and half
+ * of that on average, since each wait is drawn between nothing and its limit: executions that one fault met don't come back
+ * all at once.
+ */
+const WHAT_MAY_PASS: RetryProps = {
+  errors: [...SERVICE_FAULTS, ...MAY_PASS],
+  interval: Duration.seconds(2),
+  backoffRate: 3,
+  maxDelay: Duration.seconds(20),
+  maxAttempts: 5,
+  jitterStrategy: JitterType.FULL,
+};
+
+/** A process that died, or took longer than it may: perhaps the machine's fault once, hardly twice, and a quarter of an hour each time. */
+const WHAT_DIED: RetryProps = {
+  errors: ['Runtime.ExitError', 'Sandbox.Timedout'],
+  interval: Duration.seconds(2),
+  maxAttempts: 1,
+};
+
+/** A step that calls one function. What is not named here fails at once: trying again would change nothing. */
 export function call(
   scope: Construct,
   id: string,
@@ -48,17 +67,18 @@ export function call(
     retryOnServiceExceptions: false,
     ...more,
   });
-  step.addRetry({
-    errors: [...SERVICE_FAULTS, ...MAY_PASS],
-    interval: Duration.seconds(2),
-    maxAttempts: 3,
-    backoffRate: 3,
-    maxDelay: Duration.seconds(20),
-  });
+  step.addRetry(WHAT_MAY_PASS);
+  step.addRetry(WHAT_DIED);
   return step;
 }
 
 /** Starting the same name with the same input again is the same execution, so an answer that got lost does no harm. */
 export function startAgain(start: StepFunctionsStartExecution): void {
-  start.addRetry({ errors: ['States.TaskFailed'], interval: Duration.seconds(1), maxAttempts: 3, backoffRate: 3 });
+  start.addRetry({
+    errors: ['States.TaskFailed'],
+    interval: Duration.seconds(1),
+    maxAttempts: 3,
+    backoffRate: 3,
+    jitterStrategy: JitterType.FULL,
+  });
 }
