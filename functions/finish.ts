@@ -89,7 +89,11 @@ function brokenOff(event: FinishEvent, state: TableState, error: string | null, 
   if (!held && !neverBegan) return null;
   const { runId, startedAt } = event;
   const run = state.run?.runId === runId ? state.run : { runId, rows: 0, bytes: 0, startedAt };
-  return afterFailure({ ...state, run }, error ?? 'LeaseLost: the load ended without a result', now);
+  return afterFailure(
+    { ...state, run },
+    error ?? 'LeaseLost: the load ended without a result – the next run goes on',
+    now,
+  );
 }
 
 export const handler = handle(FinishEvent, (event, edge) => {

@@ -279,7 +279,8 @@ class Loader {
     if (statement.status === 'aborted') return 'its statement was cancelled: the next run tries again';
     const refused = await this.#warehouse.loadError(statement);
     if (refused) return describeLoadError(refused, table, this.#job.sourceSchema, this.#destination.schema);
-    if (!/division by zero|divide by zero/i.test(statement.error)) return statement.error;
+    if (!/division by zero|divide by zero/i.test(statement.error))
+      return `${statement.error} – see the deployment's outputs for the GRANTs that the warehouse needs, or re-create what it lacks`;
     return 'the stage holds another number of rows than were extracted, so nothing was committed: the next run tries again';
   }
 

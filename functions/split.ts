@@ -69,7 +69,10 @@ export async function split(event: SplitEvent, ports: SplitPorts, edge: Edge): P
   const { job, tables, broken, states, checkpoints } = await store.readJob(event.jobId, [event.table]);
   const known = tables.find((one) => one.sourceName === event.table);
   if (!known)
-    throw broken.get(event.table) ?? errors.badConfiguration(`${event.table}: the job has no such table any more`);
+    throw (
+      broken.get(event.table) ??
+      errors.badConfiguration(`${event.table}: the job has no such table any more – look at those it has`)
+    );
   const seen: Revised<TableState> = states.get(event.table) ?? { value: { sourceName: event.table }, revision: 0 };
   if (!isFree(seen.value, event.owner, edge.now())) return { next: 'busy', ...NOTHING };
 

@@ -82,7 +82,10 @@ export async function verifySource(
   const { job, tables, broken } = await ports.store.readJob(event.jobId, [event.table]);
   const table = tables.find((one) => one.sourceName === event.table);
   if (!table)
-    throw broken.get(event.table) ?? errors.badConfiguration(`${event.table}: the job has no such table any more`);
+    throw (
+      broken.get(event.table) ??
+      errors.badConfiguration(`${event.table}: the job has no such table any more – look at those it has`)
+    );
   const client = await ports.connect(job.secretArn);
   try {
     const open = await openSnapshot(client, job, [event.table]);

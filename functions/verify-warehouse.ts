@@ -57,7 +57,10 @@ export async function verifyWarehouse(
   const { job, tables, broken, states } = await ports.store.readJob(event.jobId, [event.table]);
   const table = tables.find((one) => one.sourceName === event.table);
   if (!table)
-    throw broken.get(event.table) ?? errors.badConfiguration(`${event.table}: the job has no such table any more`);
+    throw (
+      broken.get(event.table) ??
+      errors.badConfiguration(`${event.table}: the job has no such table any more – look at those it has`)
+    );
   const watermark = states.get(event.table)?.value.watermark;
   if (!watermark || table.disabled || !table.created) {
     await ports.comparisons.change(event.jobId, event.table, { [`${event.kind}Ended`]: edge.now().toISOString() });

@@ -275,7 +275,9 @@ function failure(name: string, dir: string, output: string, port?: number): Erro
       `DirectoryUnusable: ${name} can't be written to ${dir} – choose another folder (${firstLine(output)})`,
     );
   }
-  return new Error(`PostgresFailed: ${name} in ${dir} does not start: ${output.trim().slice(-2_000)}`);
+  return new Error(
+    `PostgresFailed: ${name} in ${dir} does not start – start over with --fresh, or name another folder with --state: ${output.trim().slice(-2_000)}`,
+  );
 }
 
 const firstLine = (text: string) => /.*(denied|EACCES|EPERM|EROFS|Read-only|ENOTDIR|EEXIST).*/.exec(text)?.[0].trim();

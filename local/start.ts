@@ -181,9 +181,16 @@ async function serve(session: Session, folder: StateFolder): Promise<Control> {
   return control;
 }
 
+/** ENOSPC of Node, 53100 of Postgres, wherever it was met. */
+const isDiskFull = (error: unknown): boolean =>
+  /^(ENOSPC|53100)$/.test((error as { code?: string }).code ?? '') || /No space left on device/.test(String(error));
+
 /** One line, and no stack trace: what a person can do stands in the message. */
 function fail(error: unknown): void {
-  process.stderr.write(`\n${describeError(error)}\n`);
+  const told = isDiskFull(error)
+    ? new Error(`DiskFull: ${describeError(error)} – free some space, or name another folder with --state`)
+    : error;
+  process.stderr.write(`\n${describeError(told)}\n`);
   process.exitCode = 2;
 }
 

@@ -142,7 +142,7 @@ function whyRefused(table: Table, changes: ColumnChange[], state: TableState): s
   const retyped = changes.filter(({ kind }) => kind === 'retyped');
   if (retyped.length === 0 || state.replaces === 'all') return null;
   return (
-    `${retyped.map(describeChange).join('; ')} – re-load the table (admin's tables.reset), which replaces the column ` +
+    `${retyped.map(describeChange).join('; ')} – re-load the table (npm run admin -- tables reset), which replaces the column ` +
     'and all rows in one transaction, or change the type back'
   );
 }

@@ -19,17 +19,22 @@ const ADVICE: [RegExp, (where: string) => string][] = [
   ],
   [/^(ENOTFOUND|EAI_AGAIN)$/, () => "the host name is unknown: correct the job's secret"],
   [/^NO_TLS$/, () => 'the server speaks no TLS, which sslmode asks for: set ssl = on there, or sslmode=disable here'],
+  [
+    /^NEEDS_TLS$/,
+    () => "the server wants TLS, or knows no such user and database: add ?sslmode=require to the job's secret",
+  ],
   [/^TLS$/, () => "TLS failed: check sslmode and the server's certificate"],
 ];
 
 /** Refused for good: trying again changes nothing. */
-const PERMANENT = /^(28P01|28000|3D000|NO_TLS|TLS)$/;
+const PERMANENT = /^(28P01|28000|3D000|NO_TLS|NEEDS_TLS|TLS)$/;
 
 /** Five characters; Node's own codes have more, but for EPIPE. */
 export const SQLSTATE = /^(?!EPIPE$)[0-9A-Z]{5}$/;
 
 function codeOf(error: unknown): string {
   const { code = '', message = '' } = error as { code?: string; message?: string };
+  if (code === '28000' && /no encryption/.test(message)) return 'NEEDS_TLS';
   // What the server itself answers may have any name in it.
   if (SQLSTATE.test(code)) return code;
   if (/timeout|timed out/i.test(message) && !code) return 'TIMEOUT';
@@ -78,7 +83,9 @@ export function checkVersion(version: number, where: string): void {
 /** A driver's error as ours, with what to do. */
 export function sourceError(error: unknown, where: string): Error {
   const code = codeOf(error);
-  const advice = ADVICE.find(([pattern]) => pattern.test(code))?.[1](where) ?? (error as Error).message;
+  const advice =
+    ADVICE.find(([pattern]) => pattern.test(code))?.[1](where) ??
+    `${(error as Error).message}: check the job's secret, and the server's log`;
   const text = `cannot reach ${where} – ${advice}`;
   return PERMANENT.test(code) ? errors.sourceRefused(text, error) : errors.sourceUnavailable(text, error);
 }

@@ -92,7 +92,10 @@ export function tableError(error: unknown, { schema, name }: TableName, client: 
       );
   }
   return SQLSTATE.test(code)
-    ? errors.tableUnreadable(`${table}: ${message} (SQLSTATE ${code})`, error)
+    ? errors.tableUnreadable(
+        `${table}: ${message} (SQLSTATE ${code}) – correct it at the source, or disable the table`,
+        error,
+      )
     : (error as Error);
 }
 

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
-import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { paginateGetExecutionHistory, paginateListExecutions, SFNClient } from '@aws-sdk/client-sfn';
+import pg from 'pg';
 import { REGION } from '../../local/identity.ts';
 import { Table } from '../../shared/model/table.ts';
 import { bench, type TestJob } from './harness.ts';
@@ -77,6 +78,27 @@ test('a server without TLS is refused where sslmode asks for it', () =>
     (url) => `${url}?sslmode=require`,
     /^SourceRefused: cannot reach .* – the server speaks no TLS, which sslmode asks for: set ssl = on there, or sslmode=disable here$/,
   ));
+
+test('a server that wants TLS says so to who comes without', async () => {
+  const admin = new pg.Client({ connectionString: server.source.url });
+  await admin.connect();
+  const { rows } = await admin.query('SHOW hba_file');
+  const file: string = rows[0].hba_file;
+  const before = readFileSync(file, 'utf8');
+  try {
+    // What `hostssl` alone amounts to, as managed servers have it that force TLS.
+    writeFileSync(file, `hostnossl all wants_tls all reject\n${before}`);
+    await admin.query("CREATE ROLE wants_tls LOGIN PASSWORD 'x'; SELECT pg_reload_conf()");
+    await refused(
+      (url) => url.replace(/\/\/[^@]*@/, '//wants_tls:x@'),
+      /^SourceRefused: cannot reach .* – the server wants TLS, .*: add \?sslmode=require to the job's secret$/,
+    );
+  } finally {
+    writeFileSync(file, before);
+    await admin.query('SELECT pg_reload_conf()');
+    await admin.end();
+  }
+});
 
 test('a malformed connection string is refused, and never repeated', async () => {
   const malformed =

@@ -157,6 +157,6 @@ test('a value that does not fit, by its policy or by what the warehouse has, fai
   await job.source.query("UPDATE bad SET note = 'more than ten' WHERE id = 7");
   await fails(
     job,
-    /note \S+\(10\) of s3:\S+: widen the warehouse's column by ALTER TABLE "t\d+"\."bad" ALTER COLUMN "note" TYPE VARCHAR\(65535\); or find/,
+    /– line \d+, column note \S+\(10\) of s3:\S+: widen the warehouse's column by ALTER TABLE "t\d+"\."bad" ALTER COLUMN "note" TYPE VARCHAR\(65535\); or find/,
   );
 });

@@ -16,7 +16,11 @@ export const resetTable = operation({
   async run({ jobId: id, table: name, to, replace }, { store, now }) {
     const { tables, broken } = await store.readJob(id, [name]);
     const [found] = tables;
-    if (!found) throw broken.get(name) ?? errors.badConfiguration(`${name}: the job has no such table`);
+    if (!found)
+      throw (
+        broken.get(name) ??
+        errors.badConfiguration(`${name}: the job has no such table – tables list shows those it has`)
+      );
     const how = to === undefined ? ({ kind: 'reload' } as const) : ({ kind: 'rewind', to, replace } as const);
     const state = await store.readState(id, name);
     await store.changeState(id, state, (one) => resetState(found, one, how, now()));
