@@ -6,7 +6,6 @@ import { manifestKey, Stage, stagedKeys } from '../shared/aws/stage.ts';
 import { type Revised, Store } from '../shared/aws/store.ts';
 import { type Statement, Warehouse } from '../shared/aws/warehouse.ts';
 import { agreedAnew, shapeOf } from '../shared/core/agree.ts';
-import { describeLoadError } from '../shared/core/load-advice.ts';
 import { type Cargo, loadStatements } from '../shared/core/load-statements.ts';
 import { afterCommit, afterFailure, changedIn, leaseFor, renewLease, rowsIn } from '../shared/core/pass.ts';
 import type { Column } from '../shared/model/column.ts';
@@ -17,6 +16,7 @@ import type { StagedObject, TableState } from '../shared/model/state.ts';
 import type { Table } from '../shared/model/table.ts';
 import { alterTable } from './alter-table.ts';
 import { type Edge, handle } from './edge.ts';
+import { whyRefused } from './why-refused.ts';
 
 /** Time kept back to hand an unfinished statement to the next call: one long-poll and the writes after it. */
 const RESERVE_MS = 45_000;
@@ -152,9 +152,7 @@ class Loader {
         return this.#later(rest, { failed, attempt: outcome.attempt, statementId: outcome.id });
       if (outcome.status === 'finished') await this.#commit(group);
       else if (group.length > 1) return this.#later(group, { failed, singly: true, attempt: 0 });
-      else
-        for (const one of group)
-          failed.push(await this.#fail(one, this.#refused(one.table, await this.#explain(outcome, one))));
+      else for (const one of group) failed.push(await this.#fail(one, await this.#why(outcome, one)));
       [statementId, attempt] = [undefined, 0];
     }
     return { done: true, more: false, failed };
@@ -180,7 +178,8 @@ class Loader {
     const what = { schema, table, name: `${this.#event.loadId}alter/${table.sourceName}/` };
     const altered = await alterTable(this.#warehouse, what, () => this.#edge.remaining() > RESERVE_MS);
     if (altered.status === 'running') return 'later';
-    if (altered.status === 'failed') return this.#refused(table, `its columns can't be changed: ${altered.error}`);
+    if (altered.status === 'failed')
+      return errors.warehouseRefused(`${table.sourceName}: its columns can't be changed: ${altered.error}`);
     one.replace = altered.replace;
     if (altered.replace.length === 0)
       await this.#ports.store.updateTable(this.#event.jobId, table.sourceName, { shape });
@@ -237,7 +236,8 @@ class Loader {
     const { pass, batch } = state.value;
     if (!pass || !batch) throw errors.leaseLost(`${table.sourceName} has no batch: the next run goes on with it`);
     const stageName = `loader_${createHash('sha256').update(`${this.#event.jobId}/${table.sourceName}`).digest('hex').slice(0, 16)}`;
-    return { table, pass, batch, stageName, replace, copyUrl: await this.#copyUrl(batch.objects) };
+    const minShare = table.minShare ?? this.#job.minShare;
+    return { table, pass, batch, stageName, replace, minShare, copyUrl: await this.#copyUrl(batch.objects) };
   }
 
   /** A single object needs no manifest: a PUT costs. */
@@ -274,18 +274,13 @@ class Loader {
     await this.#ports.stage.remove(keys);
   }
 
-  /** The warehouse's words, and what they mean where ours provoked them. */
-  async #explain(statement: Statement, { table }: Loading): Promise<string> {
-    if (statement.status === 'aborted') return 'its statement was cancelled: the next run tries again';
-    const refused = await this.#warehouse.loadError(statement);
-    if (refused) return describeLoadError(refused, table, this.#job.sourceSchema, this.#destination.schema);
-    if (!/division by zero|divide by zero/i.test(statement.error))
-      return `${statement.error} – see the deployment's outputs for the GRANTs that the warehouse needs, or re-create what it lacks`;
-    return 'the stage holds another number of rows than were extracted, so nothing was committed: the next run tries again';
-  }
-
-  #refused({ sourceName }: Table, why: string): Error {
-    return errors.warehouseRefused(`${sourceName}: ${why}`);
+  #why(statement: Statement, { table, state }: Loading): Promise<Error> {
+    const { pass, batch } = state.value;
+    const rows = (pass?.staged ?? 0) + (batch ? rowsIn(batch) : 0);
+    return whyRefused(statement, { table, rows }, this.#job, {
+      warehouse: this.#warehouse,
+      destination: this.#destination,
+    });
   }
 
   async #fail(loading: Loading, error: Error): Promise<string> {

@@ -20,6 +20,8 @@ export interface Statement {
   id: string;
   status: 'running' | 'finished' | 'failed' | 'aborted';
   error: string;
+  /** The text of the statement that failed, of several; else empty. */
+  sql: string;
   /** Redshift's own id of the query that failed, which its load errors are filed under. */
   queryId: number;
 }
@@ -35,6 +37,7 @@ function toStatement(described: Described): Statement {
     id: described.Id ?? '',
     status: status ?? 'running',
     error: failed?.Error ?? described.Error ?? '',
+    sql: failed?.QueryString ?? '',
     queryId: failed?.RedshiftQueryId ?? described.RedshiftQueryId ?? 0,
   };
 }
@@ -71,7 +74,7 @@ export class Warehouse {
         ...(wait ? { WaitTimeSeconds: WAIT_SECONDS } : {}),
       }),
     );
-    return wait ? this.follow(Id) : { id: Id, status: 'running', error: '', queryId: 0 };
+    return wait ? this.follow(Id) : { id: Id, status: 'running', error: '', sql: '', queryId: 0 };
   }
 
   /** Runs one statement alone, in no transaction with others; otherwise as `submit`. */

@@ -13,6 +13,7 @@ import {
   deleteRows,
   dropTable,
   guardCounts,
+  guardShare,
   insertAll,
   insertMissing,
   keyColumns,
@@ -31,6 +32,8 @@ export interface Cargo {
   stageName: string;
   /** Columns whose type in the warehouse is another than agreed: replaced in the transaction that replaces all rows. */
   replace: Column[];
+  /** The least share of the warehouse's rows that may take their place. */
+  minShare: number;
 }
 
 export interface LoadContext {
@@ -109,17 +112,25 @@ const copyParts = ({ table, batch, copyUrl }: Cargo, into: string, { copyRoleArn
       ];
 
 /** A staged pass is applied with its last batch, all at once: what it replaces goes in that very transaction. */
-function apply({ table, pass, batch }: Cargo, stage: string, index: number, schema: string, staged: boolean): string[] {
+function apply(cargo: Cargo, stage: string, index: number, schema: string, staged: boolean): string[] {
+  const { table, pass, batch } = cargo;
   if (staged && !batch.last) return [];
   const newest = `loader_newest_${index}`;
   const rows = deduplicates(table, pass) ? newest : stage;
   return [
     ...(rows === newest ? [deduplicate(stage, newest, table)] : []),
+    ...(isGuarded(cargo) ? [guardShare(stage, qualified(schema, table.destinationName), cargo.minShare)] : []),
     ...(pass.replaces === null ? [] : [deleteRows(schema, table, replacedCondition(table, pass))]),
     bring(table, pass).sql(schema, table, rows),
     ...(staged ? [dropTable(stage)] : []),
   ];
 }
+
+/**
+ * Whether a source that suddenly has few rows is refused: the rows are counted in the transaction that would delete them, so
+ * that nothing comes between. A pass that is `fresh` replaces nothing, or was asked for by a reset: then the source is right.
+ */
+const isGuarded = ({ pass, minShare }: Cargo): boolean => pass.replaces === 'all' && !pass.fresh && minShare > 0;
 
 /** `insertMissing` takes one row a key by itself. */
 const deduplicates = (table: Table, pass: Pass): boolean =>
@@ -159,6 +170,6 @@ export function loadSize(table: Table, pass: Pass): { statements: number; sqlByt
   );
   const twice = deduplicates(table, pass);
   const listings = 1 + (twice ? 2 : 0) + bring(table, pass).listings;
-  const statements = 2 + (twice ? 1 : 0) + (pass.replaces === null ? 0 : 1) + 1;
+  const statements = 2 + (twice ? 1 : 0) + (pass.replaces === null ? 0 : 2) + 1;
   return { statements, sqlBytes: listings * names + 1_000 };
 }

@@ -49,6 +49,7 @@ export const errors = {
   badConfiguration: (message: string) => new LoaderError('BadConfiguration', message),
   tableBusy: (message: string) => new LoaderError('TableBusy', message),
   tooManyDeletes: (message: string) => new LoaderError('TooManyDeletes', message),
+  sourceShrank: (message: string) => new LoaderError('SourceShrank', message),
   findingsGone: (message: string) => new LoaderError('FindingsGone', message),
   stateInUse: (message: string) => new LoaderError('StateInUse', message),
   columnsDiffer: (message: string) => new LoaderError('ColumnsDiffer', message),

@@ -14,6 +14,12 @@ const wholeNumber = (issue: { input?: unknown }): string =>
 /** A limit: what it may be, said in words that name what it is. */
 export const positive = z.int({ error: wholeNumber }).positive({ error: wholeNumber });
 
+/**
+ * The least share of the warehouse's rows that the source has to have. Half by default: a source that lost more at one go, or
+ * all, is rather being restored or filled anew than tidied up, and yesterday's rows serve readers better than none.
+ */
+export const Share = z.number({ error: 'give a number from 0 to 1' }).min(0).max(1);
+
 /** The limits that a job sets and a table may override. */
 export const Limits = z
   .object({ rowLimit: positive, chunkSize: positive })
@@ -59,6 +65,8 @@ export const Job = z
     scanBack: z.int().nonnegative().default(300),
     /** Days after which an id that never came no longer counts as one that may still come. */
     gapDays: positive.default(7),
+    /** A table whose source has a smaller share of the warehouse's rows is not replaced; 0 replaces it whatever the source has. */
+    minShare: Share.default(0.5),
     /** Seconds after which a table without a completed pass counts as behind. */
     maxLagSeconds: positive.default(3600),
     /** Whether the job's schedules rest; a run by hand still runs. */

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { Column } from './column.ts';
-import { NewColumns, positive, Revision } from './job.ts';
+import { NewColumns, positive, Revision, Share } from './job.ts';
 import { Wishes } from './wishes.ts';
 
 export const COPY_MODES = ['INSERT_ONLY', 'INSERT_AND_UPDATE', 'FULL_DATA_SYNC'] as const;
@@ -30,6 +30,8 @@ export const Table = z.object({
   reconcileEvery: positive.default(86_400),
   /** A larger share of the warehouse's rows is never deleted at one go; from 0 to 1. */
   maxDeletedShare: z.number().min(0).max(1).default(0.2),
+  /** The least share of the warehouse's rows that may take their place; the job's where absent. */
+  minShare: Share.optional(),
   /** Seconds between two verifications; the job's where absent. */
   verifyEvery: positive.optional(),
   /** Whether a verification repairs what it finds. */

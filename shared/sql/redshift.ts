@@ -88,6 +88,14 @@ export const guardCounts = (counted: Counted[]): string => {
   return `SELECT 1 / CASE WHEN ${conditions.join(' AND ')} THEN 1 ELSE 0 END`;
 };
 
+/** Fails the transaction, by a division by zero, unless the stage has at least this share of the rows that it is to replace. */
+export const guardShare = (stage: string, target: string, share: number): string =>
+  `SELECT 1 / CASE WHEN (SELECT COUNT(*) FROM ${stage}) >= ${share} * (SELECT COUNT(*) FROM ${target}) THEN 1 ELSE 0 END AS share_kept`;
+
+export const isShareGuard = (sql: string): boolean => sql.endsWith(' AS share_kept');
+
+export const countOf = (target: string): string => `SELECT COUNT(*) FROM ${target}`;
+
 /** The stage with one row a key, the newest: chunks with different snapshots may bring a row twice (RULES 11). */
 export function deduplicate(stage: string, into: string, table: Table): string {
   const updated = table.columns.find((column) => column.source === table.updatedKey);

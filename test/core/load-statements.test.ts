@@ -17,6 +17,7 @@ const cargo = (table: Table, pass: Partial<Pass> = {}, batch: Partial<Batch> = {
   copyUrl: 's3://bucket/key',
   stageName: 'loader_1',
   replace: [],
+  minShare: 0.5,
 });
 
 /** Every statement passes the strict dialect on its way. */
@@ -67,6 +68,8 @@ test('rows that are only inserted are never appended blindly', () => {
   ]);
 });
 
+const SHARE = (stage: string) =>
+  `SELECT 1 / CASE WHEN (SELECT COUNT(*) FROM ${stage}) >= 0.5 * (SELECT COUNT(*) FROM "public"."orders") THEN 1 ELSE 0 END AS share_kept`;
 const SWAP = (stage: string) => [
   'DELETE FROM "public"."orders"',
   `INSERT INTO "public"."orders" ("id", "note", "updated_at") SELECT "id", "note", "updated_at" FROM ${stage}`,
@@ -77,8 +80,16 @@ test('a full sync counts its stage before it deletes, in one transaction that TR
     TEMP,
     copy('loader_stage_0'),
     guard('loader_stage_0', 3),
+    SHARE('loader_stage_0'),
     ...SWAP('loader_stage_0'),
   ]);
+});
+
+test('a source that lost rows is refused before a row is deleted, unless a reset asked for what it has, or any share will do', () => {
+  const swapped = sqlOf(cargo(prices));
+  assert.ok(swapped.indexOf(SHARE('loader_stage_0')) < swapped.indexOf(SWAP('')[0] ?? ''));
+  for (const asked of [cargo(prices, { fresh: true }), { ...cargo(prices), minShare: 0 }])
+    assert.doesNotMatch(sqlOf(asked).join('; '), /share_kept/);
 });
 
 test('a full sync of several batches fills one stage, and swaps and drops it with the last', () => {
@@ -93,6 +104,7 @@ test('a full sync of several batches fills one stage, and swaps and drops it wit
   assert.deepEqual(sqlOf(cargo(prices, { batches: 2, staged: 10 })), [
     copy(stage),
     guard(stage, 13),
+    SHARE(stage),
     ...SWAP(stage),
     `DROP TABLE IF EXISTS ${stage}`,
   ]);
@@ -106,10 +118,10 @@ test('any pass that replaces is staged by all its batches, and makes room in the
     copy(stage),
     guard(stage, 10),
   ]);
-  assert.deepEqual(last(orders, { replaces: 'all' }), [...SWAP(stage), drop]);
+  assert.deepEqual(last(orders, { replaces: 'all' }), [SHARE(stage), ...SWAP(stage), drop]);
   const deduplicated = last(events, { replaces: 'all', distinct: false });
   assert.match(deduplicated[0] ?? '', /^CREATE TEMP TABLE loader_newest_0 AS/);
-  assert.deepEqual(deduplicated.slice(1), [...SWAP('loader_newest_0'), drop]);
+  assert.deepEqual(deduplicated.slice(1), [SHARE(stage), ...SWAP('loader_newest_0'), drop]);
   assert.deepEqual(last(events, { replaces: { beyond: '40' } }).slice(0, 1), [
     'DELETE FROM "public"."orders" WHERE "id" > 40',
   ]);
@@ -142,7 +154,7 @@ test('a first pass by a text key goes through a stage from its second batch on: 
 test('several objects are copied by their manifest, none by no COPY at all', () => {
   assert.equal(sqlOf(cargo(orders, {}, { objects: [object(3), object(4)] }))[1], copy('loader_stage_0', ' MANIFEST'));
   const empty = sqlOf({ ...cargo(prices, {}, { objects: [] }), copyUrl: null });
-  assert.deepEqual(empty, [TEMP, guard('loader_stage_0', 0), ...SWAP('loader_stage_0')]);
+  assert.deepEqual(empty, [TEMP, guard('loader_stage_0', 0), SHARE('loader_stage_0'), ...SWAP('loader_stage_0')]);
 });
 
 test('tables that travel together are all staged and counted before the first is touched', () => {
@@ -196,7 +208,11 @@ test('columns of another type are replaced in the transaction that replaces all 
   assert.deepEqual(sqls({ replaces: 'all', fresh: true }).slice(0, 2), REPLACED);
   const last = sqls({ replaces: 'all', batches: 2, staged: 4 });
   const at = last.indexOf(REPLACED[0] ?? '');
-  assert.deepEqual(last.slice(at, at + 3), [...REPLACED, 'DELETE FROM "public"."orders"']);
+  assert.deepEqual(last.slice(at, at + 4), [
+    ...REPLACED,
+    SHARE('"public"."loader_1"'),
+    'DELETE FROM "public"."orders"',
+  ]);
   assert.ok(at > last.findIndex((sql) => sql.startsWith('SELECT 1 /')), 'after the rows are counted');
   for (const other of [sqls({ replaces: 'all' }, { last: false }), sqls({})])
     assert.doesNotMatch(other.join('; '), /ALTER TABLE/);

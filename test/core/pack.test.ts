@@ -59,6 +59,7 @@ test('what a load was taken to need is never less than what it is', () => {
           copyUrl: `s3://redshift-loader-staging-000000000000/stage/job/${'r'.repeat(36)}/${'t'.repeat(16)}/delta.csv.zst`,
           stageName: 'loader_0123456789abcdef',
           replace: [],
+          minShare: 0.5,
         };
         const sqls = loadStatements([cargo], {
           schema: 'public',

@@ -20,6 +20,7 @@ export const SETTINGS = {
   maxSourceConnections: settings.maxSourceConnections.describe("connections that a run's large tables share"),
   scanBack: settings.scanBack.describe('seconds below the fence that every pass reads again'),
   gapDays: settings.gapDays.describe('days that an id which never came is watched for'),
+  minShare: settings.minShare.describe("the least share of the warehouse's rows that may replace them, from 0 to 1"),
   maxLagSeconds: settings.maxLagSeconds.describe('seconds after which a table counts as behind'),
   schemaChanges: settings.schemaChanges.describe(
     "whether changes of the source's schema are taken over, or wait for setup",

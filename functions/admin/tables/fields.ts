@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { positive } from '../../../shared/model/job.ts';
+import { positive, Share } from '../../../shared/model/job.ts';
 import { Timezone } from '../../../shared/model/schedule.ts';
 import { Table } from '../../../shared/model/table.ts';
 import { Wishes } from '../../../shared/model/wishes.ts';
@@ -44,6 +44,9 @@ export const TABLE_FIELDS = {
     .unwrap()
     .optional()
     .describe('the largest share of its rows that may be deleted at one go, from 0 to 1'),
+  minShare: Share.nullable()
+    .optional()
+    .describe("the least share of the warehouse's rows that may replace them, from 0 to 1; null for the job's"),
   verifyEvery: limit.describe("seconds between two verifications; null for the job's"),
   repair: z.boolean().optional().describe('let verifications repair what they find'),
   timezone: Timezone.optional().describe('the zone of an updatedKey that is a timestamp without one'),
