@@ -6,6 +6,7 @@ import { zstdDecompressSync } from 'node:zlib';
 import type pg from 'pg';
 import { CopyOut } from '../../shared/source/copy-out.ts';
 import { copyCompressed } from '../../shared/source/read.ts';
+import { collect } from './collect.ts';
 import { startTestServer, type TestServer } from './server.ts';
 
 const FRAME = Buffer.from([0x28, 0xb5, 0x2f, 0xfd]);
@@ -17,16 +18,6 @@ before(async () => {
 after(async () => {
   await server.stop();
 });
-
-/** Keeps what it is given; each write takes as long as `pause` says. */
-const collect = (parts: Buffer[], pause = async () => {}) =>
-  new Writable({
-    write(part: Buffer, _encoding, done) {
-      // The writer may use its buffer again once it is told that the write is done.
-      parts.push(Buffer.from(part));
-      pause().then(() => done(), done);
-    },
-  });
 
 const copied = async (client: pg.Client, sql: string) => {
   const parts: Buffer[] = [];
