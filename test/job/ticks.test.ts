@@ -31,11 +31,31 @@ async function scheduled(sql = TABLES): Promise<TestJob> {
 const count = async (job: TestJob, table: string): Promise<number> =>
   Number((await job.rows(`SELECT count(*) AS n FROM $.${table}`))[0]?.n);
 
+/** Holds whoever comes until so many have come; later ones pass. */
+function meeting(size: number) {
+  let came = 0;
+  const all = Promise.withResolvers<void>();
+  return {
+    arrived: () => came,
+    arrive(): Promise<void> {
+      came += 1;
+      if (came >= size) all.resolve();
+      return all.promise;
+    },
+  };
+}
+
 test('of two deliveries of one tick at once, one runs', async () => {
   const job = await scheduled();
   await job.source.query("INSERT INTO good (note) VALUES ('two')");
+  // Neither claims before both have read that the tick is due: the conditional write alone decides.
+  const asked = meeting(2);
+  during = ({ action, moment, caller }) =>
+    action === 'BatchGetItem' && moment === 'after' && caller.arn.includes('plan') ? asked.arrive() : undefined;
   const arns = await Promise.all([1, 2].map(() => start(job, 'main', time('10:00'))));
   const both = await Promise.all(arns.map(ended));
+  during = undefined;
+  assert.ok(asked.arrived() > 2, 'the one that lost has asked again');
   assert.deepEqual(both.map(({ skipped }) => skipped).sort(), ['claimed', null]);
   const runs = (await server.operator.runs.list(job.jobId, 10)).filter(({ trigger }) => trigger === 'schedule');
   assert.equal(runs.length, 1, JSON.stringify(runs));
