@@ -8,9 +8,10 @@ import { Schedules } from '../shared/aws/schedules.ts';
 import { probeSource } from '../shared/aws/source-probe.ts';
 import { SourceSecrets } from '../shared/aws/source-secrets.ts';
 import { Store } from '../shared/aws/store.ts';
+import { Ticks } from '../shared/aws/ticks.ts';
 import type { Answer } from '../shared/model/answer.ts';
 import { errors, InvalidInput, LoaderError } from '../shared/model/errors.ts';
-import { problemsIn } from '../shared/model/problems.ts';
+import { parseInWords, problemsIn } from '../shared/model/problems.ts';
 import { withoutPasswords } from '../shared/model/redact.ts';
 import type { AdminPorts, Operation } from './admin/operation.ts';
 import { OPERATIONS } from './admin/operations.ts';
@@ -56,17 +57,10 @@ function operationNamed(name: string): Operation {
 }
 
 function parseInput(schema: z.ZodType, input: unknown): unknown {
-  const parsed = schema.safeParse(input, { error: inWords });
+  const parsed = parseInWords(schema, input);
   if (parsed.success) return parsed.data;
   throw new InvalidInput(problemsIn(parsed.error));
 }
-
-/** What zod's own words leave out: that a field is missing. The value itself is never repeated: it may be a secret. */
-const inWords: z.core.$ZodErrorMap = (issue) => {
-  if (issue.code !== 'invalid_type') return undefined;
-  if (issue.input === undefined) return 'is missing';
-  return `is ${Array.isArray(issue.input) ? 'a list' : `a ${typeof issue.input}`}: give a ${issue.expected}`;
-};
 
 export const handler = handle(AdminEvent, async (event, { logger, now }) => {
   const { TABLE_NAME, DESTINATIONS, MACHINES, PROBE_FUNCTION } = environmentOf('admin');
@@ -75,6 +69,7 @@ export const handler = handle(AdminEvent, async (event, { logger, now }) => {
     runs: new Runs(TABLE_NAME),
     edits: new Edits(TABLE_NAME),
     schedules: new Schedules(TABLE_NAME),
+    ticks: new Ticks(TABLE_NAME),
     secrets: new SourceSecrets(),
     machines: new Machines(MachineArns.parse(JSON.parse(MACHINES))),
     destinations: destinationsIn(DESTINATIONS),

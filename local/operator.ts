@@ -22,7 +22,7 @@ import { type JobData, Store } from '../shared/aws/store.ts';
 import type { Compared, ComparisonKind } from '../shared/model/compared.ts';
 import { describeStepError, errors } from '../shared/model/errors.ts';
 import { Job } from '../shared/model/job.ts';
-import { problemsOf } from '../shared/model/problems.ts';
+import { parseInWords, problemsOf } from '../shared/model/problems.ts';
 import type { Run } from '../shared/model/run.ts';
 import type { Cloud } from './cloud.ts';
 import { REGION } from './identity.ts';
@@ -61,7 +61,7 @@ export class Operator {
       ({ job: found }) => found,
       () => null,
     );
-    const parsed = Job.safeParse({ ...LOCAL, ...known, jobId, secretArn, ownsSecret: true, ...more });
+    const parsed = parseInWords(Job, { ...LOCAL, ...known, jobId, secretArn, ownsSecret: true, ...more });
     if (!parsed.success) throw errors.badConfiguration(`job ${jobId}: ${problemsOf(parsed.error)}`);
     await this.edits.putJob(parsed.data);
     return parsed.data;

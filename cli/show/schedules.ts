@@ -4,10 +4,15 @@ import { details, grid, moment, type Style } from '../layout.ts';
 interface Outlook {
   description: string;
   next: string[];
+  rests?: string | null;
 }
 
-const ticks = ({ description, next }: Outlook, style: Style): string =>
-  details({ runs: description, 'next (UTC)': next.map(moment) }, style);
+const outlook = ({ description, next, rests }: Outlook) => ({
+  runs: description,
+  'next (UTC)': rests ? `none: ${rests}` : next.map(moment),
+});
+
+const ticks = (found: Outlook, style: Style): string => details(outlook(found), style);
 
 const changed = (result: { schedule: string; version: number } & Outlook, style: Style): string =>
   `  Schedule ${result.schedule} is at version ${result.version}\n${ticks(result, style)}`;
@@ -21,7 +26,8 @@ export const SCHEDULES: Commands<'schedules'> = {
   'schedules.preview': { args: [], show: ticks },
   'schedules.list': {
     args: ['jobId'],
-    show: ({ schedules }, style) =>
+    show: ({ schedules, rests }, style) =>
+      (rests ? `  None runs: ${rests}\n` : '') +
       grid(
         schedules,
         [
@@ -38,9 +44,8 @@ export const SCHEDULES: Commands<'schedules'> = {
     args: ['jobId', 'schedule'],
     show: (result, style) => {
       if (result.schedule === null) return details({ version: result.version, error: result.error }, style);
-      const { schedule, version, description, next, error } = result;
-      const outlook = { runs: description, 'next (UTC)': next.map(moment) };
-      return details({ ...schedule, version, ...outlook, ...(error ? { error } : {}) }, style);
+      const { schedule, version, error } = result;
+      return details({ ...schedule, version, ...outlook(result), ...(error ? { error } : {}) }, style);
     },
   },
 };

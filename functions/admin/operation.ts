@@ -5,6 +5,7 @@ import type { Runs } from '../../shared/aws/runs.ts';
 import type { Schedules } from '../../shared/aws/schedules.ts';
 import type { SourceSecrets } from '../../shared/aws/source-secrets.ts';
 import type { Store } from '../../shared/aws/store.ts';
+import type { Ticks } from '../../shared/aws/ticks.ts';
 import type { Destination } from '../../shared/model/destination.ts';
 import type { Probed } from '../../shared/model/probed.ts';
 
@@ -14,6 +15,7 @@ export interface AdminPorts {
   runs: Runs;
   edits: Edits;
   schedules: Schedules;
+  ticks: Ticks;
   secrets: SourceSecrets;
   machines: Machines;
   /** The deployment's. */

@@ -5,7 +5,7 @@ import { withoutExcluded } from '../core/treatment.ts';
 import type { Compared } from '../model/compared.ts';
 import { errors } from '../model/errors.ts';
 import { Job } from '../model/job.ts';
-import { problemsOf } from '../model/problems.ts';
+import { parseInWords, problemsOf } from '../model/problems.ts';
 import type { TableState } from '../model/state.ts';
 import { Table } from '../model/table.ts';
 import { comparedIn } from './comparisons.ts';
@@ -50,14 +50,14 @@ export class Store {
     const items = only ? await this.#named(jobId, only) : await this.#partition(jobId);
     const jobItem = items.get('JOB');
     if (!jobItem) throw errors.badConfiguration(`there is no job ${JSON.stringify(jobId)}: create it first`);
-    const job = Job.safeParse(jobItem);
+    const job = parseInWords(Job, jobItem);
     if (!job.success) throw errors.badConfiguration(`job ${jobId}: ${problemsOf(job.error)}`);
     const tables: Table[] = [];
     const broken = new Map<string, Error>();
     for (const [sk, item] of items) {
       if (!sk.startsWith(TABLE)) continue;
       const name = sk.slice(TABLE.length);
-      const parsed = Table.safeParse(item);
+      const parsed = parseInWords(Table, item);
       if (!parsed.success) broken.set(name, errors.badConfiguration(`${name}: ${problemsOf(parsed.error)}`));
       else if (parsed.data.sourceName !== name)
         broken.set(name, errors.badConfiguration(`${name}: sourceName is another than its item's: make it the same`));

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { readAt } from './at.ts';
-import { problemsOf } from './problems.ts';
+import { parseInWords, problemsOf } from './problems.ts';
 
 /** EventBridge Scheduler ticks once a minute at the most. */
 export const LEAST_FREQUENCY = 60;
@@ -93,7 +93,7 @@ export type Schedule = z.infer<typeof Schedule>;
  * @returns the schedule, or what is wrong with it
  */
 export function readSchedule(item: unknown, key: Pick<Schedule, 'jobId' | 'scheduleId'>): Schedule | string {
-  const parsed = Schedule.safeParse(item);
+  const parsed = parseInWords(Schedule, item);
   if (!parsed.success) return problemsOf(parsed.error);
   const other = (['jobId', 'scheduleId'] as const).find((name) => parsed.data[name] !== key[name]);
   return other

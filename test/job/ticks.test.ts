@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Fault } from '../../local/gate.ts';
+import { done } from './admin-harness.ts';
 import { bench, type TestJob } from './harness.ts';
 import { ticking, time } from './ticking.ts';
 
@@ -55,12 +56,12 @@ test('of two deliveries of one tick at once, one runs', async () => {
   const arns = await Promise.all([1, 2].map(() => start(job, 'main', time('10:00'))));
   const both = await Promise.all(arns.map(ended));
   during = undefined;
-  assert.ok(asked.arrived() > 2, 'the one that lost has asked again');
   assert.deepEqual(both.map(({ skipped }) => skipped).sort(), ['claimed', null]);
   const runs = (await server.operator.runs.list(job.jobId, 10)).filter(({ trigger }) => trigger === 'schedule');
   assert.equal(runs.length, 1, JSON.stringify(runs));
   assert.equal(runs[0]?.tables.good?.rows, 1);
   assert.equal((await tick(job, time('10:00'))).skipped, 'claimed', 'nor does one that comes later');
+  assert.ok(asked.arrived() > 2, 'the one that lost has asked again');
   assert.deepEqual(await history(job), ['10:00 ran succeeded']);
   const { lastSuccess, open } = await memory(job);
   assert.deepEqual({ lastSuccess, open }, { lastSuccess: time('10:00'), open: [] });
@@ -250,4 +251,35 @@ test('ticks are skipped with the reason: paused, disabled, no such schedule, one
     '10:15 skipped disabled',
   ]);
   assert.equal((await memory(job)).version, 0, 'a run by hand leaves no trace in the gate');
+});
+
+test('what comes next is told from the ticks that were, and why nothing comes', async () => {
+  const job = await scheduled();
+  const { jobId } = job;
+  await schedule(job, { scheduleId: 'hourly', name: 'Hourly', frequency: 3600 });
+  const next = async () => {
+    const shown = await done<{ next: string[]; rests: string | null }>(server, 'schedules.show', {
+      jobId,
+      schedule: 'hourly',
+    });
+    return { first: Date.parse(shown.next[0] ?? ''), count: shown.next.length, rests: shown.rests };
+  };
+  const FIVE = 300_000;
+  const last = Math.floor(Date.now() / FIVE) * FIVE;
+  assert.ok((await next()).first <= last + 2 * FIVE, 'the first tick comes as soon as it can');
+  assert.equal((await tick(job, new Date(last).toISOString(), 'hourly')).skipped, null);
+  assert.deepEqual(await next(), { first: last + 3_600_000, count: 10, rests: null });
+  const edited = await done<{ next: string[] }>(server, 'schedules.edit', {
+    jobId,
+    schedule: 'hourly',
+    frequency: 7200,
+  });
+  assert.equal(Date.parse(edited.next[0] ?? ''), last + 7_200_000, 'an edit makes no tick early');
+  await done(server, 'jobs.pause', { jobId });
+  assert.deepEqual([(await next()).count, (await next()).rests], [0, 'the job is paused']);
+  await done(server, 'jobs.resume', { jobId });
+  await done(server, 'installation.pause', {});
+  assert.equal((await next()).rests, 'the installation is paused');
+  await done(server, 'installation.resume', {});
+  assert.equal((await next()).rests, null);
 });

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { Destination } from '../../../shared/model/destination.ts';
 import { InvalidInput } from '../../../shared/model/errors.ts';
 import { Job } from '../../../shared/model/job.ts';
-import { problemsIn } from '../../../shared/model/problems.ts';
+import { parseInWords, problemsIn } from '../../../shared/model/problems.ts';
 import { parseSecret } from '../../../shared/source/connection-string.ts';
 
 const { jobId: _id, ownsSecret: _owns, revision: _revision, secretArn, destination, ...settings } = Job.shape;
@@ -65,7 +65,7 @@ export function checkDestination(name: string, destinations: Destination[]): voi
 
 /** @throws InvalidInput where its fields don't go together */
 export function parseJob(job: unknown): Job {
-  const parsed = Job.safeParse(job);
+  const parsed = parseInWords(Job, job);
   if (parsed.success) return parsed.data;
   throw new InvalidInput(problemsIn(parsed.error));
 }

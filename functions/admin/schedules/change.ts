@@ -1,7 +1,7 @@
 import type { Schedule } from '../../../shared/model/schedule.ts';
 import { checkVersion, overtaken } from '../fields.ts';
 import type { AdminPorts } from '../operation.ts';
-import { outlook } from './fields.ts';
+import { outlookOf, restOf } from './outlook.ts';
 import { checkSchedule, readSchedule } from './read.ts';
 
 /**
@@ -13,9 +13,10 @@ export async function changeSchedule(
   scheduleId: string,
   change: { [Field in keyof Schedule]?: Schedule[Field] | null | undefined },
   ifVersion: number | undefined,
-  { edits, schedules, now }: Pick<AdminPorts, 'edits' | 'schedules' | 'now'>,
+  ports: Pick<AdminPorts, 'edits' | 'schedules' | 'ticks' | 'now'>,
 ) {
-  const found = await readSchedule(jobId, scheduleId, { edits, schedules });
+  const { schedules } = ports;
+  const found = await readSchedule(jobId, scheduleId, ports);
   checkVersion(`schedule ${scheduleId}`, found.revision, ifVersion);
   // One that a person broke by hand is mended by giving all of its fields.
   const before = found.schedule instanceof Error ? { jobId, scheduleId } : found.schedule;
@@ -24,5 +25,6 @@ export async function changeSchedule(
   const changed = checkSchedule(merged, await schedules.list(jobId));
   const version = await schedules.replace(changed, found.revision);
   if (version === null) throw overtaken(`schedule ${scheduleId}`);
-  return { job: jobId, schedule: scheduleId, version, ...outlook(changed, now()) };
+  const outlook = await outlookOf(changed, await restOf(jobId, ports), ports);
+  return { job: jobId, schedule: scheduleId, version, ...outlook };
 }

@@ -1,9 +1,9 @@
 import { z } from 'zod';
 import { errors, InvalidInput } from '../../../shared/model/errors.ts';
 import { jobId } from '../fields.ts';
-import { readJobItem } from '../jobs/read.ts';
 import { operation } from '../operation.ts';
-import { ENABLED, idFrom, NAME, outlook, schedule, TIMING } from './fields.ts';
+import { ENABLED, idFrom, NAME, schedule, TIMING } from './fields.ts';
+import { outlookOf, restOf } from './outlook.ts';
 import { checkSchedule } from './read.ts';
 
 export const createSchedule = operation({
@@ -15,14 +15,15 @@ export const createSchedule = operation({
     ...TIMING,
     enabled: ENABLED,
   }),
-  async run({ jobId: id, schedule: given, ...rest }, { edits, schedules, now }) {
-    await readJobItem(edits, id);
+  async run({ jobId: id, schedule: given, ...rest }, ports) {
+    const { schedules } = ports;
+    const rests = await restOf(id, ports);
     const scheduleId = given ?? idFrom(rest.name);
     if (scheduleId === '')
       throw new InvalidInput([{ field: 'schedule', message: 'is missing: no id can be made from this name' }]);
     const made = checkSchedule({ ...rest, jobId: id, scheduleId }, await schedules.list(id));
     if (!(await schedules.create(made)))
       throw errors.alreadyExists(`job ${id} has a schedule ${scheduleId} already: edit it, or give another name`);
-    return { job: id, schedule: scheduleId, version: 1, ...outlook(made, now()) };
+    return { job: id, schedule: scheduleId, version: 1, ...(await outlookOf(made, rests, ports)) };
   },
 });

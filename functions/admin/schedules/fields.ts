@@ -1,6 +1,4 @@
-import { describe } from '../../../shared/core/schedule/describe.ts';
-import { preview, scheduledText } from '../../../shared/core/schedule/preview.ts';
-import { Schedule, type Timing } from '../../../shared/model/schedule.ts';
+import { Schedule } from '../../../shared/model/schedule.ts';
 
 const { scheduleId, name, frequency, at, timezone, enabled } = Schedule.shape;
 
@@ -16,12 +14,6 @@ export const TIMING = {
 
 export const NAME = name.describe('what people call it; one of its kind in a job');
 export const ENABLED = enabled.describe('false: it rests');
-
-/** A schedule's timing in words, and its next ten ticks if all goes well. */
-export const outlook = (timing: Timing, now: Date): { description: string; next: string[] } => ({
-  description: describe(timing),
-  next: timing.enabled ? preview(timing, now.getTime()).map(scheduledText) : [],
-});
 
 /** An id out of a name: `Every night!` → `every-night`. */
 export const idFrom = (text: string): string =>

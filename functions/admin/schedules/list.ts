@@ -2,23 +2,26 @@ import { z } from 'zod';
 import type { StoredSchedule } from '../../../shared/aws/schedules.ts';
 import { describeError } from '../../../shared/model/errors.ts';
 import { jobId } from '../fields.ts';
-import { readJobItem } from '../jobs/read.ts';
-import { operation } from '../operation.ts';
-import { outlook } from './fields.ts';
+import { type AdminPorts, operation } from '../operation.ts';
+import { outlookOf, restOf } from './outlook.ts';
 
 export const listSchedules = operation({
   summary: "Lists a job's schedules, with when each runs next",
   input: z.strictObject({ jobId }),
-  async run({ jobId: id }, { edits, schedules, now }) {
-    await readJobItem(edits, id);
-    const found = await schedules.list(id);
-    return { schedules: found.map((one) => summaryOf(one, now())) };
+  async run({ jobId: id }, ports) {
+    const rests = await restOf(id, ports);
+    const found = await ports.schedules.list(id);
+    return { rests, schedules: await Promise.all(found.map((one) => summaryOf(one, rests, ports))) };
   },
 });
 
-function summaryOf({ scheduleId, schedule, revision, syncError }: StoredSchedule, now: Date) {
+async function summaryOf(
+  { scheduleId, schedule, revision, syncError }: StoredSchedule,
+  rests: string | null,
+  ports: Pick<AdminPorts, 'ticks' | 'now'>,
+) {
   const broken = schedule instanceof Error;
-  const { description, next } = broken ? { description: null, next: [] } : outlook(schedule, now);
+  const { description, next } = broken ? { description: null, next: [] } : await outlookOf(schedule, rests, ports);
   return {
     schedule: scheduleId,
     name: broken ? null : schedule.name,

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { operation } from '../operation.ts';
-import { outlook, TIMING } from './fields.ts';
+import { TIMING } from './fields.ts';
+import { outlook } from './outlook.ts';
 
 export const previewSchedule = operation({
   summary: 'Tells in words, and by its next ten ticks, what a schedule would do',

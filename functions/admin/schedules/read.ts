@@ -1,6 +1,6 @@
 import type { StoredSchedule } from '../../../shared/aws/schedules.ts';
 import { errors, InvalidInput } from '../../../shared/model/errors.ts';
-import { problemsIn } from '../../../shared/model/problems.ts';
+import { parseInWords, problemsIn } from '../../../shared/model/problems.ts';
 import { Schedule, sameName } from '../../../shared/model/schedule.ts';
 import { readJobItem } from '../jobs/read.ts';
 import type { AdminPorts } from '../operation.ts';
@@ -19,7 +19,7 @@ export async function readSchedule(
 
 /** @throws InvalidInput where a field is wrong, or its name is another schedule's of the job */
 export function checkSchedule(given: unknown, others: StoredSchedule[]): Schedule {
-  const parsed = Schedule.safeParse(given);
+  const parsed = parseInWords(Schedule, given);
   if (!parsed.success) throw new InvalidInput(problemsIn(parsed.error));
   const known = others.flatMap(({ schedule }) => (schedule instanceof Error ? [] : [schedule]));
   const namesake = sameName(parsed.data, known);

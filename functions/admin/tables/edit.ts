@@ -5,7 +5,7 @@ import { keyProblems } from '../../../shared/core/key-problems.ts';
 import { foldNames } from '../../../shared/core/names.ts';
 import { InvalidInput } from '../../../shared/model/errors.ts';
 import { Limits } from '../../../shared/model/job.ts';
-import { type Problem, problemsIn } from '../../../shared/model/problems.ts';
+import { type Problem, parseInWords, problemsIn } from '../../../shared/model/problems.ts';
 import { Table } from '../../../shared/model/table.ts';
 import { checkChange, checkVersion, ifVersion, jobId, overtaken } from '../fields.ts';
 import { operation } from '../operation.ts';
@@ -26,7 +26,7 @@ export const editTable = operation({
         return [[field, value === null && field !== 'updatedKey' ? undefined : value]];
       }),
     );
-    const parsed = Table.safeParse({ ...raw, ...given });
+    const parsed = parseInWords(Table, { ...raw, ...given });
     if (!parsed.success) throw new InvalidInput(problemsIn(parsed.error));
     const problems = problemsOfEdit(parsed.data, given, await store.readJob(id));
     if (problems.length > 0) throw new InvalidInput(problems);

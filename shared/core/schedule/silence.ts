@@ -1,6 +1,5 @@
 import type { GateMemory, Timing } from '../../model/schedule.ts';
-import { lastWholeTick } from './gate.ts';
-import { preview, scheduledText } from './preview.ts';
+import { lastTickOf, preview } from './preview.ts';
 
 const MINUTE = 60_000;
 /** A tick may be delivered late, and its plan be tried again, before anybody need be told. */
@@ -18,8 +17,8 @@ export function isSilent(
   { since, heard, now }: { since: number; heard: number; now: number },
 ): boolean {
   if (!timing.enabled) return false;
-  const last = lastWholeTick(memory);
-  const known = Number.isFinite(last) ? scheduledText(last) : null;
-  const [due = Number.POSITIVE_INFINITY] = preview(timing, Math.max(since, last + MINUTE), known, 1);
+  const last = lastTickOf(memory);
+  const from = last === null ? since : Math.max(since, Date.parse(last) + MINUTE);
+  const [due = Number.POSITIVE_INFINITY] = preview(timing, from, last, 1);
   return due + GRACE < now && heard < due;
 }
