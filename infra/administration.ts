@@ -8,15 +8,13 @@ import { accept, executionsOf, OWN_SECRETS_ONLY, TAGGED_SECRETS } from './nag.ts
 import { NAMES } from './names.ts';
 import type { Storage } from './storage.ts';
 
+/** `arn:…:<service>:…:<resource>:<name>` in this stack's account and region. */
+const arnIn = (scope: Construct, service: string, resource: string, resourceName: string): string =>
+  Stack.of(scope).formatArn({ service, resource, resourceName, arnFormat: ArnFormat.COLON_RESOURCE_NAME });
+
 /** By their fixed names: the machines are made after the functions that they call. */
 export function machineArns(scope: Construct): MachineArns {
-  const arn = (resourceName: string) =>
-    Stack.of(scope).formatArn({
-      service: 'states',
-      resource: 'stateMachine',
-      resourceName,
-      arnFormat: ArnFormat.COLON_RESOURCE_NAME,
-    });
+  const arn = (name: string) => arnIn(scope, 'states', 'stateMachine', name);
   return {
     setupJob: arn(NAMES.setupJob),
     loadJob: arn(NAMES.loadJob),
@@ -29,19 +27,14 @@ export function machineArns(scope: Construct): MachineArns {
 export function allowAdministration(admin: IFunction, probe: IFunction, storage: Storage, machines: MachineArns): void {
   const allow = (actions: string[], resources: string[], conditions?: Record<string, unknown>) =>
     admin.addToRolePolicy(new PolicyStatement({ actions, resources, ...(conditions ? { conditions } : {}) }));
-  const secrets = (resourceName: string) =>
-    Stack.of(admin).formatArn({
-      service: 'secretsmanager',
-      resource: 'secret',
-      resourceName,
-      arnFormat: ArnFormat.COLON_RESOURCE_NAME,
-    });
+  const secrets = (name: string) => arnIn(admin, 'secretsmanager', 'secret', name);
 
   storage.grantAdministration(admin);
   allow(['states:StartExecution'], [machines.setupJob, machines.loadJob, machines.verifyJob]);
   allow(['states:ListExecutions'], Object.values(machines));
-  const executions = Object.values(machines).map((arn) => `${arn.replace(':stateMachine:', ':execution:')}:*`);
-  allow(['states:DescribeExecution'], executions);
+  const executions = (arn: string) => `${arn.replace(':stateMachine:', ':execution:')}:*`;
+  allow(['states:DescribeExecution'], Object.values(machines).map(executions));
+  allow(['states:StopExecution'], [machines.loadJob, machines.loadTable].map(executions));
   allow(['lambda:InvokeFunction'], [probe.functionArn]);
   // Tags are given as a secret is made, and never afterwards: nobody's secret becomes readable by it.
   allow(['secretsmanager:CreateSecret', 'secretsmanager:TagResource'], [secrets(`${OWN_SECRETS}*`)], {

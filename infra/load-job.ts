@@ -1,3 +1,4 @@
+import { Duration } from 'aws-cdk-lib';
 import {
   Choice,
   Condition,
@@ -21,6 +22,12 @@ import { call, jsonata, startAgain } from './task.ts';
 
 /** Loads of one run at once: each is a transaction that Redshift queues behind its others. */
 const LOADS_AT_ONCE = 4;
+
+/**
+ * Its loads are small: minutes, or as long as Redshift lets them wait in its queue. One that has not ended by then is given
+ * up – with an alarm, its leases given back – and done again by the next run, which cancels what is left of it.
+ */
+const RUNS_FOR = Duration.hours(6);
 
 const given = (name: string, otherwise: string): string =>
   jsonata(`$exists($states.context.Execution.Input.${name}) ? $states.context.Execution.Input.${name} : ${otherwise}`);
@@ -172,6 +179,7 @@ export class LoadJob extends Construct {
     );
     this.machine = new StateMachine(this, 'Machine', {
       stateMachineName: NAMES.loadJob,
+      timeout: RUNS_FOR,
       queryLanguage: QueryLanguage.JSONATA,
       definitionBody: DefinitionBody.fromChainable(definition),
       tracingEnabled: true,

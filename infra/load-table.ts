@@ -1,3 +1,4 @@
+import { Duration } from 'aws-cdk-lib';
 import {
   Choice,
   Condition,
@@ -21,6 +22,9 @@ import { call, jsonata, startAgain } from './task.ts';
 
 /** Batches of one execution. With 40 extracts each, retried, its history stays well below the 25,000 events allowed. */
 const BATCHES_PER_EXECUTION = 10;
+
+/** The Data API ends a statement after 24 hours: an execution that takes longer for its few batches goes round in circles. */
+const LOADS_FOR = Duration.hours(25);
 
 /**
  * One large table: split → each chunk: extract → load → more? ↺ → finish. While one batch is being loaded, the next is split
@@ -142,6 +146,7 @@ export class LoadTable extends Construct {
 
     this.machine = new StateMachine(this, 'Machine', {
       stateMachineName: NAMES.loadTable,
+      timeout: LOADS_FOR,
       queryLanguage: QueryLanguage.JSONATA,
       definitionBody: DefinitionBody.fromChainable(
         begin.next(split).next(

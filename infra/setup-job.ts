@@ -1,3 +1,4 @@
+import { Duration } from 'aws-cdk-lib';
 import { DefinitionBody, QueryLanguage, StateMachine } from 'aws-cdk-lib/aws-stepfunctions';
 import { Construct } from 'constructs';
 import type { Functions } from './functions.ts';
@@ -5,6 +6,9 @@ import { machineLogs } from './machine-logs.ts';
 import { accept, versionsOf, XRAY } from './nag.ts';
 import { NAMES } from './names.ts';
 import { call, jsonata } from './task.ts';
+
+/** Both steps, each tried as often as it may be for as long as its function may take, end sooner. */
+const SETS_UP_FOR = Duration.hours(3);
 
 /** Setup: inspect the source, then create what the warehouse lacks. Input: {jobId}. Output: what inspect found. */
 export class SetupJob extends Construct {
@@ -28,6 +32,7 @@ export class SetupJob extends Construct {
     );
     this.machine = new StateMachine(this, 'Machine', {
       stateMachineName: NAMES.setupJob,
+      timeout: SETS_UP_FOR,
       queryLanguage: QueryLanguage.JSONATA,
       definitionBody: DefinitionBody.fromChainable(inspect.next(create)),
       tracingEnabled: true,

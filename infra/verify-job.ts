@@ -1,3 +1,4 @@
+import { Duration } from 'aws-cdk-lib';
 import {
   Choice,
   Condition,
@@ -10,6 +11,7 @@ import {
   Succeed,
 } from 'aws-cdk-lib/aws-stepfunctions';
 import { Construct } from 'constructs';
+import { COMPARES_FOR_SECONDS } from '../shared/core/due.ts';
 import type { Functions } from './functions.ts';
 import { machineLogs } from './machine-logs.ts';
 import { accept, versionsOf, XRAY } from './nag.ts';
@@ -77,6 +79,7 @@ export class VerifyJob extends Construct {
     );
     this.machine = new StateMachine(this, 'Machine', {
       stateMachineName: NAMES.verifyJob,
+      timeout: Duration.seconds(COMPARES_FOR_SECONDS),
       queryLanguage: QueryLanguage.JSONATA,
       definitionBody: DefinitionBody.fromChainable(definition),
       tracingEnabled: true,

@@ -3,8 +3,8 @@ import type { Job } from '../model/job.ts';
 import type { TableState } from '../model/state.ts';
 import type { Table } from '../model/table.ts';
 
-/** A comparison that was begun counts as dead after this: no execution of the machine runs for longer. */
-const MAY_RUN_MS = 2 * 3_600_000;
+/** A comparison that was begun counts as dead after this: verify-job's timeout, so no execution of it runs for longer. */
+export const COMPARES_FOR_SECONDS = 2 * 3600;
 
 const msSince = (time: string | undefined, now: Date): number =>
   time === undefined ? Number.POSITIVE_INFINITY : now.getTime() - Date.parse(time);
@@ -12,7 +12,9 @@ const msSince = (time: string | undefined, now: Date): number =>
 const mayRun = (compared: Compared, kind: ComparisonKind, now: Date): boolean => {
   const begun = compared[`${kind}Begun`];
   const ended = compared[`${kind}Ended`];
-  return begun !== undefined && (ended === undefined || ended < begun) && msSince(begun, now) < MAY_RUN_MS;
+  return (
+    begun !== undefined && (ended === undefined || ended < begun) && msSince(begun, now) < COMPARES_FOR_SECONDS * 1000
+  );
 };
 
 /** Seconds between two verifications of a table; null where nobody asked for any. */

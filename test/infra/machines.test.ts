@@ -4,7 +4,8 @@ import aslValidator from 'asl-validator';
 import { Match } from 'aws-cdk-lib/assertions';
 import { z } from 'zod';
 import { metrics } from '../../functions/edge.ts';
-import { EVERYTHING, templateOf } from './fixture.ts';
+import { COMPARES_FOR_SECONDS } from '../../shared/core/due.ts';
+import { EVERYTHING, functionsOf, templateOf } from './fixture.ts';
 
 const template = templateOf(EVERYTHING);
 const MACHINES = [
@@ -52,6 +53,18 @@ test('the machines are valid Amazon States Language, written in JSONata througho
     assert.equal(definition.QueryLanguage, 'JSONata', name);
     assert.doesNotMatch(text, /"(InputPath|OutputPath|ResultPath|ResultSelector|Parameters|ItemsPath)"|\.\$"/, name);
   }
+});
+
+test('no execution waits for ever, and none is given up before the functions that it calls may have answered', () => {
+  const longest = Math.max(...[...functionsOf(template).values()].map(({ Timeout }) => Timeout));
+  for (const [name, text] of definitions) {
+    const { TimeoutSeconds } = z.object({ TimeoutSeconds: z.int() }).parse(JSON.parse(text));
+    assert.ok(TimeoutSeconds > 2 * longest, name);
+    assert.ok(TimeoutSeconds <= 25 * 3600, name);
+  }
+  // Whoever takes a comparison for dead relies on it.
+  const verify = JSON.parse(definitions.get('redshift-loader-verify-job') ?? '{}');
+  assert.equal(verify.TimeoutSeconds, COMPARES_FOR_SECONDS);
 });
 
 test('every call of a function is tried again when what failed may pass', () => {
