@@ -24,6 +24,11 @@ export const RUNS: Commands<'runs'> = {
         style,
       ),
   },
+  'runs.stop': {
+    args: ['jobId', 'runId'],
+    show: ({ job, runId, stopped }) =>
+      `  Run ${runId} is stopped (${stopped.length} executions). What it loaded stays: jobs run ${job} goes on from there\n`,
+  },
   'runs.show': {
     args: ['jobId', 'runId'],
     show: ({ runId, trigger, status, startedAt, finishedAt, warnings, error, tables }, style) => {

@@ -16,6 +16,7 @@ import { testConnection } from './jobs/test-connection.ts';
 import type { Operation } from './operation.ts';
 import { listRuns } from './runs/list.ts';
 import { showRun } from './runs/show.ts';
+import { stopRun } from './runs/stop.ts';
 import { createSchedule } from './schedules/create.ts';
 import { deleteSchedule } from './schedules/delete.ts';
 import { disableSchedule } from './schedules/disable.ts';
@@ -57,6 +58,7 @@ export const OPERATIONS = {
   'schedules.preview': previewSchedule,
   'runs.list': listRuns,
   'runs.show': showRun,
+  'runs.stop': stopRun,
   'installation.show': showInstallation,
   'installation.pause': pauseInstallation,
   'installation.resume': resumeInstallation,

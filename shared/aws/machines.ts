@@ -4,6 +4,7 @@ import {
   paginateListExecutions,
   SFNClient,
   StartExecutionCommand,
+  StopExecutionCommand,
 } from '@aws-sdk/client-sfn';
 import { z } from 'zod';
 import { describeStepError } from '../model/errors.ts';
@@ -26,6 +27,17 @@ export interface Execution {
   /** Why it failed, as people read it; null where it did not. */
   error: string | null;
 }
+
+/** An execution that has not ended. */
+export interface Running {
+  machine: MachineName;
+  /** Its own. */
+  name: string;
+}
+
+/** `loadTable: 1234-0`, for people. */
+export const runningText = (running: Running[]): string =>
+  running.map(({ machine, name }) => `${machine}: ${name}`).join(', ');
 
 /** An execution's input as far as it says whose it is. */
 const Input = z.object({ jobId: z.string() });
@@ -67,18 +79,26 @@ export class Machines {
     }
   }
 
-  /** What is running for a job, as `<machine>: <execution's name>`. */
-  async runningFor(jobId: string): Promise<string[]> {
-    const running: string[] = [];
-    for (const [machine, stateMachineArn] of Object.entries(this.#arns)) {
+  /** What is running for a job. */
+  async runningFor(jobId: string): Promise<Running[]> {
+    const running: Running[] = [];
+    for (const machine of MachineArns.keyof().options) {
+      const stateMachineArn = this.#arns[machine];
       const pages = paginateListExecutions({ client: this.#client }, { stateMachineArn, statusFilter: 'RUNNING' });
       for await (const { executions = [] } of pages)
-        for (const { executionArn, name } of executions) {
+        for (const { executionArn, name = '' } of executions) {
           const { input = '{}' } = await this.#client.send(new DescribeExecutionCommand({ executionArn }));
-          if (Input.safeParse(JSON.parse(input)).data?.jobId === jobId) running.push(`${machine}: ${name}`);
+          if (Input.safeParse(JSON.parse(input)).data?.jobId === jobId) running.push({ machine, name });
         }
     }
     return running;
+  }
+
+  /** Stops an execution; one that has ended stays as it is. */
+  async stop({ machine, name }: Running, cause: string): Promise<void> {
+    await this.#client.send(
+      new StopExecutionCommand({ executionArn: executionArn(this.#arns[machine], name), error: 'Stopped', cause }),
+    );
   }
 }
 

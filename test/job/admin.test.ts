@@ -80,6 +80,34 @@ test('a job lives its whole life by operations alone', async () => {
   assert.doesNotMatch(readFileSync(join(server.state, 'aws/secrets.json'), 'utf8'), /pw-whole-life/);
 });
 
+test('a run is stopped by hand, with its large tables; the next one goes on', async () => {
+  const { jobId, source: db, warehouse, schema, setup, read, differing, run: runOn } = await server.job(SHOP);
+  await setup();
+  await runOn();
+  await db.query("INSERT INTO log (line) SELECT 'row ' || n FROM generate_series(1, 20000) n");
+  await db.query("INSERT INTO customers (name) VALUES ('new')");
+  await warehouse.query(`BEGIN; LOCK TABLE "${schema}".log, "${schema}".customers IN ACCESS EXCLUSIVE MODE`);
+  const { runId } = await done<{ runId: string }>(server, 'jobs.run', { jobId });
+  const leases = async () => [...(await read()).states.values()].filter(({ value }) => value.lease).length;
+  for (let wait = 0; wait < 400 && (await leases()) < 2; wait++) await sleep(50);
+  const { stopped } = await done<{ stopped: { machine: string }[] }>(server, 'runs.stop', { jobId, runId });
+  assert.deepEqual(
+    stopped.map(({ machine }) => machine),
+    ['loadJob', 'loadTable'],
+  );
+  await warehouse.query('COMMIT');
+  await server.installation.cloud.idle();
+  assert.equal(await leases(), 0, 'the tables are free again');
+  const shown = await done<{ status: string; error: string }>(server, 'runs.show', { jobId, runId });
+  assert.equal(shown.status, 'failed');
+  assert.match(shown.error, /ended as ABORTED: stopped by hand – the next run goes on/);
+  assert.match((await refusal(server, 'runs.stop', { jobId, runId })).message, /is not at work: .* as failed/);
+  assert.equal((await refusal(server, 'runs.stop', { jobId, runId: 'nosuch' })).name, 'NotFound');
+  assert.equal((await run(jobId)).status, 'succeeded');
+  await server.installation.cloud.idle();
+  assert.deepEqual(await differing(), []);
+});
+
 test('a password appears in no answer, log, item, message or execution, only in Secrets Manager', async () => {
   const { connection, schema } = await source('secretive', 'pw-that-nobody-sees');
   const answers: unknown[] = [

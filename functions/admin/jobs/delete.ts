@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { runningText } from '../../../shared/aws/machines.ts';
 import { errors, InvalidInput } from '../../../shared/model/errors.ts';
 import { jobId, overtaken } from '../fields.ts';
 import { operation } from '../operation.ts';
@@ -12,12 +13,14 @@ export const deleteJob = operation({
     const { raw, revision } = await readJobItem(edits, id);
     const running = await machines.runningFor(id);
     if (running.length > 0)
-      throw errors.refused(`job ${id} is at work (${running.join(', ')}): wait until that has ended, then delete it`);
+      throw errors.refused(`job ${id} is at work (${runningText(running)}): wait until that has ended, then delete it`);
     // No tick begins a run any more; one that began since we looked is waited for.
     if (!(await edits.edit(id, 'JOB', { disabled: true }, revision))) throw overtaken(`job ${id}`);
     const begun = await machines.runningFor(id);
     if (begun.length > 0)
-      throw errors.refused(`job ${id} began a run just now (${begun.join(', ')}), and is paused: wait, then delete it`);
+      throw errors.refused(
+        `job ${id} began a run just now (${runningText(begun)}), and is paused: wait, then delete it`,
+      );
     const items = await edits.deleteJob(id);
     // Last: an item that was kept could else name a secret that is gone.
     if (raw.ownsSecret === true) await secrets.remove(String(raw.secretArn));

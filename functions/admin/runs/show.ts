@@ -1,13 +1,10 @@
 import { z } from 'zod';
-import { errors } from '../../../shared/model/errors.ts';
 import type { Run, RunTable } from '../../../shared/model/run.ts';
 import type { TableState } from '../../../shared/model/state.ts';
 import { jobId } from '../fields.ts';
 import { readJobItem } from '../jobs/read.ts';
-import { type AdminPorts, operation } from '../operation.ts';
-
-/** How far back a run is looked for by its id. */
-const LOOKED_THROUGH = 500;
+import { operation } from '../operation.ts';
+import { findRun } from './find.ts';
 
 export const showRun = operation({
   summary: 'Shows a run table by table, also while it goes on',
@@ -23,33 +20,6 @@ export const showRun = operation({
     return { ...run, tables: tablesOf(run, states) };
   },
 });
-
-/** @throws LoaderError NotFound */
-async function findRun(
-  id: string,
-  runId: string,
-  { runs, machines }: Pick<AdminPorts, 'runs' | 'machines'>,
-): Promise<Run> {
-  const newest = await runs.list(id, runId === 'latest' ? 1 : LOOKED_THROUGH);
-  const found = runId === 'latest' ? newest[0] : newest.find((run) => run.runId === runId);
-  if (found) return found;
-  // Until plan has looked at the source there is no record, only the execution.
-  const execution = runId === 'latest' ? null : await machines.describe('loadJob', runId);
-  if (!execution) throw errors.notFound(`job ${id} has no run ${runId}: runs list shows those there are`);
-  const { startedAt, status, error } = execution;
-  return {
-    runId,
-    trigger: 'hand',
-    scheduledTime: startedAt,
-    startedAt,
-    status,
-    warnings: [],
-    tables: {},
-    expected: [],
-    ...(error ? { error } : {}),
-    expiresAt: 0,
-  };
-}
 
 interface Shown extends RunTable {
   table: string;
