@@ -14,6 +14,7 @@ import { type Lambda, startLambda } from './lambda.ts';
 import { createLambdaApi } from './lambda-api.ts';
 import { readFunctions } from './lambda-function.ts';
 import { createLogs } from './logs.ts';
+import { onBehalfOf } from './on-behalf.ts';
 import { createRedshiftData, type RedshiftOptions } from './redshift/service.ts';
 import { createScheduler, type Scheduler, type SchedulerOptions } from './scheduler/service.ts';
 import { callBySdk } from './sdk-calls.ts';
@@ -59,8 +60,8 @@ export interface Cloud {
   credentials: { accessKeyId: string; secretAccessKey: string };
   /** Calls by functions, machines and rules since the start. */
   counts(): Counts & { transitions: number };
-  /** Nothing is counted until the returned function is called. */
-  pauseCounting(): () => void;
+  /** The same of one execution and all that it started, but of none of these machines. */
+  countsOf(executionArn: string, without?: string[]): Counts & { transitions: number };
   lambda: Pick<Lambda, 'kill' | 'peakRss' | 'invoke' | 'find'>;
   states: StepFunctions;
   /** EventBridge Scheduler: its schedules tick once it is started. */
@@ -95,13 +96,10 @@ export async function startCloud(options: CloudOptions): Promise<Cloud> {
   let url = '';
   const functions = readFunctions(stack, iam, () => url);
   const operator = { accessKeyId: OPERATOR, secretAccessKey: randomBytes(30).toString('base64') };
-  const identities = new Map<string, Identity>(
-    functions.map(({ identity }) => [identity.caller.accessKeyId, identity]),
-  );
-  identities.set(OPERATOR, {
+  const owner: Identity = {
     caller: { arn: `arn:aws:iam::${ACCOUNT}:user/${OPERATOR}`, accessKeyId: OPERATOR },
     secretAccessKey: operator.secretAccessKey,
-  });
+  };
 
   /** Undone in reverse order, also when the start fails half-way. */
   const undo: (() => Promise<unknown> | unknown)[] = [];
@@ -126,7 +124,8 @@ export async function startCloud(options: CloudOptions): Promise<Cloud> {
     const mappings = createStreamMappings(stack, {
       lambda,
       iam,
-      invoke: (arn, payload) => invoke(asService('dynamodb.amazonaws.com'), arn, payload),
+      // Whoever wrote has no part in what follows from it.
+      invoke: (arn, payload) => onBehalfOf(undefined, () => invoke(asService('dynamodb.amazonaws.com'), arn, payload)),
       onGivenUp: (name, records, destination) =>
         log('dead-letters', JSON.stringify({ function: name, destination, records })),
     });
@@ -192,25 +191,22 @@ export async function startCloud(options: CloudOptions): Promise<Cloud> {
     const endpoint = await openEndpoint({
       port: options.port ?? 0,
       gate,
-      identity: (key) => identities.get(key),
+      identity: (key) => (key === OPERATOR ? owner : lambda.identity(key)),
       json,
       rest,
     });
     url = endpoint.url;
     undo.unshift(() => endpoint.stop());
 
-    const transitions = countTransitions(states);
     return {
       endpoint: url,
       outputs: stack.outputs,
       stack,
       credentials: operator,
-      counts: () => ({ ...gate.counts(), transitions: transitions.count() }),
-      pauseCounting() {
-        const resume = [gate.pauseCounting(), transitions.pause()];
-        return () => {
-          for (const each of resume) each();
-        };
+      counts: () => ({ ...gate.counts(), transitions: states.transitions() }),
+      countsOf(executionArn, without) {
+        const family = states.family(executionArn, without);
+        return family.map(({ arn, transitions }) => ({ ...gate.counts(arn), transitions })).reduce(sum);
       },
       lambda,
       states,
@@ -237,20 +233,13 @@ function rolesThatTrustRedshift(stack: Stack): string[] {
     .map(({ arn }) => arn);
 }
 
-/** Transitions that happen while counting is paused are left out. */
-function countTransitions(states: StepFunctions) {
-  let leftOut = 0;
-  let pausedAt: number | undefined;
-  return {
-    count: () => (pausedAt ?? states.transitions()) - leftOut,
-    pause() {
-      const outermost = pausedAt === undefined;
-      pausedAt ??= states.transitions();
-      return () => {
-        if (!outermost || pausedAt === undefined) return;
-        leftOut += states.transitions() - pausedAt;
-        pausedAt = undefined;
-      };
-    },
-  };
-}
+type Counted = ReturnType<Cloud['counts']>;
+
+const sum = (a: Counted, b: Counted): Counted => ({
+  lambda: a.lambda + b.lambda,
+  redshiftData: a.redshiftData + b.redshiftData,
+  s3: a.s3 + b.s3,
+  dynamodb: a.dynamodb + b.dynamodb,
+  secretsManager: a.secretsManager + b.secretsManager,
+  transitions: a.transitions + b.transitions,
+});

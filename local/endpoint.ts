@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { ConnectionLost, type Gate } from './gate.ts';
 import type { ConditionKeys } from './iam-policy.ts';
+import { onBehalfOf } from './on-behalf.ts';
 import { type Caller, type JsonService, type ServiceCall, ServiceError } from './service.ts';
 import { type Identity, readSignature, sha256, verify } from './sigv4.ts';
 
@@ -86,8 +87,11 @@ async function route(options: EndpointOptions, request: IncomingMessage, respons
     if (identity.reach !== undefined && !identity.reach.services.includes(signed.service)) {
       throw new ServiceError('VpcUnreachable', `${signed.service} can't be reached: ${identity.reach.because}`, 400);
     }
-    if (rest !== undefined) await rest.handle(request, response, identity.caller);
-    else await answerJson(options, signed.service, identity.caller, request, response);
+    await onBehalfOf(identity.worksFor, () =>
+      rest !== undefined
+        ? rest.handle(request, response, identity.caller)
+        : answerJson(options, signed.service, identity.caller, request, response),
+    );
   } catch (error) {
     if (error instanceof ConnectionLost) {
       response.destroy();

@@ -1,5 +1,6 @@
 import type { Iam } from './iam.ts';
 import type { ConditionKeys } from './iam-policy.ts';
+import { executionAtWork } from './on-behalf.ts';
 import { type Caller, type Permission, ServiceError } from './service.ts';
 
 /** The access key of whoever runs the local cloud: may do everything, and isn't counted. */
@@ -38,11 +39,11 @@ export class ConnectionLost extends Error {
 /** What every call passes, however it comes in: permission, count, injected faults. */
 export interface Gate {
   perform<T>(call: Call, work: () => Promise<T>): Promise<T>;
-  /** Calls since the start by anybody but the operator. */
-  counts(): Counts;
-  /** Calls aren't counted until the returned function is called. */
-  pauseCounting(): () => void;
+  /** Calls since the start by anybody but the operator: all of them, or those on behalf of one execution. */
+  counts(execution?: string): Counts;
 }
+
+const noCounts = (): Counts => ({ lambda: 0, redshiftData: 0, s3: 0, dynamodb: 0, secretsManager: 0 });
 
 const countedAs: Record<string, keyof Counts> = {
   lambda: 'lambda',
@@ -53,8 +54,16 @@ const countedAs: Record<string, keyof Counts> = {
 };
 
 export function createGate(iam: Iam, fault?: Fault): Gate {
-  const counts: Counts = { lambda: 0, redshiftData: 0, s3: 0, dynamodb: 0, secretsManager: 0 };
-  let pauses = 0;
+  const total = noCounts();
+  const each = new Map<string, Counts>();
+  const count = (service: keyof Counts) => {
+    total[service]++;
+    const execution = executionAtWork();
+    if (execution === undefined) return;
+    const own = each.get(execution) ?? noCounts();
+    own[service]++;
+    each.set(execution, own);
+  };
 
   const inject = async (call: Call, moment: 'before' | 'after') => {
     try {
@@ -69,21 +78,13 @@ export function createGate(iam: Iam, fault?: Fault): Gate {
     async perform(call, work) {
       iam.authorize(call.caller, call.permissions, call.keys);
       const counter = countedAs[call.service];
-      if (counter !== undefined && pauses === 0 && call.caller.accessKeyId !== OPERATOR) counts[counter]++;
+      if (counter !== undefined && call.caller.accessKeyId !== OPERATOR) count(counter);
       if (fault === undefined) return work();
       await inject(call, 'before');
       const result = await work();
       await inject(call, 'after');
       return result;
     },
-    counts: () => ({ ...counts }),
-    pauseCounting() {
-      pauses++;
-      let paused = true;
-      return () => {
-        if (paused) pauses--;
-        paused = false;
-      };
-    },
+    counts: (execution) => ({ ...(execution === undefined ? total : (each.get(execution) ?? noCounts())) }),
   };
 }

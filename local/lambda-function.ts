@@ -1,4 +1,4 @@
-import { createHash, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { cpSync, existsSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { z } from 'zod';
@@ -70,9 +70,9 @@ export function readFunctions(stack: Stack, iam: Iam, endpoint: () => string): L
     if (rest.Layers.length > 0) throw new Error(`UnsupportedFunction: ${name} uses layers, which don't exist locally`);
     iam.assume(Role, 'lambda.amazonaws.com', arn);
 
-    const accessKeyId = `ASIA${createHash('sha256').update(name).digest('hex').slice(0, 16).toUpperCase()}`;
     const identity: Identity = {
-      caller: assumedRole(Role, name, accessKeyId),
+      // Each of its processes has an access key of its own.
+      caller: assumedRole(Role, name, name),
       secretAccessKey: randomBytes(30).toString('base64'),
       sessionToken: randomBytes(90).toString('base64'),
     };
@@ -111,7 +111,6 @@ function reserved(identity: Identity, name: string, memoryMb: number, logGroup: 
   return {
     AWS_REGION: REGION,
     AWS_DEFAULT_REGION: REGION,
-    AWS_ACCESS_KEY_ID: identity.caller.accessKeyId,
     AWS_SECRET_ACCESS_KEY: identity.secretAccessKey,
     AWS_SESSION_TOKEN: identity.sessionToken ?? '',
     AWS_LAMBDA_FUNCTION_NAME: name,

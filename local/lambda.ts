@@ -1,13 +1,15 @@
-import { randomUUID } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { LambdaFunction } from './lambda-function.ts';
+import { executionAtWork } from './on-behalf.ts';
 import { identityOf, onExit } from './processes.ts';
 import { openRuntimeApi } from './runtime-api.ts';
 import { MAX_PAYLOAD, type Outcome, type Sandbox, startSandbox } from './sandbox.ts';
 import { ServiceError } from './service.ts';
+import type { Identity } from './sigv4.ts';
 import { turnstile } from './turnstile.ts';
 
 export interface LambdaOptions {
@@ -32,6 +34,8 @@ export interface Lambda {
   /** Resolves when no asynchronous invocation is under way. */
   idle(): Promise<void>;
   find(nameOrArn: string): LambdaFunction | undefined;
+  /** Who signs with this access key: each process has one of its own. */
+  identity(accessKeyId: string): Identity | undefined;
   stop(): Promise<void>;
 }
 
@@ -50,6 +54,7 @@ interface Pool {
 /** Runs functions in processes of their own, kept warm between events, one event at a time in each. */
 export async function startLambda(options: LambdaOptions): Promise<Lambda> {
   const sandboxes = new Map<string, Sandbox>();
+  const identities = new Map<string, Identity>();
   const pools = new Map<string, Pool>();
   const background = new Set<Promise<unknown>>();
   const api = await openRuntimeApi((id) => sandboxes.get(id));
@@ -72,6 +77,8 @@ export async function startLambda(options: LambdaOptions): Promise<Lambda> {
 
   const open = (fn: LambdaFunction, pool: Pool): Sandbox => {
     const id = randomUUID();
+    const accessKeyId = accessKeyOf(id);
+    identities.set(accessKeyId, { ...fn.identity, caller: { ...fn.identity.caller, accessKeyId } });
     const taskRoot = fn.unpack(code);
     const sandbox = startSandbox({
       id,
@@ -80,6 +87,7 @@ export async function startLambda(options: LambdaOptions): Promise<Lambda> {
       timeoutMs: fn.timeoutMs,
       environment: {
         ...fn.environment,
+        AWS_ACCESS_KEY_ID: accessKeyId,
         AWS_LAMBDA_RUNTIME_API: api.addressFor(id),
         AWS_LAMBDA_LOG_STREAM_NAME: `[$LATEST]${id}`,
         LAMBDA_TASK_ROOT: taskRoot,
@@ -87,6 +95,7 @@ export async function startLambda(options: LambdaOptions): Promise<Lambda> {
       onLine: (line) => options.onLog?.(fn.name, line),
       onEnd: () => {
         sandboxes.delete(id);
+        identities.delete(accessKeyId);
         pool.all.delete(sandbox);
         pool.idle = pool.idle.filter((other) => other !== sandbox);
       },
@@ -127,6 +136,8 @@ export async function startLambda(options: LambdaOptions): Promise<Lambda> {
       // The last one used is the warmest; the others may reach the end of their idle time.
       const sandbox = takeIdle(pool) ?? open(fn, pool);
       clearTimeout(idleTimers.get(sandbox));
+      const identity = identities.get(accessKeyOf(sandbox.id));
+      if (identity) identity.worksFor = executionAtWork();
       const outcome = await sandbox.invoke({ requestId, functionArn: fn.arn, payload });
       const used = sandbox.peakRss();
       pool.peak = Math.max(pool.peak ?? 0, used ?? 0) || undefined;
@@ -157,6 +168,7 @@ export async function startLambda(options: LambdaOptions): Promise<Lambda> {
 
   return {
     find,
+    identity: (accessKeyId) => identities.get(accessKeyId),
     async invoke({ functionArn, payload, type = 'RequestResponse' }) {
       const fn = find(functionArn);
       if (fn === undefined) {
@@ -192,6 +204,9 @@ export async function startLambda(options: LambdaOptions): Promise<Lambda> {
     },
   };
 }
+
+const accessKeyOf = (sandbox: string): string =>
+  `ASIA${createHash('sha256').update(sandbox).digest('hex').slice(0, 16).toUpperCase()}`;
 
 /** Where code is unpacked: below the temporary folder, named by our process so that a later start clears up after a killed one. */
 function codeFolder(): string {

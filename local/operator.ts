@@ -103,6 +103,17 @@ export class Operator {
     return run;
   }
 
+  /** The ARN of a run's own execution. */
+  executionOf(runId: string): string {
+    return `${this.#output('LoadJobArn').replace(':stateMachine:', ':execution:')}:${runId}`;
+  }
+
+  /** Waits until nothing that a run has started goes on, comparisons included. */
+  async settled(runId: string): Promise<void> {
+    const family = () => this.#cloud.states.family(this.executionOf(runId));
+    while (family().some(({ status }) => status === 'RUNNING')) await sleep(POLL_MS);
+  }
+
   /**
    * Compares tables on both sides, as the deployed machine does: all that are loaded where none is named.
    * @returns what is known of them afterwards

@@ -106,7 +106,6 @@ export class Session {
     const { cloud } = this.#installation;
     const initial = await this.isInitial();
     const estimates = initial ? await this.#estimates() : new Map<string, number>();
-    const before = cloud.counts();
     const startedAt = Date.now();
     const watch = progress
       ? this.#watcher(progress, new Date(startedAt).toISOString(), estimates)
@@ -115,19 +114,16 @@ export class Session {
     try {
       run = await this.#operator.run(this.jobId, () => watch(false));
       await watch(true);
-      await cloud.idle();
+      await this.#operator.settled(run.runId);
     } finally {
       progress?.stop();
     }
     comparing();
-    const after = cloud.counts();
     const seconds = (Date.now() - startedAt) / 1000;
-    const calls = Object.fromEntries(
-      (['lambda', 'redshiftData', 's3', 'dynamodb', 'transitions'] as const).map((name) => [
-        name,
-        after[name] - before[name],
-      ]),
-    ) as Calls;
+    // Whatever else goes on meanwhile – other jobs, schedules, comparisons that were due – is not this run's.
+    const { secretsManager: _, ...calls } = cloud.countsOf(this.#operator.executionOf(run.runId), [
+      cloud.outputs.VerifyJobArn ?? '',
+    ]);
     return {
       warehouse: this.warehouse,
       run: initial ? 'initial' : 'incremental',

@@ -7,6 +7,8 @@ export interface Identity {
   caller: Caller;
   secretAccessKey: string;
   sessionToken?: string;
+  /** The execution on whose behalf a function's process works just now. */
+  worksFor?: string | undefined;
   /** The services that can be reached from where it runs; absent: all. */
   reach?: { services: string[]; because: string };
 }

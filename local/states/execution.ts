@@ -1,3 +1,4 @@
+import { onBehalfOf } from '../on-behalf.ts';
 import { type Branch, newBranch } from './branch.ts';
 import type { StateMachine } from './definition.ts';
 import { asStateError, type StateError } from './errors.ts';
@@ -23,6 +24,8 @@ export interface Identity {
   machine: Machine;
   definition: StateMachine;
   input: string;
+  /** The ARN of the execution that started it, if one did. */
+  startedBy: string | undefined;
 }
 
 type Ending = { status: 'ABORTED' | 'TIMED_OUT'; error?: string | undefined; cause?: string | undefined };
@@ -59,7 +62,7 @@ export class Execution {
   start(): void {
     const { input, machine } = this.identity;
     this.history.add(this.#root, 'ExecutionStarted', { input, roleArn: machine.roleArn });
-    this.#running = this.#go();
+    this.#running = onBehalfOf(this.identity.arn, () => this.#go());
   }
 
   /** Stops the execution; resolves when it has stopped. Calls that its tasks made go on, their results are ignored. */
@@ -81,7 +84,7 @@ export class Execution {
     this.#transition();
     this.#root.lastEvent = this.history.events.length;
     this.history.add(this.#root, 'ExecutionRedriven', { redriveCount: this.redriveCount });
-    this.#running = this.#go();
+    this.#running = onBehalfOf(this.identity.arn, () => this.#go());
     return this.redriveDate;
   }
 

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { executionAtWork } from '../on-behalf.ts';
 import { ServiceError } from '../service.ts';
 import type { StateMachine } from './definition.ts';
 import { Execution, type Surroundings } from './execution.ts';
@@ -59,6 +60,14 @@ export class Executions {
     return [...this.#executions.values()].filter((one) => one.identity.machine.arn === machineArn).reverse();
   }
 
+  /** An execution with all that it started, and these in turn; without those of some machines. */
+  family(arn: string, without: string[]): Execution[] {
+    const children = [...this.#executions.values()].filter(
+      ({ identity }) => identity.startedBy === arn && !without.includes(identity.machine.arn),
+    );
+    return [this.find(arn), ...children.flatMap((child) => this.family(child.identity.arn, without))];
+  }
+
   /**
    * Starts an execution, or returns the one that runs already under this name with this input.
    * @throws ServiceError StateMachineDoesNotExist, InvalidName, InvalidExecutionInput, ExecutionAlreadyExists
@@ -81,7 +90,8 @@ export class Executions {
       if (existing.status === 'RUNNING' && existing.identity.input === input) return existing;
       throw new ServiceError('ExecutionAlreadyExists', `Execution Already Exists: '${arn}'`);
     }
-    const execution = new Execution({ arn, name, machine, definition, input }, this.#surroundings());
+    const identity = { arn, name, machine, definition, input, startedBy: executionAtWork() };
+    const execution = new Execution(identity, this.#surroundings());
     this.#executions.set(arn, execution);
     execution.start();
     this.#watch(execution);

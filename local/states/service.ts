@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { JsonService, Permission, ServiceCall } from '../service.ts';
 import { ServiceError } from '../service.ts';
 import { answers } from './answers.ts';
+import type { Execution } from './execution.ts';
 import { Executions } from './executions.ts';
 import type { ExecutionStatus, Machine, StatesPorts } from './ports.ts';
 import { isAction, parseRequest } from './requests.ts';
@@ -34,6 +35,11 @@ export interface StepFunctions extends JsonService {
   stop(): Promise<void>;
   /** @throws ServiceError ExecutionDoesNotExist */
   execution(arn: string): ExecutionView;
+  /**
+   * An execution with all that it started, and these in turn; without those of some machines.
+   * @throws ServiceError ExecutionDoesNotExist
+   */
+  family(arn: string, without?: string[]): ExecutionView[];
 }
 
 async function realSleep(ms: number, signal?: AbortSignal): Promise<void> {
@@ -66,12 +72,14 @@ export function createStepFunctions(machines: Machine[], ports: StatesPorts): St
     transitions: () => executions.transitions,
     idle: () => executions.idle(),
     stop: () => executions.stop(),
-    execution(arn) {
-      const { identity, history, status, output, error, cause, startDate, stopDate, redriveCount, transitions } =
-        executions.find(arn);
-      const { machine, name, input } = identity;
-      const dates = { startDate, stopDate, redriveCount, transitions, events: history.events.length };
-      return { arn, machineArn: machine.arn, name, status, input, output, error, cause, ...dates };
-    },
+    execution: (arn) => viewOf(executions.find(arn)),
+    family: (arn, without = []) => executions.family(arn, without).map(viewOf),
   };
+}
+
+function viewOf({ identity, history, ...execution }: Execution): ExecutionView {
+  const { status, output, error, cause, startDate, stopDate, redriveCount, transitions } = execution;
+  const { arn, machine, name, input } = identity;
+  const dates = { startDate, stopDate, redriveCount, transitions, events: history.events.length };
+  return { arn, machineArn: machine.arn, name, status, input, output, error, cause, ...dates };
 }
