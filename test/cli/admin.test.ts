@@ -1,17 +1,21 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, rmSync, statSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { ListSchedulesCommand, SchedulerClient } from '@aws-sdk/client-scheduler';
 import pg from 'pg';
+import { readAddress } from '../../local/admin-address.ts';
 import { type Postgres, startPostgres } from '../../local/postgres.ts';
+import { Report } from '../../local/ui/report-schema.ts';
 
 const dir = mkdtempSync(join(tmpdir(), 'redshift-loader-admin-'));
 const state = join(dir, 'state');
+const report = join(dir, 'report.json');
 const script = (path: string): string => fileURLToPath(new URL(`../../${path}`, import.meta.url));
 let postgres: Postgres;
 let serving: ReturnType<typeof spawn> | undefined;
@@ -21,7 +25,11 @@ let source: pg.Client;
 before(async () => {
   postgres = await startPostgres({ dir: join(dir, 'source'), name: 'source' });
   const served = await postgres.createDatabase('served');
-  await run(served, 'CREATE TABLE served (id int PRIMARY KEY); INSERT INTO served VALUES (1)');
+  await run(
+    served,
+    `CREATE TABLE served (id int PRIMARY KEY, updated_at timestamptz NOT NULL DEFAULT now());
+     CREATE INDEX ON served (updated_at); INSERT INTO served VALUES (1)`,
+  );
   orders = await postgres.createDatabase('orders');
   await run(
     orders,
@@ -31,7 +39,13 @@ before(async () => {
   );
   source = new pg.Client({ connectionString: orders });
   await source.connect();
-  const child = spawn(process.execPath, [script('local/start.ts'), '--serve', '--source', served, '--state', state]);
+  const options = ['--serve', '--source', served, '--state', state, '--report', report];
+  const child = spawn(process.execPath, [
+    '--import',
+    script('test/cli/jumping-clock.mjs'),
+    script('local/start.ts'),
+    ...options,
+  ]);
   serving = child;
   let output = '';
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (text) => (output += text));
@@ -84,11 +98,51 @@ const rowsOf = (out: string): Record<string, number> =>
     (JSON.parse(out) as { tables: { table: string; rows: number }[] }).tables.map(({ table, rows }) => [table, rows]),
   );
 
+/** The runs that the schedules of a job have started and that have ended: how many, and the rows of each table together. */
+async function ticked(job: string): Promise<{ runs: number; rows: Record<string, number> }> {
+  const { runs } = JSON.parse(await done('runs', 'list', job, '--json')) as {
+    runs: { runId: string; trigger: string; status: string; rows: number }[];
+  };
+  const ended = runs.filter(({ trigger, status }) => trigger === 'schedule' && status !== 'running');
+  const rows: Record<string, number> = {};
+  for (const { runId } of ended.filter((one) => one.rows > 0))
+    for (const [table, count] of Object.entries(rowsOf(await done('runs', 'show', job, runId, '--json'))))
+      rows[table] = (rows[table] ?? 0) + count;
+  return { runs: ended.length, rows };
+}
+
+/** Lets a minute pass, and waits until one more tick has run. */
+async function nextTick(job: string): Promise<Record<string, number>> {
+  const before = await ticked(job);
+  serving?.kill('SIGUSR2');
+  for (let look = 0; look < 30; look++) {
+    const now = await ticked(job);
+    if (now.runs > before.runs) return now.rows;
+    await sleep(500);
+  }
+  throw new Error(`no tick of ${job} has run`);
+}
+
+/** What EventBridge Scheduler holds for a job. */
+async function held(job: string): Promise<string[]> {
+  const scheduler = new SchedulerClient(readAddress(state));
+  const { Schedules = [] } = await scheduler.send(new ListSchedulesCommand({ NamePrefix: `${job}.` }));
+  return Schedules.map(({ Name = '' }) => Name);
+}
+
+async function heldIs(job: string, names: string[]): Promise<void> {
+  for (let look = 0; look < 50 && (await held(job)).join() !== names.join(); look++) await sleep(100);
+  assert.deepEqual(await held(job), names);
+}
+
+const secrets = () => readFileSync(join(state, 'aws', 'secrets.json'), 'utf8');
+
 test('a job lives its whole life on the command line alone, beside the one that is served', async () => {
   const created = await admin(['jobs', 'create', 'orders', '--destination', 'warehouse', '--connection-string-stdin'], {
     input: `${orders}\n`,
   });
   assert.deepEqual([created.code, created.err], [0, '']);
+  assert.match(secrets(), /\/orders"/);
   assert.match(await done('jobs', 'test-connection', 'orders'), /server\s+Postgres 17.*\n\s+tables\s+2\n/);
   assert.match(await done('jobs', 'setup', 'orders'), /setup\s+succeeded\n\s+tables\s+2\n/);
   assert.match(await done('tables', 'list', 'orders'), /lines\s+FULL_DATA_SYNC\s+well/);
@@ -99,24 +153,45 @@ test('a job lives its whole life on the command line alone, beside the one that 
   assert.equal(first.status, 'succeeded');
   assert.deepEqual(rowsOf(await done('runs', 'show', 'orders', '--json')), { lines: 1, people: 2 });
 
-  await source.query(`INSERT INTO people (name) VALUES ('c'); INSERT INTO lines (line) VALUES ('two'), ('three')`);
-  await done('tables', 'edit', 'orders', 'people', '--disabled');
-  const second = await done('jobs', 'run', 'orders', '--wait', '--json');
-  assert.deepEqual(rowsOf(second), { lines: 2 });
-  await done('tables', 'edit', 'orders', 'people', '--no-disabled');
-
-  const scheduled = await done('schedules', 'create', 'orders', '--every', '60', '--at', '09:**', '--no-enabled');
-  assert.match(scheduled, /runs\s+every minute between 09:00 and 09:59, UTC \(disabled\)/);
+  const hour = new Date().getUTCHours();
+  const hours = [hour, (hour + 1) % 24].map((one) => `${String(one).padStart(2, '0')}:**`);
+  const scheduled = await done('schedules', 'create', 'orders', '--every', '60', '--at', hours.join());
+  assert.match(scheduled, /runs\s+every minute between \d\d:00 and/);
   assert.match(await done('schedules', 'list', 'orders'), /main\s+main\s+every minute/);
-  await done('schedules', 'delete', 'orders', 'main');
-  assert.match(await done('schedules', 'list', 'orders'), /none/);
+  await heldIs('orders', ['orders.main']);
 
+  await done('tables', 'edit', 'orders', 'people', '--disabled');
+  await source.query(`INSERT INTO people (name) VALUES ('c'); INSERT INTO lines (line) VALUES ('two'), ('three')`);
+  assert.deepEqual(await nextTick('orders'), { lines: 2 }, 'people are left out');
+  assert.match(await done('tables', 'reset', 'orders', 'lines'), /next run loads all of lines again/);
+  await done('tables', 'edit', 'orders', 'people', '--no-disabled');
+  assert.deepEqual(await nextTick('orders'), { lines: 2 + 3, people: 1 }, 'lines are loaded again, people are back');
+
+  assert.match(await done('jobs', 'pause', 'orders'), /rests until/);
+  assert.match(await done('schedules', 'show', 'orders', 'main'), /next \(UTC\)\s+none: the job is paused/);
   await done('jobs', 'delete', 'orders', '--confirm', 'orders');
   const { jobs } = JSON.parse(await done('jobs', 'list', '--json')) as { jobs: { jobId: string }[] };
   assert.deepEqual(
     jobs.map(({ jobId }) => jobId),
     ['source'],
   );
+  await heldIs('orders', []);
+  assert.doesNotMatch(secrets(), /\/orders"/);
+});
+
+test("a run's report counts the run's own calls, whatever else is done meanwhile", async () => {
+  const { control } = Report.parse(JSON.parse(readFileSync(report, 'utf8')));
+  const again = async () => Report.parse(await (await fetch(`${control}/run`, { method: 'POST' })).json());
+  // Nothing has changed: one function that asks the source, and neither S3 nor Redshift.
+  for (const meanwhile of [async () => undefined, () => done('jobs', 'test-connection', 'source')]) {
+    const [{ run, tables, calls }] = await Promise.all([again(), meanwhile()]);
+    assert.deepEqual(
+      [run, tables.map(({ name, mode, rows }) => [name, mode, rows])],
+      ['incremental', [['served', 'INSERT_AND_UPDATE', 0]]],
+    );
+    assert.deepEqual([calls.lambda, calls.redshiftData, calls.s3], [1, 0, 0]);
+    assert.ok(calls.transitions <= 8);
+  }
 });
 
 test('what is refused ends with 1 and says which option is wrong; what is not understood ends with 2', async () => {
