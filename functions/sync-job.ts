@@ -29,16 +29,16 @@ const AT_ONCE = 10;
  */
 export async function syncJob(jobId: string, which: Which, ports: SyncPorts, edge: Edge): Promise<void> {
   const now = edge.now().getTime();
-  for (let known = await read(jobId, ports); ; ) {
-    const ids = [...which.ids, ...(which.all ? known.follows.keys() : [])];
+  const done = new Map<string, Follow | undefined>();
+  // Somebody may edit, and another call follow, while this one is at work with what it has read before: until nothing differs.
+  for (;;) {
+    const known = await read(jobId, ports);
     const changed = [...known.follows].flatMap(([id, { problem }]) => (known.told.get(id) === problem ? [] : [id]));
-    await eachOf([...new Set([...ids, ...changed])], AT_ONCE, (id) =>
-      syncOne({ jobId, scheduleId: id }, known, ports, now),
-    );
-    // Somebody may have edited, and another call followed, while this one was at work with what it had read before.
-    const after = await read(jobId, ports);
-    if (isDeepStrictEqual(after.follows, known.follows)) return;
-    known = after;
+    const ids = new Set([...which.ids, ...(which.all ? known.follows.keys() : []), ...changed]);
+    const left = [...ids].filter((id) => !done.has(id) || !isDeepStrictEqual(done.get(id), known.follows.get(id)));
+    if (left.length === 0) return;
+    await eachOf(left, AT_ONCE, (id) => syncOne({ jobId, scheduleId: id }, known, ports, now));
+    for (const id of left) done.set(id, known.follows.get(id));
   }
 }
 

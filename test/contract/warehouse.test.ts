@@ -9,7 +9,7 @@ import { qualified } from '../../shared/sql/quote.ts';
 import { copyInto } from '../../shared/sql/redshift.ts';
 import { services } from './services.ts';
 
-const at = services(setUp, cleanUp);
+const at = services(setUp, cleanUp, true);
 let warehouse: Warehouse;
 let stage: Stage;
 let made = 0;

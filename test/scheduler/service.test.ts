@@ -180,7 +180,6 @@ test('what the API refuses is refused: names, expressions, zones, groups, inputs
     ['a', {}, { Input: 'x'.repeat(256 * 1024 + 1) }],
     ['a', {}, { RetryPolicy: { MaximumEventAgeInSeconds: 59 } }],
     ['a', {}, { RetryPolicy: { MaximumRetryAttempts: 186 } }],
-    ['a', {}, { RoleArn: 'starter' }],
     ['a', {}, { DeadLetterConfig: { Arn: `arn:aws:sns:${REGION}:${ACCOUNT}:topic` } }],
   ];
   for (const [name, more, target] of wrong)
