@@ -76,7 +76,7 @@ async function admin(
   { input = '', env = {} }: { input?: string; env?: Record<string, string> } = {},
 ): Promise<{ code: number; out: string; err: string }> {
   const child = spawn(process.execPath, [script('cli/admin.ts'), '--state', state, ...args], {
-    env: { PATH: process.env.PATH, ...env },
+    env: { PATH: process.env.PATH, NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE, ...env },
   });
   let [out, err] = ['', ''];
   child.stdout.on('data', (text) => (out += text));

@@ -12,6 +12,8 @@ import { openSource } from './source.ts';
 import { Ticks } from './ticks.ts';
 import { Writers } from './writers.ts';
 
+/** Schedules that the tests try. */
+export const SEEDS = 20;
 /** The fewer, the more often nobody else's open transaction holds the fence back and hides a mistake. */
 const WRITERS = 4;
 const TICKS = 3;
