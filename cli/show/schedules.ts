@@ -1,5 +1,6 @@
+import type { TickRecord } from '../../shared/model/tick.ts';
 import type { Commands } from '../commands.ts';
-import { details, grid, moment, type Style } from '../layout.ts';
+import { type Column, details, grid, moment, type Style } from '../layout.ts';
 
 interface Outlook {
   description: string;
@@ -16,6 +17,13 @@ const ticks = (found: Outlook, style: Style): string => details(outlook(found), 
 
 const changed = (result: { schedule: string; version: number } & Outlook, style: Style): string =>
   `  Schedule ${result.schedule} is at version ${result.version}\n${ticks(result, style)}`;
+
+/** What became of ticks. */
+const PAST: Column<TickRecord>[] = [
+  { head: 'last ticks (UTC)', cell: (tick) => moment(tick.scheduledTime) },
+  { head: '', cell: (tick) => (tick.status === 'ran' ? tick.outcome : tick.status) },
+  { head: 'run, or why not', cell: (tick) => (tick.status === 'skipped' ? tick.reason : tick.runId) },
+];
 
 export const SCHEDULES: Commands<'schedules'> = {
   'schedules.create': { args: ['jobId'], show: changed },
@@ -44,8 +52,9 @@ export const SCHEDULES: Commands<'schedules'> = {
     args: ['jobId', 'schedule'],
     show: (result, style) => {
       if (result.schedule === null) return details({ version: result.version, error: result.error }, style);
-      const { schedule, version, error } = result;
-      return details({ ...schedule, version, ...outlook(result), ...(error ? { error } : {}) }, style);
+      const { schedule, version, ticks: past, error } = result;
+      const head = details({ ...schedule, version, ...outlook(result), ...(error ? { error } : {}) }, style);
+      return `${head}\n${grid(past, PAST, style, 100)}`;
     },
   },
 };

@@ -269,6 +269,12 @@ test('what comes next is told from the ticks that were, and why nothing comes', 
   assert.ok((await next()).first <= last + 2 * FIVE, 'the first tick comes as soon as it can');
   assert.equal((await tick(job, new Date(last).toISOString(), 'hourly')).skipped, null);
   assert.deepEqual(await next(), { first: last + 3_600_000, count: 10, rests: null });
+  const shown = await done<{ ticks: { status: string }[] }>(server, 'schedules.show', { jobId, schedule: 'hourly' });
+  assert.deepEqual(
+    shown.ticks.map(({ status }) => status),
+    ['ran'],
+    'its last ticks are told as well',
+  );
   const edited = await done<{ next: string[] }>(server, 'schedules.edit', {
     jobId,
     schedule: 'hourly',

@@ -6,13 +6,18 @@ import { schedule } from './fields.ts';
 import { outlookOf, restOf } from './outlook.ts';
 import { readSchedule } from './read.ts';
 
+/** How many of its ticks are shown, out of how many of the job's newest. */
+const SHOWN = 10;
+const LOOKED_THROUGH = 200;
+
 export const showSchedule = operation({
-  summary: 'Shows a schedule, in words and by its next ten ticks',
+  summary: 'Shows a schedule, in words, by its last and by its next ten ticks',
   input: z.strictObject({ jobId, schedule }),
   async run({ jobId: id, schedule: scheduleId }, ports) {
     const { schedule: found, revision, syncError } = await readSchedule(id, scheduleId, ports);
     if (found instanceof Error) return { schedule: null, version: revision, error: describeError(found) };
     const outlook = await outlookOf(found, await restOf(id, ports), ports);
-    return { schedule: found, version: revision, ...outlook, error: syncError };
+    const ticks = (await ports.ticks.list(id, LOOKED_THROUGH)).filter((tick) => tick.scheduleId === scheduleId);
+    return { schedule: found, version: revision, ...outlook, ticks: ticks.slice(0, SHOWN), error: syncError };
   },
 });
