@@ -97,15 +97,8 @@ export async function split(event: SplitEvent, ports: SplitPorts, edge: Edge): P
       throw tableError(error, { schema: job.sourceSchema, name: event.table }, client);
     });
     const next = await accountFor(client, table, { ...pass, walk: batch.walk }, rows, batch.cursor, reading, edge);
-    return await begin(
-      event,
-      store,
-      { ...agreed, revision: seen.revision },
-      { ...next, walk: batch.walk },
-      batch,
-      event.connections,
-      edge,
-    );
+    const seenNow = { ...agreed, revision: seen.revision };
+    return await begin(event, store, seenNow, { ...next, walk: batch.walk }, batch, edge);
   } catch (error) {
     throw brokenConnection(error, client);
   } finally {
@@ -183,7 +176,6 @@ async function begin(
   { table, state: seen, update, changes, revision }: Agreed & { revision: number },
   pass: Pass,
   batch: Cut,
-  concurrency: number,
   edge: Edge,
 ): Promise<Split> {
   const now = edge.now();
@@ -221,7 +213,7 @@ async function begin(
   if (done) return { next: 'done', ...NOTHING };
   // What no load brings waits for the next one that there is.
   if (update) await store.updateTable(event.jobId, event.table, update);
-  return { next: 'load', extracts: batch.extracts, concurrency, batches: pass.batches, last };
+  return { next: 'load', extracts: batch.extracts, concurrency: event.connections, batches: pass.batches, last };
 }
 
 export const handler = handle(SplitEvent, (event, edge) => {

@@ -1,12 +1,15 @@
 import { Duration } from 'aws-cdk-lib';
+import type { IFunction } from 'aws-cdk-lib/aws-lambda';
 import {
   Choice,
   Condition,
   DefinitionBody,
   Map as EachOf,
+  type IChainable,
   type IStateMachine,
   ProvideItems,
   QueryLanguage,
+  type State,
   StateMachine,
   Succeed,
   TaskInput,
@@ -14,11 +17,10 @@ import {
 import { StepFunctionsStartExecution } from 'aws-cdk-lib/aws-stepfunctions-tasks';
 import { Construct } from 'constructs';
 import type { Functions } from './functions.ts';
-import { asFinished, loadUntilDone } from './load-step.ts';
 import { machineLogs } from './machine-logs.ts';
 import { accept, versionsOf, XRAY } from './nag.ts';
 import { NAMES } from './names.ts';
-import { call, jsonata, startAgain } from './task.ts';
+import { asFinished, call, jsonata, startAgain } from './task.ts';
 
 /** Loads of one run at once: each is a transaction that Redshift queues behind its others. */
 const LOADS_AT_ONCE = 4;
@@ -187,4 +189,20 @@ export class LoadJob extends Construct {
     });
     accept(this.machine, { ...XRAY, ...versionsOf([all.plan, all.load, all.finish]) });
   }
+}
+
+/**
+ * load ↺ while its statement runs: each call waits for as long as it may, then hands its statement to the next. An error
+ * goes on to `then` as {error}, so that one load never stops the others.
+ */
+function loadUntilDone(scope: Construct, load: IFunction, payload: object | string, then: State): IChainable {
+  const step = call(scope, 'Load', load, payload);
+  step.addCatch(then, { outputs: { error: jsonata('$states.errorOutput') } });
+  const again = call(scope, 'Load on', load, jsonata('$states.input.next'));
+  again.addCatch(then, { outputs: { error: jsonata('$states.errorOutput') } });
+  const done = Choice.jsonata(scope, 'Loaded?')
+    .when(Condition.jsonata(jsonata('$states.input.done')), then)
+    .otherwise(again);
+  again.next(done);
+  return step.next(done);
 }

@@ -14,11 +14,10 @@ import {
 import { StepFunctionsStartExecution } from 'aws-cdk-lib/aws-stepfunctions-tasks';
 import { Construct } from 'constructs';
 import type { Functions } from './functions.ts';
-import { asFinished } from './load-step.ts';
 import { machineLogs } from './machine-logs.ts';
 import { accept, versionsOf, XRAY } from './nag.ts';
 import { NAMES } from './names.ts';
-import { call, jsonata, startAgain } from './task.ts';
+import { asFinished, call, jsonata, startAgain } from './task.ts';
 
 /** Batches of one execution. With 40 extracts each, retried, its history stays well below the 25,000 events allowed. */
 const BATCHES_PER_EXECUTION = 10;

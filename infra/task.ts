@@ -1,6 +1,14 @@
 import { Duration } from 'aws-cdk-lib';
 import type { IFunction } from 'aws-cdk-lib/aws-lambda';
-import { JitterType, type RetryProps, TaskInput } from 'aws-cdk-lib/aws-stepfunctions';
+import {
+  Choice,
+  Condition,
+  Fail,
+  JitterType,
+  type RetryProps,
+  Succeed,
+  TaskInput,
+} from 'aws-cdk-lib/aws-stepfunctions';
 import type { StepFunctionsStartExecution } from 'aws-cdk-lib/aws-stepfunctions-tasks';
 import { LambdaInvoke } from 'aws-cdk-lib/aws-stepfunctions-tasks';
 import type { Construct } from 'constructs';
@@ -82,3 +90,9 @@ export function startAgain(start: StepFunctionsStartExecution): void {
     jitterStrategy: JitterType.FULL,
   });
 }
+
+/** How an execution ends: as its last step, finish, judges the run; a failed one names the tables and what to do. */
+export const asFinished = (scope: Construct, error: string): Choice =>
+  Choice.jsonata(scope, 'All well?')
+    .when(Condition.jsonata(jsonata("$states.input.status = 'succeeded'")), Succeed.jsonata(scope, 'Done'))
+    .otherwise(Fail.jsonata(scope, 'Failed', { error, cause: jsonata('$substring($states.input.reason, 0, 30000)') }));

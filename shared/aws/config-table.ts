@@ -1,5 +1,11 @@
 import { ConditionalCheckFailedException, DynamoDBClient } from '@aws-sdk/client-dynamodb';
-import { type DeleteCommand, DynamoDBDocumentClient, type PutCommand, type UpdateCommand } from '@aws-sdk/lib-dynamodb';
+import {
+  type DeleteCommand,
+  DynamoDBDocumentClient,
+  type PutCommand,
+  QueryCommand,
+  type UpdateCommand,
+} from '@aws-sdk/lib-dynamodb';
 
 /** One for the whole process, so that a warm function's connections are used again. */
 let own: DynamoDBClient | undefined;
@@ -20,6 +26,21 @@ export class ConfigTable {
   constructor(name: string, client = ownClient()) {
     this.name = name;
     this.client = DynamoDBDocumentClient.from(client, { marshallOptions: { removeUndefinedValues: true } });
+  }
+
+  /** The last of a partition's items of one kind, by their sort keys, the last first. Without their keys. */
+  async newest(pk: string, kind: string, limit: number): Promise<Record<string, unknown>[]> {
+    const { Items = [] } = await this.client.send(
+      new QueryCommand({
+        TableName: this.name,
+        KeyConditionExpression: 'pk = :pk AND begins_with(sk, :kind)',
+        ExpressionAttributeValues: { ':pk': pk, ':kind': kind },
+        ScanIndexForward: false,
+        ConsistentRead: true,
+        Limit: limit,
+      }),
+    );
+    return Items.map(({ pk: _pk, sk: _sk, ...item }) => item);
   }
 
   /** @returns false where the condition did not hold; every other error is thrown */

@@ -1,5 +1,5 @@
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
-import { PutCommand, QueryCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb';
+import { PutCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb';
 import { expiryOf, type Run } from '../model/run.ts';
 import { ConfigTable } from './config-table.ts';
 import { RUN, runsKey } from './keys.ts';
@@ -119,17 +119,7 @@ export class Runs {
 
   /** A job's newest runs, newest first. */
   async list(jobId: string, limit: number): Promise<Run[]> {
-    const { Items = [] } = await this.#items.client.send(
-      new QueryCommand({
-        TableName: this.#items.name,
-        KeyConditionExpression: 'pk = :pk AND begins_with(sk, :kind)',
-        ExpressionAttributeValues: { ':pk': runsKey(jobId), ':kind': RUN },
-        ScanIndexForward: false,
-        ConsistentRead: true,
-        Limit: limit,
-      }),
-    );
-    return Items as Run[];
+    return (await this.#items.newest(runsKey(jobId), RUN, limit)) as unknown as Run[];
   }
 }
 

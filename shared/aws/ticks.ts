@@ -1,5 +1,5 @@
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
-import { BatchGetCommand, GetCommand, PutCommand, QueryCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb';
+import { BatchGetCommand, GetCommand, PutCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb';
 import type { TickFacts } from '../core/schedule/admit.ts';
 import { memoryWrite } from '../core/schedule/memory.ts';
 import { type GateMemory, NO_TICKS, readSchedule } from '../model/schedule.ts';
@@ -75,17 +75,7 @@ export class Ticks {
 
   /** What became of a job's newest ticks, newest first. */
   async list(jobId: string, limit: number): Promise<TickRecord[]> {
-    const { Items = [] } = await this.#items.client.send(
-      new QueryCommand({
-        TableName: this.#items.name,
-        KeyConditionExpression: 'pk = :pk AND begins_with(sk, :kind)',
-        ExpressionAttributeValues: { ':pk': runsKey(jobId), ':kind': TICK },
-        ScanIndexForward: false,
-        ConsistentRead: true,
-        Limit: limit,
-      }),
-    );
-    return Items.map(({ pk: _pk, sk: _sk, ...record }) => record as TickRecord);
+    return (await this.#items.newest(runsKey(jobId), TICK, limit)) as unknown as TickRecord[];
   }
 }
 

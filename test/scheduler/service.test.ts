@@ -222,6 +222,10 @@ test('with its token a request that comes again is answered as before; without i
   ])
     await assert.rejects(create('once', more), { name: 'ConflictException' }, JSON.stringify(more));
   await as('editor').send(new DeleteScheduleCommand({ Name: 'once', GroupName: 'jobs' }));
+  await assert.rejects(create('once', { ClientToken: 'token-1', State: 'DISABLED' }), {
+    name: 'ConflictException',
+    message: /token was used with other parameters/,
+  });
   await create('once', { ClientToken: 'token-1' });
   await as('editor').send(new DeleteScheduleCommand({ Name: 'once', GroupName: 'jobs' }));
 });
