@@ -58,8 +58,8 @@ test('the history tells the newest first; a skip never replaces what is known of
   const later = '2026-11-22T10:05:00Z';
   const skipped = { status: 'skipped', code: 'claimed', reason: 'its twin runs' } as const;
   await ticks().record(jobId, { ...entry(TEN), status: 'due', runId: 'r', onlyFailed: false });
-  await ticks().record(jobId, { ...entry(TEN), ...skipped });
   await ticks().record(jobId, { ...entry(TEN), status: 'ran', runId: 'r', outcome: 'succeeded' });
+  await ticks().record(jobId, { ...entry(TEN), ...skipped });
   await ticks().record(jobId, { ...entry(later), ...skipped });
   const list = await ticks().list(jobId, 10);
   assert.deepEqual(
