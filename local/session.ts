@@ -1,5 +1,5 @@
 import { describeError } from '../shared/model/errors.ts';
-import { addChanged } from '../shared/model/policies.ts';
+import { addChanged, addChangedColumns } from '../shared/model/policies.ts';
 import type { Run } from '../shared/model/run.ts';
 import type { TableState } from '../shared/model/state.ts';
 import type { Table } from '../shared/model/table.ts';
@@ -173,6 +173,7 @@ export class Session {
         ...sides,
         watermark: watermarkText(table, state),
         ...(entry?.changed ? { changed: entry.changed } : {}),
+        ...(entry?.changedColumns ? { changedColumns: entry.changedColumns } : {}),
         error,
       };
     });
@@ -249,6 +250,7 @@ export function together(first: Report, second: Report): Report {
     tables: second.tables.map((table) => {
       const before = earlier.get(table.name);
       const changed = addChanged([before?.changed, table.changed]);
+      const changedColumns = addChangedColumns([before?.changedColumns, table.changedColumns]);
       return {
         ...table,
         rows: table.rows + (before?.rows ?? 0),
@@ -256,6 +258,7 @@ export function together(first: Report, second: Report): Report {
         seconds: table.seconds + (before?.seconds ?? 0),
         error: table.error ?? before?.error ?? null,
         ...(changed ? { changed } : {}),
+        ...(changedColumns ? { changedColumns } : {}),
       };
     }),
   };

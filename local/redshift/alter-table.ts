@@ -3,7 +3,7 @@ import { DialectError, StandInLimit } from './dialect-error.ts';
 import { quoteName, quoteRelation } from './names.ts';
 import type { Reader, RelationName } from './reader.ts';
 import { postgresString } from './strings.ts';
-import { noAttributes, readAttribute } from './table-attributes.ts';
+import { checkedKeys, noAttributes, readAttribute } from './table-attributes.ts';
 import { definition, type TranslatedSql } from './translated.ts';
 import { constraintsOf, readType } from './types.ts';
 
@@ -20,8 +20,11 @@ function action(reader: Reader, table: RelationName, alter: string): TranslatedS
   if (reader.skip('drop')) {
     if (reader.skip('constraint')) throw new StandInLimit('ALTER TABLE DROP CONSTRAINT');
     reader.skip('column');
-    const column = quoteName(reader.name());
-    return definition(`${alter} DROP COLUMN ${column}${dropBehaviour(reader)}`);
+    const column = reader.name();
+    return definition(
+      `SELECT redshift.refuse_key_column(${postgresString(quoteRelation(table))}, ${postgresString(column)})`,
+      `${alter} DROP COLUMN ${quoteName(column)}${dropBehaviour(reader)}`,
+    );
   }
   if (reader.skip('rename to')) return definition(`${alter} RENAME TO ${quoteName(reader.name())}`);
   if (reader.skip('rename')) {
@@ -65,19 +68,20 @@ function addColumn(reader: Reader, table: RelationName, alter: string): Translat
 }
 
 function alterPart(reader: Reader, table: RelationName): TranslatedSql {
-  const exists = definition(`SELECT ${postgresString(quoteRelation(table))}::regclass`);
   if (reader.skip('column')) return alterColumn(reader, table);
-  if (reader.skip('distkey')) {
-    reader.name();
-    return exists;
-  }
-  if (reader.skip('sortkey none') || reader.skip('diststyle all') || reader.skip('diststyle even')) return exists;
-  if (reader.skip('diststyle key distkey')) {
-    reader.name();
-    return exists;
-  }
-  if (!readAttribute(reader, noAttributes())) throw reader.error();
-  return exists;
+  const setKeys = (kind: 'dist' | 'sort', columns: string[]) =>
+    definition(
+      `SELECT redshift.set_keys(${postgresString(quoteRelation(table))}, '${kind}', ARRAY[${columns.map(postgresString).join(', ')}]::text[])`,
+    );
+  if (reader.skip('distkey') || reader.skip('diststyle key distkey')) return setKeys('dist', [reader.name()]);
+  if (reader.skip('sortkey none')) return setKeys('sort', []);
+  const [dist, sort] = [reader.sees('diststyle'), reader.sees('sortkey') || reader.sees('compound')];
+  const found = noAttributes();
+  if (!readAttribute(reader, found)) throw reader.error();
+  checkedKeys(found);
+  if (dist) return setKeys('dist', []);
+  if (sort) return setKeys('sort', found.sortKey);
+  return definition(`SELECT ${postgresString(quoteRelation(table))}::regclass`);
 }
 
 function alterColumn(reader: Reader, table: RelationName): TranslatedSql {

@@ -3,7 +3,8 @@ CREATE OR REPLACE VIEW redshift.columns AS
   SELECT n.nspname::text AS schema_name, c.relname::text AS table_name, a.attname::text AS column_name, a.attnum::int AS ordinal_position,
     pg_get_expr(d.adbin, d.adrelid) AS column_default, NOT a.attnotnull AS nullable,
     CASE a.atttypid WHEN 'jsonb'::regtype THEN 'super' WHEN 'bytea'::regtype THEN 'binary varying'
-      WHEN 'text'::regtype THEN 'character varying' ELSE format_type(a.atttypid, NULL) END AS data_type,
+      WHEN 'text'::regtype THEN 'character varying' WHEN 'redshift.geometry'::regtype THEN 'geometry'
+      WHEN 'redshift.geography'::regtype THEN 'geography' ELSE format_type(a.atttypid, NULL) END AS data_type,
     CASE a.atttypid
       WHEN 'varchar'::regtype THEN a.atttypmod - 4
       WHEN 'bpchar'::regtype THEN a.atttypmod - 4

@@ -2,6 +2,8 @@
 CREATE SCHEMA IF NOT EXISTS redshift;
 GRANT USAGE ON SCHEMA redshift TO PUBLIC;
 CREATE SEQUENCE IF NOT EXISTS redshift.query_ids START 1000;
+-- A shape is the bytes of its EWKB, which nobody here looks into.
+DO $$ BEGIN CREATE DOMAIN redshift.geometry AS bytea; CREATE DOMAIN redshift.geography AS bytea; EXCEPTION WHEN duplicate_object THEN END $$;
 CREATE TABLE IF NOT EXISTS redshift.load_errors (
   user_name text, query_id bigint, table_id oid, table_name text, start_time timestamptz, file_name text, line_number bigint,
   column_name text, column_type text, column_length text, position int, error_code int, error_message text
@@ -104,6 +106,7 @@ CREATE OR REPLACE FUNCTION redshift.convert_timezone(target text, value timestam
 CREATE OR REPLACE FUNCTION redshift.convert_timezone(source text, target text, value timestamp) RETURNS timestamp LANGUAGE sql STABLE STRICT AS
   'SELECT value AT TIME ZONE source AT TIME ZONE target';
 CREATE OR REPLACE FUNCTION redshift.from_hex(text) RETURNS bytea LANGUAGE sql IMMUTABLE STRICT AS $$SELECT decode($1, 'hex')$$;
+CREATE OR REPLACE FUNCTION redshift.st_ashexewkb(bytea) RETURNS text LANGUAGE sql IMMUTABLE STRICT AS $$SELECT upper(encode($1, 'hex'))$$;
 CREATE OR REPLACE FUNCTION redshift.to_hex(bytea) RETURNS text LANGUAGE sql IMMUTABLE STRICT AS $$SELECT encode($1, 'hex')$$;
 CREATE OR REPLACE FUNCTION redshift.to_hex(bigint) RETURNS text LANGUAGE sql IMMUTABLE STRICT AS 'SELECT pg_catalog.to_hex($1)';
 CREATE OR REPLACE FUNCTION redshift.refuse_format(format text) RETURNS text LANGUAGE plpgsql IMMUTABLE STRICT AS $$
@@ -173,6 +176,31 @@ BEGIN
 END $$;
 
 -- ALTER COLUMN … TYPE varchar(n): "only the size of a VARCHAR column", under the conditions of r_ALTER_TABLE.md.
+-- Distribution and sort keys, {"dist": [attnum], "sort": [attnum]}, are kept as the table's comment.
+CREATE OR REPLACE FUNCTION redshift.set_keys(target text, kind text, columns text[]) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+  named text;
+  col record;
+  keys jsonb := coalesce(obj_description(target::regclass, 'pg_class'), '{}')::jsonb;
+  numbers jsonb := '[]';
+BEGIN
+  FOREACH named IN ARRAY columns LOOP
+    SELECT attnum, atttypid INTO col FROM pg_attribute WHERE attrelid = target::regclass AND attname = named AND NOT attisdropped;
+    IF NOT FOUND THEN RAISE 'column "%" named in key does not exist', named; END IF;
+    IF col.atttypid IN ('jsonb'::regtype, 'bytea'::regtype, 'redshift.geometry'::regtype, 'redshift.geography'::regtype) THEN RAISE 'column "%" cannot be a distribution or sort key', named; END IF;
+    numbers := numbers || to_jsonb(col.attnum);
+  END LOOP;
+  EXECUTE format('COMMENT ON TABLE %s IS %L', target::regclass, keys || jsonb_build_object(kind, numbers));
+END $$;
+CREATE OR REPLACE FUNCTION redshift.refuse_key_column(target text, named text) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+  keys jsonb := coalesce(obj_description(target::regclass, 'pg_class'), '{}')::jsonb;
+  number jsonb := (SELECT to_jsonb(attnum) FROM pg_attribute WHERE attrelid = target::regclass AND attname = named AND NOT attisdropped);
+BEGIN
+  IF keys -> 'dist' @> number THEN RAISE 'cannot drop distkey column "%"', named; END IF;
+  IF keys -> 'sort' @> number THEN RAISE 'cannot drop sortkey column "%"', named; END IF;
+END $$;
+
 CREATE OR REPLACE FUNCTION redshift.resize(target text, column_name text, bytes int) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
   col record;

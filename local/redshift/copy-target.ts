@@ -20,6 +20,7 @@ export interface CopyColumn {
     | 'time'
     | 'super'
     | 'varbyte'
+    | 'spatial'
     | 'interval';
   /** bytes; for decimal the precision */
   length: number;
@@ -53,6 +54,8 @@ const FAMILIES: Record<string, CopyColumn['family']> = {
   timetz: 'time',
   jsonb: 'super',
   bytea: 'varbyte',
+  geometry: 'spatial',
+  geography: 'spatial',
   interval: 'interval',
 };
 

@@ -76,7 +76,7 @@ function isPlain(copy: CopyStatement, columns: CopyColumn[]): boolean {
   if (copy.emptyAsNull || copy.blanksAsNull || copy.truncateColumns || copy.acceptInvalid !== undefined) return false;
   if (copy.maxErrors > 0 || copy.ignoreHeader > 1 || copy.nullAs.includes('\n') || copy.nullAs.includes('"'))
     return false;
-  if (columns.some((column) => column.family === 'varbyte')) return false;
+  if (columns.some((column) => column.family === 'varbyte' || column.family === 'spatial')) return false;
   return copy.roundDecimals || !columns.some((column) => column.family === 'decimal');
 }
 

@@ -23,6 +23,13 @@ interface Definition {
   fixed: Map<string, string>;
   primaryKeys: number;
   like: boolean;
+  keys: Keys;
+}
+
+/** The columns that a table is distributed and sorted by; Redshift refuses to drop them (r_ALTER_TABLE.md, DROP COLUMN). */
+interface Keys {
+  dist: string[];
+  sort: string[];
 }
 
 /** `CREATE [[LOCAL] TEMP] TABLE …`: a column list, LIKE, or AS query (r_CREATE_TABLE_NEW.md, r_CREATE_TABLE_AS.md). */
@@ -40,12 +47,21 @@ export function createTable(reader: Reader): TranslatedSql {
     if (unlessExists) throw reader.error();
     return createTableAs(reader, create, table);
   }
-  const { items, fixed } = readDefinition(reader, table);
+  const { items, fixed, columns, keys } = readDefinition(reader, table);
   const sql = `${create} ${unlessExists ? 'IF NOT EXISTS ' : ''}${quoteRelation(table)} (${items.join(', ')})`;
   const notes = [...fixed].map(
     ([column, why]) => `COMMENT ON COLUMN ${quoteRelation(table)}.${quoteName(column)} IS ${postgresString(why)}`,
   );
+  notes.push(...keysNote(table, [...columns.keys()], keys));
   return definition(...(unlessExists && notes.length ? [onlyIfNew(table, [sql, ...notes])] : [sql, ...notes]));
+}
+
+/** Kept as the table's comment, by the columns' numbers, which a renaming doesn't change: see redshift.set_keys. */
+function keysNote(table: RelationName, columns: string[], { dist, sort }: Keys): string[] {
+  if (dist.length + sort.length === 0) return [];
+  const numbers = (names: string[]) => names.map((name) => columns.indexOf(name) + 1);
+  const note = JSON.stringify({ dist: numbers(dist), sort: numbers(sort) });
+  return [`COMMENT ON TABLE ${quoteRelation(table)} IS ${postgresString(note)}`];
 }
 
 /** The notes belong to the table that this statement creates, never to one that was there. */
@@ -86,6 +102,7 @@ function readDefinition(reader: Reader, table: RelationName): Definition {
     fixed: new Map(),
     primaryKeys: 0,
     like: false,
+    keys: { dist: [], sort: [] },
   };
   reader.list(() => readItem(reader, found));
   if (found.primaryKeys > 1) throw new DialectError(`multiple primary keys for table "${table.name}" are not allowed`);
@@ -97,6 +114,8 @@ function readDefinition(reader: Reader, table: RelationName): Definition {
     if (!found.columns.has(column)) throw new DialectError(`column "${column}" named in key does not exist`);
     checkSortable(found, column);
   }
+  found.keys.dist.push(...attributes.distKey);
+  found.keys.sort.push(...attributes.sortKey);
   reader.end();
   for (const [column, type] of found.columns) found.items.push(...constraintsOf(column, type));
   return found;
@@ -169,8 +188,11 @@ function readColumnAttribute(reader: Reader, found: Definition, column: string, 
     const encoding = readEncoding(reader);
     if (/bytedict|runlength|text255|text32k/.test(encoding)) found.fixed.set(column, `ENCODE ${encoding}`);
   } else if (reader.sees('identity') || reader.sees('generated')) found.items[at] += readIdentity(reader);
-  else if (reader.skip('distkey') || reader.skip('sortkey')) checkSortable(found, column);
-  else if (reader.skip('collate')) {
+  else if (reader.sees('distkey') || reader.sees('sortkey')) {
+    (reader.skip('distkey') ? found.keys.dist : found.keys.sort).push(column);
+    reader.skip('sortkey');
+    checkSortable(found, column);
+  } else if (reader.skip('collate')) {
     if (!reader.skip('case_sensitive') && !reader.skip('cs')) throw new StandInLimit('COLLATE CASE_INSENSITIVE');
   } else return false;
   return true;
@@ -178,7 +200,7 @@ function readColumnAttribute(reader: Reader, found: Definition, column: string, 
 
 function checkSortable(found: Definition, column: string): void {
   const type = found.columns.get(column);
-  if (type?.family === 'super' || type?.family === 'varbyte') {
+  if (type?.family === 'super' || type?.family === 'varbyte' || type?.family === 'spatial') {
     throw new DialectError(`column "${column}" of type ${type.name} cannot be a distribution or sort key`);
   }
 }

@@ -12,7 +12,7 @@ const SAME = `abs acos asin atan atan2 cbrt ceil ceiling cos cot degrees exp flo
 
 /** Functions that Redshift documents and the stand-in adds to Postgres (catalog.sql), in schema `redshift`. */
 const ADDED = `strtol sha2 json_parse json_serialize can_json_parse is_valid_json json_typeof len textlen
-  getdate convert_timezone from_hex to_hex to_varbyte from_varbyte concat charindex pg_last_copy_count
+  getdate convert_timezone from_hex to_hex to_varbyte from_varbyte st_ashexewkb concat charindex pg_last_copy_count
   pg_last_copy_id pg_last_query_id get_array_length is_array is_object`;
 
 /** Rewritten by the expression recogniser, because no function can take their arguments as they are. */

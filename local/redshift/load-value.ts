@@ -54,6 +54,8 @@ function convert(raw: string, column: CopyColumn, copy: CopyStatement): string {
       return toBoolean(raw);
     case 'varbyte':
       return toVarbyte(raw, column);
+    case 'spatial':
+      return toSpatial(raw, column);
     case 'super':
       return toSuper(decode(raw, undefined));
     default:
@@ -151,6 +153,15 @@ function toBoolean(raw: string): string {
 function toVarbyte(raw: string, { length }: CopyColumn): string {
   if (!/^([0-9a-fA-F]{2})*$/.test(raw)) throw new ValueError(1219, 'Invalid hexadecimal value, Type: Varbyte');
   if (raw.length / 2 > length) throw new ValueError(1204, 'String length exceeds DDL length');
+  return `\\x${raw}`;
+}
+
+/** Byte order, then the kind of shape, 1 (point) to 7 (collection), under flags for Z, M and SRID. */
+const EWKB = /^(?:01(0[1-7])0000[0-9a-f]{2}|00[0-9a-f]{2}0000(0[1-7]))(?:[0-9a-f]{2})+$/i;
+
+function toSpatial(raw: string, { length }: CopyColumn): string {
+  if (!EWKB.test(raw)) throw new ValueError(1219, 'Parse WKB error: the value is no hexadecimal EWKB');
+  if (raw.length / 2 > length) throw new ValueError(1204, 'Geometry size exceeds the maximum');
   return `\\x${raw}`;
 }
 

@@ -5,7 +5,7 @@ import type { Reader } from './reader.ts';
 
 /** A Redshift column type and what stands for it in Postgres. */
 export interface ColumnType {
-  family: 'number' | 'varchar' | 'char' | 'super' | 'varbyte' | 'datetime' | 'other';
+  family: 'number' | 'varchar' | 'char' | 'super' | 'varbyte' | 'spatial' | 'datetime' | 'other';
   /** e.g. `character varying(256)` – written as the type of a Postgres column */
   postgres: string;
   /** bytes, for varchar, char and varbyte */
@@ -36,8 +36,12 @@ const PLAIN: Record<string, [string, ColumnType['family']]> = {
   timetz: ['time with time zone', 'other'],
   timestamptz: ['timestamp with time zone', 'datetime'],
   super: ['jsonb', 'super'],
+  geometry: ['redshift.geometry', 'spatial'],
+  geography: ['redshift.geography', 'spatial'],
 };
-const NOT_HELD = ['geometry', 'geography', 'hllsketch'];
+/** "The maximum size of a GEOMETRY object is 1,048,447 bytes" (spatial-limitations.md). */
+const MAX_SPATIAL = 1_048_447;
+const NOT_HELD = ['hllsketch'];
 
 /**
  * Reads a data type of DG "Data types" (c_Supported_data_types.md); nothing is written to the output.
@@ -98,6 +102,7 @@ export function constraintsOf(column: string, type: ColumnType): string[] {
   const check = (kind: string, condition: string) => `CONSTRAINT ${constraintName(kind, column)} CHECK (${condition})`;
   if (type.family === 'varchar' || type.family === 'varbyte')
     return [check('bytes', `octet_length(${name}) <= ${type.length}`)];
+  if (type.family === 'spatial') return [check('bytes', `octet_length(${name}::bytea) <= ${MAX_SPATIAL}`)];
   // "CHAR columns can only contain single-byte characters" (r_Character_types.md).
   if (type.family === 'char') return [check('bytes', `octet_length(${name}::text) = char_length(${name}::text)`)];
   if (type.family === 'super')

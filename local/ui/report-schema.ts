@@ -23,6 +23,8 @@ export const TableReport = z.object({
   error: z.string().nullable(),
   /** Values that policies changed, by policy; only where there are any. */
   changed: z.partialRecord(ValuePolicies.keyof(), whole).optional(),
+  /** The same by the source's columns: the fifty with the most, where there are more. */
+  changedColumns: z.record(z.string(), z.partialRecord(ValuePolicies.keyof(), whole)).optional(),
 });
 export type TableReport = z.infer<typeof TableReport>;
 

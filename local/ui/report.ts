@@ -136,12 +136,20 @@ function troubles(tables: TableReport[], colors: Colors, width: number): string[
 
 /** Values that are not what they were at the source: identical tables may have them, by a policy that somebody chose. */
 function changes(tables: TableReport[], { yellow, bold }: Colors, width: number): string[] {
-  return tables.flatMap(({ name, changed = {} }) => {
+  return tables.flatMap(({ name, changed = {}, changedColumns = {} }) => {
     const kinds = Object.entries(changed) as [PolicyName, number][];
     if (kinds.length === 0) return [];
-    const lines = kinds.flatMap(([policy, values]) =>
-      wrap(`${plural(values, 'value')} changed by the policy ${policy}: ${CONCERNED[policy]}`, width - INDENT - 2),
-    );
+    const lines = kinds.flatMap(([policy, values]) => {
+      const columns = Object.entries(changedColumns).flatMap(([column, counts]) => {
+        const own = counts[policy];
+        return own === undefined ? [] : [`${column} ${count(own)}`];
+      });
+      const where = columns.length > 0 ? ` (${columns.join(', ')})` : '';
+      return wrap(
+        `${plural(values, 'value')} changed by the policy ${policy}: ${CONCERNED[policy]}${where}`,
+        width - INDENT - 2,
+      );
+    });
     return ['', `${yellow('!')} ${bold(name)}`, ...lines.map((line) => `  ${line}`)];
   });
 }

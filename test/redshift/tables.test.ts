@@ -54,6 +54,28 @@ test('a VARCHAR can be resized, under the conditions of the manual', async () =>
   );
 });
 
+test('a column that is a sort or distribution key can not be dropped, whatever it is called by then', async () => {
+  await warehouse.ok(
+    'CREATE TABLE sorted (a INT, b INT, c INT, s SUPER) DISTSTYLE KEY DISTKEY (a) SORTKEY (b, c)',
+    'CREATE TABLE IF NOT EXISTS sorted2 (a INT DISTKEY SORTKEY, b INT)',
+    'ALTER TABLE sorted RENAME COLUMN b TO d',
+  );
+  await fails('ALTER TABLE sorted DROP COLUMN a', /cannot drop distkey column "a"/);
+  await fails('ALTER TABLE sorted DROP COLUMN d', /cannot drop sortkey column "d"/);
+  await fails('ALTER TABLE sorted DROP COLUMN c CASCADE', /cannot drop sortkey column "c"/);
+  await fails('ALTER TABLE sorted2 DROP COLUMN a', /cannot drop distkey column "a"/);
+  await fails('ALTER TABLE sorted ALTER SORTKEY (nope)', /column "nope" named in key does not exist/);
+  await fails('ALTER TABLE sorted ALTER SORTKEY (s)', /column "s" cannot be a distribution or sort key/);
+  await warehouse.ok(
+    'ALTER TABLE sorted ALTER SORTKEY NONE',
+    'ALTER TABLE sorted DROP COLUMN d',
+    'ALTER TABLE sorted ALTER DISTSTYLE EVEN',
+    'ALTER TABLE sorted DROP COLUMN a',
+    'ALTER TABLE sorted ALTER SORTKEY (c)',
+  );
+  await fails('ALTER TABLE sorted DROP COLUMN c', /cannot drop sortkey column "c"/);
+});
+
 test('a renamed column keeps its limit, and can be resized', async () => {
   await warehouse.ok('CREATE TABLE renamed (a VARCHAR(2))', 'ALTER TABLE renamed RENAME COLUMN a TO b');
   await fails(`INSERT INTO renamed VALUES ('éa')`, /Value too long/);
