@@ -6,6 +6,7 @@ import { Stage } from '../shared/aws/stage.ts';
 import { Store } from '../shared/aws/store.ts';
 import { Warehouse } from '../shared/aws/warehouse.ts';
 import { shapeOf } from '../shared/core/agree.ts';
+import { checkWidth } from '../shared/core/load-statements.ts';
 import { MAX_STATEMENTS } from '../shared/core/pack.ts';
 import { withoutProgress } from '../shared/core/pass.ts';
 import { checkWarehouseKeys } from '../shared/core/warehouse-keys.ts';
@@ -14,6 +15,7 @@ import type { Destination } from '../shared/model/destination.ts';
 import { errors } from '../shared/model/errors.ts';
 import type { Table } from '../shared/model/table.ts';
 import { anyRow, copyInto, createTable, guardCounts } from '../shared/sql/redshift.ts';
+import type { WarehouseColumn } from '../shared/sql/warehouse-columns.ts';
 import { alterTable, readColumns } from './alter-table.ts';
 import { handle } from './edge.ts';
 
@@ -51,18 +53,18 @@ export async function createTables(
     while (statement.status === 'running') statement = await warehouse.follow(statement.id);
     if (statement.status !== 'finished') throw errors.warehouseRefused(`${statement.error} – ${advice}`);
   };
+  const existing = Map.groupBy(await readColumns(warehouse, destination.schema), ({ table }) => table);
   // An item without columns was written by hand, for a table that setup never met: plan reports it.
-  const todo = tables.filter(
-    (table) =>
-      table.columns.length > 0 && !(table.created && table.shape === shapeOf(table) && table.dropped.length === 0),
-  );
+  const todo = tables.filter((table) => table.columns.length > 0 && !isThere(table, existing));
   if (todo.length === 0) return { created: 0, refused: [] };
 
   await proveCopy(event, stage, copyRoleArn, execute);
-  const existing = Map.groupBy(await readColumns(warehouse, destination.schema), ({ table }) => table);
   const grant = `see the deployment's outputs for the GRANTs that schema ${destination.schema} needs`;
   const create = async (some: Table[]): Promise<void> => {
-    for (const table of some) checkWarehouseKeys(table);
+    for (const table of some) {
+      checkWarehouseKeys(table);
+      checkWidth(table);
+    }
     const sqls = some.map((table) => createTable(destination.schema, table));
     for (let start = 0; start < sqls.length; start += MAX_STATEMENTS)
       await execute(sqls.slice(start, start + MAX_STATEMENTS), 'ddl', `${namesOf(some)}: ${grant}`);
@@ -98,6 +100,13 @@ export async function createTables(
     await alter(table).catch((error: Error) => failures.push(error));
   refused.push(...failures.map((error) => error.message));
   return { created: todo.length - refused.length, refused };
+}
+
+/** Whether nothing is to be done: somebody may have dropped a table, or a column, that was there before. */
+function isThere(table: Table, existing: Map<string, WarehouseColumn[]>): boolean {
+  const names = new Set(existing.get(table.destinationName)?.map(({ name }) => name));
+  const agreed = table.created && table.shape === shapeOf(table) && table.dropped.length === 0;
+  return agreed && table.columns.every(({ name }) => names.has(name));
 }
 
 async function hasRows(warehouse: Warehouse, schema: string, table: Table): Promise<boolean> {

@@ -6,7 +6,7 @@ import type { StagedObject } from '../shared/model/state.ts';
 import type { Table } from '../shared/model/table.ts';
 import { copyCompressed } from '../shared/source/read.ts';
 import type { Reading } from '../shared/source/reading.ts';
-import { listChanged, readCounts, refuse, startCounting, sumByPolicy } from '../shared/source/values.ts';
+import { listChanged, readCounts, refuse, startCounting, sumByColumn } from '../shared/source/values.ts';
 import { copyOut, type Range, rowsOf } from '../shared/sql/postgres.ts';
 import { countersOf } from '../shared/sql/values.ts';
 
@@ -41,7 +41,7 @@ export async function extractObject(
     if (counts.length === 0) return { key, rows, bytes };
     refuse(table, reading.source, counts);
     await stage.put(changedKey(key), await listChanged(client, table, counts, rowSets));
-    return { key, rows, bytes, changed: sumByPolicy(counts) };
+    return { key, rows, bytes, changed: sumByColumn(counts) };
   } catch (error) {
     await stage.remove([key]);
     throw error;

@@ -22,6 +22,7 @@ const RangeSchema: z.ZodType<Range> = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('all') }),
   z.object({ kind: z.literal('keys'), after: Key, upTo: Key }),
   z.object({ kind: z.literal('gaps') }),
+  z.object({ kind: z.literal('attached'), upTo: z.array(z.string().nullable()) }),
   z.object({ kind: z.literal('unstamped') }),
 ]);
 

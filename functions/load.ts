@@ -6,17 +6,21 @@ import { manifestKey, Stage, stagedKeys } from '../shared/aws/stage.ts';
 import { type Revised, Store } from '../shared/aws/store.ts';
 import { type Statement, Warehouse } from '../shared/aws/warehouse.ts';
 import { agreedAnew, shapeOf } from '../shared/core/agree.ts';
+import { MOST_REPLACED } from '../shared/core/alterations.ts';
+import { describeRefusal } from '../shared/core/load-advice.ts';
 import { type Cargo, loadStatements } from '../shared/core/load-statements.ts';
 import { afterCommit, afterFailure, changedIn, leaseFor, renewLease, rowsIn } from '../shared/core/pass.ts';
 import type { Column } from '../shared/model/column.ts';
 import type { Destination } from '../shared/model/destination.ts';
 import { describeError, errors } from '../shared/model/errors.ts';
 import type { Job } from '../shared/model/job.ts';
+import { countOfValues, sumOfColumns } from '../shared/model/policies.ts';
 import type { StagedObject, TableState } from '../shared/model/state.ts';
 import type { Table } from '../shared/model/table.ts';
+import { qualified } from '../shared/sql/quote.ts';
 import { alterTable } from './alter-table.ts';
 import { type Edge, handle } from './edge.ts';
-import { whyRefused } from './why-refused.ts';
+import { type Refusal, whyRefused } from './why-refused.ts';
 
 /** Time kept back to hand an unfinished statement to the next call: one long-poll and the writes after it. */
 const RESERVE_MS = 45_000;
@@ -27,7 +31,7 @@ const StagedObjectSchema: z.ZodType<StagedObject> = z.object({
   key: z.string(),
   rows: z.int(),
   bytes: z.int(),
-  changed: z.record(z.string(), z.int()).optional(),
+  changed: z.record(z.string(), z.record(z.string(), z.int())).optional(),
 });
 
 export const LoadEvent = z.object({
@@ -152,7 +156,11 @@ class Loader {
         return this.#later(rest, { failed, attempt: outcome.attempt, statementId: outcome.id });
       if (outcome.status === 'finished') await this.#commit(group);
       else if (group.length > 1) return this.#later(group, { failed, singly: true, attempt: 0 });
-      else for (const one of group) failed.push(await this.#fail(one, await this.#why(outcome, one)));
+      else
+        for (const one of group) {
+          const { error, kept } = await this.#why(outcome, one);
+          failed.push(await this.#fail(one, error, kept));
+        }
       [statementId, attempt] = [undefined, 0];
     }
     return { done: true, more: false, failed };
@@ -179,7 +187,10 @@ class Loader {
     const altered = await alterTable(this.#warehouse, what, () => this.#edge.remaining() > RESERVE_MS);
     if (altered.status === 'running') return 'later';
     if (altered.status === 'failed')
-      return errors.warehouseRefused(`${table.sourceName}: its columns can't be changed: ${altered.error}`);
+      return errors.warehouseRefused(
+        `${table.sourceName}: its columns can't be changed: ${describeRefusal(altered.error, table, schema)}`,
+      );
+    if (altered.replace.length > MOST_REPLACED) return tooManyReplaced(table, altered.replace.length, schema);
     one.replace = altered.replace;
     if (altered.replace.length === 0)
       await this.#ports.store.updateTable(this.#event.jobId, table.sourceName, { shape });
@@ -261,11 +272,11 @@ class Loader {
         const { table, replace } = loading;
         const { batch, pass } = loading.state.value;
         const rows = batch ? rowsIn(batch) : 0;
-        const changed = Object.values((batch && changedIn(batch)) ?? {}).reduce((sum, count) => sum + count, 0);
+        const changed = countOfValues(sumOfColumns(batch && changedIn(batch)));
         // Told only once it is true: until then every load looks again.
         if (replace.length > 0 && batch?.last && pass?.replaces === 'all')
           await this.#ports.store.updateTable(jobId, table.sourceName, { shape: shapeOf(table) });
-        await this.#save(loading, afterCommit(loading.state.value, this.#edge.now()));
+        await this.#save(loading, afterCommit(loading.state.value, this.#edge.now(), table.columns));
         this.#edge.logger.info('loaded', { table: loading.table.sourceName, rows });
         this.#edge.metrics.addMetric('RowsLoaded', MetricUnit.Count, rows);
         if (changed > 0) this.#edge.metrics.addMetric('ValuesChanged', MetricUnit.Count, changed);
@@ -274,7 +285,7 @@ class Loader {
     await this.#ports.stage.remove(keys);
   }
 
-  #why(statement: Statement, { table, state }: Loading): Promise<Error> {
+  #why(statement: Statement, { table, state }: Loading): Promise<Refusal> {
     const { pass, batch } = state.value;
     const rows = (pass?.staged ?? 0) + (batch ? rowsIn(batch) : 0);
     return whyRefused(statement, { table, rows }, this.#job, {
@@ -283,14 +294,15 @@ class Loader {
     });
   }
 
-  async #fail(loading: Loading, error: Error): Promise<string> {
+  /** @param kept the URL of a staged object that somebody may want to look into */
+  async #fail(loading: Loading, error: Error, kept?: string): Promise<string> {
     const name = loading.table.sourceName;
     const reason = describeError(error);
     this.#edge.logger.error('table failed', { table: name, reason });
     this.#edge.metrics.addMetric('TablesFailed', MetricUnit.Count, 1);
     const keys = stagedKeys(this.#event.jobId, this.#event.runId, loading.state.value);
     await this.#save(loading, afterFailure(loading.state.value, reason, this.#edge.now()));
-    await this.#ports.stage.remove(keys);
+    await this.#ports.stage.remove(keys.filter((key) => this.#ports.stage.url(key) !== kept));
     return name;
   }
 
@@ -302,6 +314,12 @@ class Loader {
     loading.state = { value: state, revision };
   }
 }
+
+const tooManyReplaced = (table: Table, columns: number, schema: string): Error =>
+  errors.columnsDiffer(
+    `${table.sourceName}: ${columns} columns are of other types in the warehouse, and one transaction can replace ${MOST_REPLACED}: ` +
+      `DROP TABLE ${qualified(schema, table.destinationName)}; there and run setup, which makes it anew`,
+  );
 
 /** StatementName takes at most 500 characters. */
 const statementName = (name: string): string => name.slice(0, 500);

@@ -129,8 +129,7 @@ async function cut(
   const { upTo: keys, last } = await chunkBounds(client, source, after, scope, { ...limits, rowLimit });
   const chunks = keys.map((upTo, i): Range => ({ kind: 'keys', after: keys[i - 1] ?? after, upTo }));
   // What no walk by the key meets comes with the first batch.
-  const others =
-    pass.batches === 0 ? ranges.filter((range) => range.kind === 'gaps' || range.kind === 'unstamped') : [];
+  const others = pass.batches === 0 ? ranges.filter(({ kind }) => kind !== 'all' && kind !== 'keys') : [];
   const cursor = keys.at(-1) ?? pass.cursor;
   const all = [...chunks, ...others];
   const calls = table.copyMode === 'FULL_DATA_SYNC' ? 1 : concurrency;

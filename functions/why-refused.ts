@@ -1,11 +1,17 @@
 import type { Statement, Warehouse } from '../shared/aws/warehouse.ts';
-import { describeLoadError } from '../shared/core/load-advice.ts';
+import { describeLoadError, describeRefusal } from '../shared/core/load-advice.ts';
 import type { Destination } from '../shared/model/destination.ts';
 import { errors } from '../shared/model/errors.ts';
 import type { Job } from '../shared/model/job.ts';
 import type { Table } from '../shared/model/table.ts';
 import { qualified } from '../shared/sql/quote.ts';
 import { countOf, isShareGuard } from '../shared/sql/redshift.ts';
+
+/** Why a load was refused, and the URL of the staged object that shows it, where one does. */
+export interface Refusal {
+  error: Error;
+  kept?: string;
+}
 
 /**
  * Why the warehouse refused a table's load, and what to do: its own words, and what they mean where ours provoked them.
@@ -16,26 +22,24 @@ export async function whyRefused(
   extracted: { table: Table; rows: number },
   job: Job,
   { warehouse, destination }: { warehouse: Warehouse; destination: Destination },
-): Promise<Error> {
+): Promise<Refusal> {
   const { table, rows } = extracted;
-  const refused = (why: string) => errors.warehouseRefused(`${table.sourceName}: ${why}`);
+  const refused = (why: string): Refusal => ({ error: errors.warehouseRefused(`${table.sourceName}: ${why}`) });
   if (statement.status === 'aborted') return refused('its statement was cancelled: the next run tries again');
   const value = await warehouse.loadError(statement);
-  if (value) return refused(describeLoadError(value, table, job.sourceSchema, destination.schema));
-  if (!/division by zero|divide by zero/i.test(statement.error))
-    return refused(
-      `${statement.error} – see the deployment's outputs for the GRANTs that the warehouse needs, or re-create what it lacks`,
-    );
-  if (!isShareGuard(statement.sql))
-    return refused(
-      'the stage holds another number of rows than were extracted, so nothing was committed: the next run tries again',
-    );
+  if (value)
+    return {
+      ...refused(describeLoadError(value, table, job.sourceSchema, destination.schema)),
+      kept: value.file,
+    };
+  if (!isShareGuard(statement.sql)) return refused(describeRefusal(statement.error, table, destination.schema));
   const there = await rowsOf(warehouse, qualified(destination.schema, table.destinationName));
-  return errors.sourceShrank(
+  const error = errors.sourceShrank(
     `${table.sourceName}: the source has ${rows} rows and the warehouse ${there}, and minShare is ${table.minShare ?? job.minShare}, so ` +
       `nothing was replaced: check the source; if it is right, re-load the table once (npm run admin -- tables reset ` +
       `${job.jobId} ${table.sourceName}), or lower minShare`,
   );
+  return { error };
 }
 
 async function rowsOf(warehouse: Warehouse, target: string): Promise<string> {

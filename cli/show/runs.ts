@@ -1,9 +1,18 @@
 import { duration, size } from '../../local/ui/units.ts';
+import type { ChangedColumns } from '../../shared/model/policies.ts';
 import type { Commands } from '../commands.ts';
 import { details, grid, moment } from '../layout.ts';
 
 const between = (from: string, to: string | null | undefined): string | null =>
   to ? duration((Date.parse(to) - Date.parse(from)) / 1000) : null;
+
+/** Values that policies changed, by column: `body 12 oversizeText`. */
+function changedText(changed: ChangedColumns = {}): string | null {
+  const parts = Object.entries(changed).flatMap(([column, counts]) =>
+    Object.entries(counts).map(([policy, values]) => `${column} ${values} ${policy}`),
+  );
+  return parts.length > 0 ? parts.join(', ') : null;
+}
 
 export const RUNS: Commands<'runs'> = {
   'runs.list': {
@@ -46,6 +55,7 @@ export const RUNS: Commands<'runs'> = {
         { head: 'rows', cell: (one: (typeof tables)[number]) => one.rows },
         { head: 'size', cell: (one: (typeof tables)[number]) => size(one.bytes) },
         { head: 'time', cell: (one: (typeof tables)[number]) => duration(one.seconds) },
+        { head: 'changed', cell: (one: (typeof tables)[number]) => changedText(one.changedColumns) },
         { head: 'error', cell: (one: (typeof tables)[number]) => one.error ?? null },
       ];
       return `${details(head, style)}\n${tables.length > 0 ? grid(tables, columns, style, 100) : ''}`;

@@ -40,7 +40,8 @@ export const TABLES: Commands<'tables'> = {
   },
   'tables.edit': {
     args: ['jobId', 'table'],
-    show: ({ table, version }) => `  Table ${table} is at version ${version}\n`,
+    show: ({ table, version, notes }) =>
+      [`Table ${table} is at version ${version}`, ...notes].map((line) => `  ${line}\n`).join(''),
   },
   'tables.reset': {
     args: ['jobId', 'table'],

@@ -2,6 +2,7 @@ import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { BatchGetCommand, GetCommand, PutCommand, paginateQuery, UpdateCommand } from '@aws-sdk/lib-dynamodb';
 import type { Checkpoint } from '../core/fence.ts';
 import { withoutExcluded } from '../core/treatment.ts';
+import { storedColumn } from '../model/column.ts';
 import type { Compared } from '../model/compared.ts';
 import { errors } from '../model/errors.ts';
 import { Job } from '../model/job.ts';
@@ -115,7 +116,7 @@ export class Store {
     return this.#items.unlessRefused(
       new PutCommand({
         TableName: this.#items.name,
-        Item: { pk: jobKey(jobId), sk: `${TABLE}${table.sourceName}`, ...table },
+        Item: { pk: jobKey(jobId), sk: `${TABLE}${table.sourceName}`, ...stored(table) },
         ConditionExpression: 'attribute_not_exists(pk)',
       }),
     );
@@ -123,7 +124,7 @@ export class Store {
 
   /** Replaces what setup owns of a table item; keys, mode and limits stay a person's. */
   async updateTable(jobId: string, sourceName: string, change: Partial<Table>): Promise<void> {
-    const entries = Object.entries(change);
+    const entries = Object.entries(stored(change));
     await this.#items.client.send(
       new UpdateCommand({
         TableName: this.#items.name,
@@ -195,6 +196,13 @@ export class Store {
     );
   }
 }
+
+/** A table, or a part of it, as its item has it. */
+const stored = ({ columns, dropped, ...rest }: Partial<Table>): Record<string, unknown> => ({
+  ...rest,
+  ...(columns ? { columns: columns.map(storedColumn) } : {}),
+  ...(dropped ? { dropped: dropped.map(storedColumn) } : {}),
+});
 
 const statesIn = (items: Map<string, Record<string, unknown>>): JobData['states'] =>
   new Map(

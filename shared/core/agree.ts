@@ -5,6 +5,7 @@ import { errors } from '../model/errors.ts';
 import type { Job } from '../model/job.ts';
 import type { TableState } from '../model/state.ts';
 import type { Table } from '../model/table.ts';
+import { checkTreatment } from './check-table.ts';
 import { type ColumnChange, type Comparison, compareColumns, differs } from './column-changes.ts';
 import { keysOf, withoutProgress } from './pass.ts';
 
@@ -26,14 +27,15 @@ const KEPT_CHANGES = 20;
  * Takes over what changed at the source, or says why that needs a person. Nothing is written, in the warehouse or here:
  * that waits for the next load, so that a change alone wakes nobody.
  *
- * @throws LoaderError ColumnsDiffer where a key went or a type changed beyond what the warehouse's column can take;
+ * @throws LoaderError BadConfiguration for masks that can't be had; ColumnsDiffer where a key went or a type changed beyond what the warehouse's column can take;
  *   SchemaChangePaused where the job wants to be asked
  */
 export function agree(job: Job, table: Table, found: SourceTable, state: TableState, now: Date): Agreed {
+  checkTreatment(table, found);
   const comparison = compareWith(table, found, state);
   const refused = whyRefused(table, comparison.changes, state);
   if (refused) throw errors.columnsDiffer(`${table.sourceName}: ${refused}`);
-  const told = comparison.changes.map(describeChange);
+  const told = describeChanges(comparison.changes);
   if (job.schemaChanges === 'pause' && told.length > 0)
     throw errors.schemaChangePaused(
       `${table.sourceName}: ${told.join('; ')} – run setup to take this over, or set the job's schemaChanges to apply`,
@@ -61,23 +63,22 @@ export function adopt(
   const comparison = compareWith(table, found, state);
   const refused = whyRefused(table, comparison.changes, state);
   if (refused) return { update: null, told: [refused] };
-  const told = comparison.changes.map(describeChange);
+  const told = describeChanges(comparison.changes);
   return { update: updateOf(table, comparison, told, now), told };
 }
 
 function updateOf(table: Table, comparison: Comparison, told: string[], now: Date): Partial<Table> | null {
   if (!differs(table, comparison)) return null;
-  const { columns, dropped } = comparison;
+  const { columns, dropped, excluded } = comparison;
   const history = told.map((change) => ({ at: now.toISOString(), change }));
-  return { columns, dropped, schemaHistory: [...table.schemaHistory, ...history].slice(-KEPT_CHANGES) };
+  return { columns, dropped, excluded, schemaHistory: [...table.schemaHistory, ...history].slice(-KEPT_CHANGES) };
 }
 
 /** The source's columns beside the agreed ones, as far as the table's state tells what they are. */
 export function compareWith(table: Table, found: SourceTable, { watermark, pass, replaces }: TableState): Comparison {
   const oid = watermark?.oid ?? (pass && pass.batches > 0 ? pass.next.oid : undefined);
   const replaced = table.copyMode === 'FULL_DATA_SYNC' || replaces === 'all';
-  const columns = found.columns.filter(({ name }) => table.treat?.[name] !== 'exclude');
-  return compareColumns(table, { columns }, { sameTable: oid === found.oid, loaded: oid === found.oid && !replaced });
+  return compareColumns(table, found, { sameTable: oid === found.oid, loaded: oid === found.oid && !replaced });
 }
 
 /** The columns in which both sides can be compared: others lack the values of rows that were loaded before. */
@@ -143,11 +144,20 @@ function whyRefused(table: Table, changes: ColumnChange[], state: TableState): s
   if (retyped.length === 0 || state.replaces === 'all') return null;
   return (
     `${retyped.map(describeChange).join('; ')} – re-load the table (npm run admin -- tables reset), which replaces the column ` +
-    'and all rows in one transaction, or change the type back'
+    'and all rows in one transaction, or change it back'
   );
 }
 
 const quoted = (name: string): string => JSON.stringify(name);
+
+/** Changes that are told one by one: those of a table with hundreds of new columns would not fit a run's record. */
+const MOST_TOLD = 50;
+
+function describeChanges(changes: ColumnChange[]): string[] {
+  const told = changes.slice(0, MOST_TOLD).map(describeChange);
+  const more = changes.length - told.length;
+  return more > 0 ? [...told, `and ${more} more changes of its columns`] : told;
+}
 
 /** A change as people read it. */
 export function describeChange(change: ColumnChange): string {
@@ -167,7 +177,10 @@ export function describeChange(change: ColumnChange): string {
       return `${column} was dropped and made again as ${change.now}: rows loaded before keep what they had until they change`;
     case 'retyped':
       return `${column} was ${change.was} and is ${change.now}, which its column in the warehouse can't become`;
+    case 'treated':
+      return `${column} is ${change.now ? `masked by ${change.now}` : 'copied as it is'} from now on${change.partial ? KEEPING : ''}`;
   }
 }
 
 const LACKING = ': rows loaded before keep NULL in it until they change, unless newColumns is reload';
+const KEEPING = ': rows loaded before keep what they had until they change, unless newColumns is reload';

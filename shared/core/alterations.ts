@@ -13,6 +13,12 @@ export interface Alterations {
 }
 
 /**
+ * Columns that one transaction can give another type: each takes two statements of the forty that it may have, besides
+ * those of the load.
+ */
+export const MOST_REPLACED = 14;
+
+/**
  * Compares the agreed columns with the warehouse's own, so that what was done before a crash isn't done again. A column
  * that is wider than agreed stays; so does one whose type is not known here: COPY will judge.
  */

@@ -2,6 +2,7 @@ import { isCopied, type SourceTable } from '../model/catalog.ts';
 import { errors } from '../model/errors.ts';
 import type { Problem } from '../model/problems.ts';
 import type { Table } from '../model/table.ts';
+import { inherited } from './guess.ts';
 import { keyProblems } from './key-problems.ts';
 import { treatProblems } from './treat-problems.ts';
 
@@ -17,6 +18,18 @@ export function checkTable(table: Table, source: SourceTable): void {
     ...treatProblems(table, names),
     ...keyProblems(table, source.columns),
   ];
+  if (problem) throw errors.badConfiguration(`${table.sourceName}: ${problem.message}`);
+}
+
+/**
+ * Refuses masks and exclusions that can't be had, before anything else is made of them.
+ * @throws LoaderError BadConfiguration
+ */
+export function checkTreatment(table: Table, source: SourceTable): void {
+  const [problem] = treatProblems(
+    table,
+    source.columns.map(({ name }) => name),
+  );
   if (problem) throw errors.badConfiguration(`${table.sourceName}: ${problem.message}`);
 }
 
@@ -41,6 +54,7 @@ const nameProblems = (columns: string[]): Problem[] =>
 
 /** Whether the source itself keeps the table's key unique; a person may have named any columns. */
 export function hasUniqueKey(table: Table, source: SourceTable): boolean {
+  if (inherited(source)) return false;
   const key = new Set(table.primaryKey);
   return [source.primaryKey, ...source.uniqueKeys].some(
     (unique) => unique.length > 0 && unique.every((column) => key.has(column)),

@@ -28,6 +28,10 @@ const typeOf = (table: SourceTable, column: string): PgType | undefined =>
 const comparable = (type: PgType | undefined): boolean =>
   type !== undefined && type.kind !== 'array' && type.kind !== 'composite' && !INCOMPARABLE.includes(type.name);
 
+/** Whether a SELECT shows rows of other tables as well, which no unique index of this one covers; of partitions it does. */
+export const inherited = ({ kind, parts = [] }: Pick<SourceTable, 'kind' | 'parts'>): boolean =>
+  kind !== 'partitioned' && parts.length > 0;
+
 /** The primary key, else the shortest unique key without NULLs. */
 const keyOf = (table: SourceTable): string[] => {
   const candidates = [table.primaryKey, ...table.uniqueKeys.toSorted((a, b) => a.length - b.length)];
@@ -75,6 +79,10 @@ const choose = (table: SourceTable): Choice => {
         : 'it has no primary key and no unique key without NULLs',
     );
   }
+  if (inherited(table))
+    return whole(
+      'tables inherit from it, and no key is unique over all of them: choose another mode if none comes twice',
+    );
   if (updatedKey !== null) {
     const copyMode = 'INSERT_AND_UPDATE';
     return { primaryKey, updatedKey, copyMode, why: `key (${list(primaryKey)}) and ${updatedKey} tell what is new` };

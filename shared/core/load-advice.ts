@@ -1,5 +1,8 @@
+import type { Column } from '../model/column.ts';
+import { ValuePolicies } from '../model/policies.ts';
 import type { Table } from '../model/table.ts';
 import { qualified, quoteIdentifier } from '../sql/quote.ts';
+import { mappingOf } from '../sql/types.ts';
 
 /** A value that COPY refused, as SYS_LOAD_ERROR_DETAIL files it. */
 export interface LoadError {
@@ -12,16 +15,58 @@ export interface LoadError {
   length: string;
 }
 
-/** Where a refused value stands, and what to do about it. */
+/**
+ * Where a refused value stands, and what to do about it. The warehouse doesn't show the value itself in the view that all of
+ * its kinds have, so the file is kept.
+ */
 export function describeLoadError(error: LoadError, table: Table, sourceSchema: string, schema: string): string {
   const size = error.length === '' ? '' : `(${error.length})`;
   const where = `${error.message} – line ${error.line}, column ${error.column} ${error.type}${size} of ${error.file}`;
+  const look = `S3 keeps the file for two days: aws s3 cp ${error.file} - | zstd -dc | sed -n ${error.line}p shows the row`;
   const column = table.columns.find(({ name }) => name === error.column);
-  if (!column || !/length exceeds/i.test(error.message)) return `${where}: correct the value at the source`;
+  if (!column) return `${where}. ${look}; correct it at the source`;
+  const advice = /length exceeds/i.test(error.message)
+    ? tooLong(error, column, table, sourceSchema, schema)
+    : otherwise(column);
+  return `${where}: ${advice}. ${look}`;
+}
+
+function tooLong(error: LoadError, column: Column, table: Table, sourceSchema: string, schema: string): string {
   const name = qualified(sourceSchema, table.sourceName);
   const find = `find such rows by SELECT * FROM ${name} WHERE octet_length(${quoteIdentifier(column.source)}::text) > ${error.length}; and shorten them`;
   const [, agreed = '0'] = /^VARCHAR\((\d+)\)$/.exec(column.type) ?? [];
-  if (Number(agreed) <= Number(error.length)) return `${where}: ${find}`;
+  if (Number(agreed) <= Number(error.length)) return find;
   const widen = `ALTER TABLE ${qualified(schema, table.destinationName)} ALTER COLUMN ${quoteIdentifier(column.name)} TYPE ${column.type};`;
-  return `${where}: widen the warehouse's column by ${widen} or ${find}`;
+  return `widen the warehouse's column by ${widen} or ${find}`;
+}
+
+/** What the column's type lets a person choose, and what helps with every value. */
+function otherwise(column: Column): string {
+  const policies = new Set(mappingOf(column).concerns.map(({ policy }) => policy));
+  const choices = [...policies].map(
+    (policy) => `${policy}: ${ValuePolicies.shape[policy].options.filter((choice) => choice !== 'error').join(' or ')}`,
+  );
+  const choose = choices.length > 0 ? `choose the policy ${choices.join(', or ')}, ` : '';
+  return `correct the value at the source, ${choose}or leave the column out by treat: {${JSON.stringify(column.source)}: "exclude"}`;
+}
+
+/** The warehouse's own words for a statement that it refused, and what to do about it. */
+export function describeRefusal(error: string, table: Table, schema: string): string {
+  const name = qualified(schema, table.destinationName);
+  if (/division by zero|divide by zero/i.test(error))
+    return 'the stage holds another number of rows than were extracted, so nothing was committed: the next run tries again';
+  if (/cannot drop distkey column/i.test(error))
+    return (
+      `${error} – the warehouse's keys are others than the table's settings say: name it as its distKey, or run ` +
+      `ALTER TABLE ${name} ALTER DISTSTYLE EVEN;`
+    );
+  const [unused] = table.dropped;
+  if (/at most 1,?600 columns/i.test(error) && unused)
+    return (
+      `${error} – the warehouse keeps ${table.dropped.length} that the source no longer has: drop one that nobody needs, ` +
+      `ALTER TABLE ${name} DROP COLUMN ${quoteIdentifier(unused.name)};`
+    );
+  if (/does not exist/i.test(error))
+    return `${error} – run setup, which makes again what ${name} lacks; then reset the table where its rows lack values`;
+  return `${error} – see the deployment's outputs for the GRANTs that the warehouse needs, or re-create what it lacks`;
 }

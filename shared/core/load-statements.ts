@@ -1,4 +1,5 @@
 import type { Column } from '../model/column.ts';
+import { errors } from '../model/errors.ts';
 import type { Batch, Pass } from '../model/state.ts';
 import type { Table } from '../model/table.ts';
 import { qualified } from '../sql/quote.ts';
@@ -10,6 +11,7 @@ import {
   createTempStage,
   cursorCondition,
   deduplicate,
+  deleteAndInsert,
   deleteRows,
   dropTable,
   guardCounts,
@@ -17,9 +19,13 @@ import {
   insertAll,
   insertMissing,
   keyColumns,
+  MAX_STATEMENT_BYTES,
   merge,
 } from '../sql/redshift.ts';
 import { replaceColumns } from '../sql/warehouse-columns.ts';
+
+/** "The maximum number of columns you can define in a single table is 1,600" (Developer Guide, CREATE TABLE). */
+const MAX_COLUMNS = 1_600;
 
 /** One table's part of a load. */
 export interface Cargo {
@@ -121,7 +127,7 @@ function apply(cargo: Cargo, stage: string, index: number, schema: string, stage
     ...(rows === newest ? [deduplicate(stage, newest, table)] : []),
     ...(isGuarded(cargo) ? [guardShare(stage, qualified(schema, table.destinationName), cargo.minShare)] : []),
     ...(pass.replaces === null ? [] : [deleteRows(schema, table, replacedCondition(table, pass))]),
-    bring(table, pass).sql(schema, table, rows),
+    ...bring(table, pass).sql(schema, table, rows),
     ...(staged ? [dropTable(stage)] : []),
   ];
 }
@@ -141,14 +147,35 @@ const replacedCondition = (table: Table, pass: Pass): string | null =>
 
 /** How a pass's rows reach their target, and how often that statement lists all columns. */
 const BRINGS = {
-  insert: { sql: insertAll, listings: 2 },
-  insertMissing: { sql: insertMissing, listings: 4 },
-  merge: { sql: merge, listings: 6 },
+  insert: { sql: (...of: Bringing) => [insertAll(...of)], listings: 2, statements: 1 },
+  insertMissing: { sql: (...of: Bringing) => [insertMissing(...of)], listings: 2, statements: 1 },
+  merge: { sql: (...of: Bringing) => [merge(...of)], listings: 6, statements: 1 },
+  deleteAndInsert: { sql: deleteAndInsert, listings: 2, statements: 2 },
 };
+type Bringing = [schema: string, table: Table, stage: string];
 
 function bring(table: Table, pass: Pass): (typeof BRINGS)[keyof typeof BRINGS] {
   if (pass.replaces === 'all') return BRINGS.insert;
-  return table.copyMode === 'INSERT_ONLY' ? BRINGS.insertMissing : BRINGS.merge;
+  if (table.copyMode === 'INSERT_ONLY') return BRINGS.insertMissing;
+  return BRINGS.merge.listings * bytesOfNames(table) < MAX_STATEMENT_BYTES ? BRINGS.merge : BRINGS.deleteAndInsert;
+}
+
+/** Of all columns once, about: quotes, comma and blank, and in some of the listings the stage's name before each. */
+const bytesOfNames = ({ columns, dropped }: Table): number =>
+  [...columns, ...dropped].reduce((bytes, column) => bytes + Buffer.byteLength(column.name) + 10, 0);
+
+/**
+ * Refuses a table of so many columns with so long names that a statement could not name them.
+ * @throws LoaderError BadConfiguration
+ */
+export function checkWidth(table: Table): void {
+  const columns = table.columns.length + table.dropped.length;
+  const bytes = Math.max(Buffer.byteLength(createTable('public', table)), BRINGS.insert.listings * bytesOfNames(table));
+  if (columns > MAX_COLUMNS || bytes > MAX_STATEMENT_BYTES)
+    throw errors.badConfiguration(
+      `${table.sourceName}: has ${columns} columns with names of ${bytesOfNames(table)} bytes, but Redshift takes ${MAX_COLUMNS} ` +
+        `columns, and a statement that names them twice ${MAX_STATEMENT_BYTES} bytes: exclude some by treat, or shorten their names`,
+    );
 }
 
 /** One load: one transaction. All that was copied is counted before a stage's rows touch their target. */
@@ -163,13 +190,9 @@ export function loadStatements(cargos: Cargo[], context: LoadContext): string[] 
 
 /** What a table adds to a load, before there is one: its statements and about how many bytes of SQL. */
 export function loadSize(table: Table, pass: Pass): { statements: number; sqlBytes: number } {
-  // COPY lists all columns once, deduplicating twice. Quotes, comma and blank; in some of the listings the stage's name before each.
-  const names = [...table.columns, ...table.dropped].reduce(
-    (bytes, column) => bytes + Buffer.byteLength(column.name) + 10,
-    0,
-  );
-  const twice = deduplicates(table, pass);
-  const listings = 1 + (twice ? 2 : 0) + bring(table, pass).listings;
-  const statements = 2 + (twice ? 1 : 0) + (pass.replaces === null ? 0 : 2) + 1;
-  return { statements, sqlBytes: listings * names + 1_000 };
+  const brings = bring(table, pass);
+  // COPY lists all columns once, deduplicating again.
+  const twice = deduplicates(table, pass) ? 1 : 0;
+  const statements = 2 + twice + (pass.replaces === null ? 0 : 2) + brings.statements;
+  return { statements, sqlBytes: (1 + twice + brings.listings) * bytesOfNames(table) + 1_000 };
 }

@@ -36,12 +36,16 @@ const shorten = (text: string, limit: number): string => {
  * later ones get _2, _3 …. Each name depends on those before it alone: in the catalog's order (attnum for columns, oid for
  * tables) a newcomer renames nobody.
  */
-export const foldNames = (names: string[], reserved: string[] = []): FoldedName[] => {
+export const foldNames = (
+  names: string[],
+  reserved: string[] = [],
+  isReserved = (_name: string): boolean => false,
+): FoldedName[] => {
   const used = new Set(reserved);
   return names.map((source) => {
     const folded = lower(source);
     let name = shorten(folded, MAX_BYTES);
-    for (let n = 2; used.has(name); n++) {
+    for (let n = 2; used.has(name) || isReserved(name); n++) {
       const suffix = `_${n}`;
       name = shorten(folded, MAX_BYTES - bytes(suffix)) + suffix;
     }
@@ -55,3 +59,9 @@ export const isRenamed = ({ source, name }: FoldedName): boolean => name !== low
 
 /** foldNames for the columns of one table, which may not be called like a system column: `oid` becomes `oid_2`. */
 export const foldColumnNames = (names: string[]): FoldedName[] => foldNames(names, SYSTEM_COLUMNS);
+
+/** What loads call the tables that they make for themselves, and drop: see `loadStatements`. */
+const isStage = (name: string): boolean => /^loader_((stage|newest)_\d+|[0-9a-f]{16})$/.test(name);
+
+/** foldNames for tables, of which none may be called like a stage. */
+export const foldTableNames = (names: string[], taken: string[]): FoldedName[] => foldNames(names, taken, isStage);

@@ -2,12 +2,12 @@ import type { SourceCatalog, SourceColumn, SourceTable } from '../model/catalog.
 import type { Column } from '../model/column.ts';
 import type { Job } from '../model/job.ts';
 import { Table } from '../model/table.ts';
-import type { Treatment, Wishes } from '../model/wishes.ts';
+import { type Treatment, treatmentOf, type Wishes } from '../model/wishes.ts';
 import { HASH_TYPE } from '../sql/masks.ts';
 import { mappingOf, mapType } from '../sql/types.ts';
 import type { NumericDigits } from '../sql/types-number.ts';
 import { guess } from './guess.ts';
-import { type FoldedName, foldColumnNames, foldNames, isRenamed } from './names.ts';
+import { type FoldedName, foldColumnNames, foldTableNames, isRenamed } from './names.ts';
 
 /** What is known of columns besides the catalog: digits that their values need, by name. */
 export type Digits = ReadonlyMap<string, NumericDigits>;
@@ -23,11 +23,13 @@ export function columnsOf(found: SourceTable, treat: Wishes['treat'] = {}, digit
   // An excluded column keeps its name from others, so that none is renamed when it comes back.
   const names = foldColumnNames(found.columns.map((column) => column.name));
   return found.columns.flatMap((column, i) => {
-    const treatment = treat[column.name];
+    const treatment = treatmentOf({ treat }, column.name);
     if (treatment === 'exclude') return [];
     const type = typeOf(column, treatment, digits);
     const attnum = column.attnum === undefined ? {} : { attnum: column.attnum };
-    return [{ source: column.name, name: names[i]?.name ?? column.name, sourceType: column.type, type, ...attnum }];
+    const mask = treatment === undefined ? {} : { mask: treatment };
+    const name = names[i]?.name ?? column.name;
+    return [{ source: column.name, name, sourceType: column.type, type, ...attnum, ...mask }];
   });
 }
 
@@ -39,13 +41,14 @@ export function newTables(
   taken: string[],
   profile: ReadonlyMap<string, Digits>,
 ): Table[] {
-  const names = foldNames(
+  const names = foldTableNames(
     fresh.map((found) => found.name),
     taken,
   );
   return fresh.map((found, i) => {
     const { primaryKey, updatedKey, copyMode, why, checks } = guess(found, catalog.user);
-    const wishes = job.tables[found.name] ?? {};
+    // Of the job's own names alone: a table may be called `constructor`.
+    const wishes = Object.hasOwn(job.tables, found.name) ? (job.tables[found.name] ?? {}) : {};
     const columns = columnsOf(found, wishes.treat, profile.get(found.name));
     const name = names[i] ?? { source: found.name, name: found.name };
     const renamed = [name, ...columns.map((column) => ({ source: column.source, name: column.name }))].filter(
@@ -59,8 +62,11 @@ export function newTables(
       updatedKey,
       copyMode,
       columns,
+      excluded: found.columns.flatMap(({ name: column }) =>
+        columns.some(({ source }) => source === column) ? [] : [column],
+      ),
       why,
-      checks: [...checks, ...renamed.map(toldOf)],
+      checks: [...checks, ...few(renamed.map(toldOf))],
       notes: notesOn(columns),
       ...wishes,
     });
@@ -75,5 +81,10 @@ const toldOf = ({ source, name }: FoldedName): string =>
 function notesOn(columns: Column[]): string[] {
   const byNote = Map.groupBy(columns, (column) => mappingOf(column).note ?? '');
   byNote.delete('');
-  return [...byNote].map(([note, group]) => `${group.map(({ source }) => source).join(', ')}: ${note}`);
+  return [...byNote].map(([note, group]) => `${few(group.map(({ source }) => source)).join(', ')}: ${note}`);
 }
+
+/** An item holds 400 KB: of a table with hundreds of columns of a kind not each can be named. */
+const MOST_NAMED = 50;
+const few = (names: string[]): string[] =>
+  names.length <= MOST_NAMED ? names : [...names.slice(0, MOST_NAMED), `and ${names.length - MOST_NAMED} more`];

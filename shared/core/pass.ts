@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Part } from '../model/catalog.ts';
-import { addChanged } from '../model/policies.ts';
+import type { Column } from '../model/column.ts';
+import { addChangedColumns, type ChangedColumns, countOfValues, sumOfColumns } from '../model/policies.ts';
 import type { RunTable } from '../model/run.ts';
 import type { Batch, Gap, Lease, Pass, Snapshot, StagedObject, TableState, Walk, Watermark } from '../model/state.ts';
 import type { Table } from '../model/table.ts';
@@ -157,7 +158,8 @@ export function takeLease(state: TableState, lease: Lease): TableState {
 const sum = (objects: StagedObject[], of: (object: StagedObject) => number): number =>
   objects.reduce((total, object) => total + of(object), 0);
 export const rowsIn = (batch: Batch): number => sum(batch.objects, (object) => object.rows);
-export const changedIn = (batch: Batch) => addChanged(batch.objects.map((object) => object.changed));
+export const changedIn = (batch: Batch): ChangedColumns | undefined =>
+  addChangedColumns(batch.objects.map((object) => object.changed));
 export const bytesIn = (batch: Batch): number => sum(batch.objects, (object) => object.bytes);
 
 /** The pass once a batch of it is committed. */
@@ -176,12 +178,34 @@ export const passAhead = (table: Table, { pass, batch }: TableState, oid: number
 export const batchAt = ({ pass, batch, ahead }: TableState, batches: number): Batch | undefined =>
   pass && batches === pass.batches + 1 ? ahead : pass?.batches === batches ? batch : undefined;
 
-/** The state once the warehouse has committed its batch: the cursor moves, or the watermark where the pass is complete. */
-export function afterCommit(state: TableState, now: Date): TableState {
+/** A wide table of which all columns are changed must not make a run's record too large to be stored. */
+const MOST_COLUMNS_TOLD = 50;
+
+/** By name what a batch counts by place; of very many columns those that had the most. */
+function named(changed: ChangedColumns | undefined, columns: Pick<Column, 'source'>[]): ChangedColumns | undefined {
+  const entries = Object.entries(changed ?? {}).map(
+    ([place, counts]) => [columns[Number(place)]?.source ?? place, counts] as const,
+  );
+  return entries.length > 0 ? Object.fromEntries(entries) : undefined;
+}
+
+function mostChanged(changed: ChangedColumns): ChangedColumns {
+  const entries = Object.entries(changed);
+  if (entries.length <= MOST_COLUMNS_TOLD) return changed;
+  return Object.fromEntries(
+    entries.toSorted(([, a], [, b]) => countOfValues(b) - countOfValues(a)).slice(0, MOST_COLUMNS_TOLD),
+  );
+}
+
+/**
+ * The state once the warehouse has committed its batch: the cursor moves, or the watermark where the pass is complete.
+ * @param columns those that the batch has
+ */
+export function afterCommit(state: TableState, now: Date, columns: Pick<Column, 'source'>[] = []): TableState {
   const { pass, batch, ahead, lease, orphan: _settled, ...rest } = state;
   if (!pass || !batch) throw new Error(`${state.sourceName}: no batch is under way`);
   const at = now.toISOString();
-  const changed = addChanged([rest.run?.changed, changedIn(batch)]);
+  const changed = addChangedColumns([rest.run?.changed, named(changedIn(batch), columns)]);
   const run = rest.run && {
     ...rest.run,
     ...(changed ? { changed } : {}),
@@ -227,7 +251,7 @@ export function entryOf(state: TableState, runId: string, error: string | null):
     rows,
     bytes,
     seconds,
-    ...(changed ? { changed } : {}),
+    ...(changed ? { changed: sumOfColumns(changed), changedColumns: mostChanged(changed) } : {}),
     ...(schemaChanges ? { schemaChanges } : {}),
     ...(why ? { error: why } : {}),
   };

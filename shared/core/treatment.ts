@@ -1,7 +1,8 @@
-import type { TreatedColumn } from '../model/column.ts';
+import type { Column, TreatedColumn } from '../model/column.ts';
 import type { Job } from '../model/job.ts';
 import { DEFAULT_POLICIES, STRICT_POLICIES } from '../model/policies.ts';
 import type { Table } from '../model/table.ts';
+import { treatmentOf } from '../model/wishes.ts';
 
 /**
  * A table's columns with what becomes of their values: its own policies before its job's before the defaults. A key's values
@@ -9,8 +10,9 @@ import type { Table } from '../model/table.ts';
  */
 export function treatedColumns(job: Pick<Job, 'policies'>, table: Table): TreatedColumn[] {
   const policies = { ...DEFAULT_POLICIES, ...job.policies, ...table.policies };
-  return table.columns.map((column) => {
-    const treatment = table.treat?.[column.source];
+  // By what the table says now, whatever was agreed: who masks a column wants it masked at once.
+  return table.columns.map(({ mask: _agreed, ...column }) => {
+    const treatment = treatmentOf(table, column.source);
     return {
       ...column,
       policies: table.primaryKey.includes(column.source) ? STRICT_POLICIES : policies,
@@ -19,8 +21,16 @@ export function treatedColumns(job: Pick<Job, 'policies'>, table: Table): Treate
   });
 }
 
-/** A table without the columns that are not to be copied: whatever reads or loads it knows nothing of them. */
-export const withoutExcluded = (table: Table): Table => ({
-  ...table,
-  columns: table.columns.filter(({ source }) => table.treat?.[source] !== 'exclude'),
-});
+/**
+ * A table without the columns that are not to be copied: whatever reads or loads it knows them as dropped, so that the
+ * warehouse keeps them, NULL in what is loaded from now on.
+ */
+export function withoutExcluded(table: Table): Table {
+  const isExcluded = ({ source }: Column) => treatmentOf(table, source) === 'exclude';
+  const known = new Set(table.columns.map(({ source }) => source));
+  return {
+    ...table,
+    columns: table.columns.filter((column) => !isExcluded(column)),
+    dropped: [...table.dropped.filter(({ source }) => !known.has(source)), ...table.columns.filter(isExcluded)],
+  };
+}

@@ -1,29 +1,42 @@
 import { errors } from '../model/errors.ts';
+import type { Problem } from '../model/problems.ts';
 import type { Table } from '../model/table.ts';
 
 /** "You can't use a column of this type as a sort key or distribution key" (Developer Guide, on SUPER, VARBYTE and the spatial types). */
 const UNSORTABLE = /^(SUPER|VARBYTE|GEOMETRY|GEOGRAPHY)\b/;
 
-/**
- * Refuses a sort or distribution key that Redshift would refuse, or that a slip of the keyboard would leave out.
- * @throws LoaderError BadConfiguration: names the table, the setting and the column
- */
-export function checkWarehouseKeys({ sourceName, columns, sortKey = [], distKey, distStyle }: Table): void {
-  const fail = (message: string): never => {
-    throw errors.badConfiguration(`${sourceName}: ${message}`);
-  };
-  if (distKey !== undefined && distStyle !== undefined)
-    fail(`distKey and distStyle exclude each other: leave distStyle out to distribute by ${JSON.stringify(distKey)}`);
-  for (const [setting, name] of [
-    ...sortKey.map((name) => ['sortKey', name] as const),
-    ...(distKey === undefined ? [] : [['distKey', distKey] as const]),
-  ]) {
+/** Why a table's sort or distribution key can't be had: Redshift would refuse it, or it names no copied column. */
+export function warehouseKeyProblems({ columns, sortKey = [], distKey, distStyle }: Table): Problem[] {
+  const named = [
+    ...sortKey.map((name) => ({ field: 'sortKey', name })),
+    ...(distKey === undefined ? [] : [{ field: 'distKey', name: distKey }]),
+  ];
+  const problems = named.flatMap(({ field, name }) => {
     const column = columns.find(({ source }) => source === name);
+    const quoted = JSON.stringify(name);
     if (!column)
-      fail(`${setting} names ${JSON.stringify(name)}, which is none of its copied columns: correct the name`);
-    else if (UNSORTABLE.test(column.type))
-      fail(
-        `${setting} names ${JSON.stringify(name)}, but Redshift takes no ${column.type} for it: choose another column`,
-      );
-  }
+      return [{ field, message: `${field} names ${quoted}, which is none of its copied columns: correct the name` }];
+    if (!UNSORTABLE.test(column.type)) return [];
+    return [
+      {
+        field,
+        message: `${field} names ${quoted}, but Redshift takes no ${column.type} for it: choose another column`,
+      },
+    ];
+  });
+  const twice = sortKey.find((name, i) => sortKey.indexOf(name) !== i);
+  if (twice !== undefined)
+    problems.push({ field: 'sortKey', message: `sortKey names ${JSON.stringify(twice)} twice: once is enough` });
+  if (distKey !== undefined && distStyle !== undefined)
+    problems.push({
+      field: 'distStyle',
+      message: `distKey and distStyle exclude each other: leave distStyle out to distribute by ${JSON.stringify(distKey)}`,
+    });
+  return problems;
+}
+
+/** @throws LoaderError BadConfiguration: names the table, the setting and the column */
+export function checkWarehouseKeys(table: Table): void {
+  const [problem] = warehouseKeyProblems(table);
+  if (problem) throw errors.badConfiguration(`${table.sourceName}: ${problem.message}`);
 }

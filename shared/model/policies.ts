@@ -61,6 +61,9 @@ export const CONCERNED: Record<PolicyName, string> = {
 /** How many values a policy changed, by its name. */
 export type ChangedValues = Partial<Record<PolicyName, number>>;
 
+/** The same by column: by its name, or by its place among the agreed columns where a state machine carries it. */
+export type ChangedColumns = Record<string, ChangedValues>;
+
 /** The sum of several counts; undefined where nothing was changed. */
 export function addChanged(parts: (ChangedValues | undefined)[]): ChangedValues | undefined {
   const total: ChangedValues = {};
@@ -69,3 +72,20 @@ export function addChanged(parts: (ChangedValues | undefined)[]): ChangedValues 
       total[name] = (total[name] ?? 0) + count;
   return Object.keys(total).length > 0 ? total : undefined;
 }
+
+/** The same, column by column. */
+export function addChangedColumns(parts: (ChangedColumns | undefined)[]): ChangedColumns | undefined {
+  const byColumn = Map.groupBy(
+    parts.flatMap((part) => Object.entries(part ?? {})),
+    ([column]) => column,
+  );
+  const total = [...byColumn].map(([column, entries]) => [column, addChanged(entries.map(([, part]) => part)) ?? {}]);
+  return total.length > 0 ? Object.fromEntries(total) : undefined;
+}
+
+/** The counts of all columns together. */
+export const sumOfColumns = (changed: ChangedColumns | undefined): ChangedValues | undefined =>
+  addChanged(Object.values(changed ?? {}));
+
+export const countOfValues = (changed: ChangedValues | undefined): number =>
+  Object.values(changed ?? {}).reduce((sum, count) => sum + count, 0);

@@ -1,4 +1,4 @@
-import type { ChangedValues } from './policies.ts';
+import type { ChangedColumns, ChangedValues } from './policies.ts';
 
 /** What a run did to one table. */
 export interface RunTable {
@@ -9,6 +9,8 @@ export interface RunTable {
   error?: string;
   /** Values that policies changed on their way. */
   changed?: ChangedValues;
+  /** The same, by the source's columns. */
+  changedColumns?: ChangedColumns;
   /** What changed at the source and was taken over. */
   schemaChanges?: string[];
 }

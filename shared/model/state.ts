@@ -1,4 +1,4 @@
-import type { ChangedValues } from './policies.ts';
+import type { ChangedColumns } from './policies.ts';
 import type { CopyMode } from './table.ts';
 
 /** Which transactions the source's snapshot saw, and in which incarnation of the database (RULES 6). */
@@ -76,8 +76,8 @@ export interface StagedObject {
   key: string;
   rows: number;
   bytes: number;
-  /** Values that policies changed in it; which rows' stands in an object of its own. */
-  changed?: ChangedValues;
+  /** Values that policies changed in it, by the column's place; which rows' stands in an object of its own. */
+  changed?: ChangedColumns;
 }
 
 /** What has been extracted and waits for its load. */
@@ -113,8 +113,8 @@ export interface TableRun {
   startedAt: string;
   finishedAt?: string;
   error?: string;
-  /** Values that policies changed. */
-  changed?: ChangedValues;
+  /** Values that policies changed, by the column's name. */
+  changed?: ChangedColumns;
   /** What changed at the source and was taken over. */
   schemaChanges?: string[];
 }

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { Column } from './column.ts';
+import { restoredColumn, type StoredColumn } from './column.ts';
 import { NewColumns, positive, Revision, Share } from './job.ts';
 import { Wishes } from './wishes.ts';
 
@@ -8,6 +8,8 @@ export const CopyMode = z.enum(COPY_MODES, {
   error: (issue) => `is ${JSON.stringify(issue.input)}: choose ${COPY_MODES.join(', ')}`,
 });
 export type CopyMode = z.infer<typeof CopyMode>;
+
+const StoredColumns = z.array(z.custom<StoredColumn>().transform(restoredColumn));
 
 /**
  * What a person decides about a table, and the columns that setup agreed with the warehouse. What the loader knows of
@@ -41,9 +43,11 @@ export const Table = z.object({
   ...Wishes.shape,
   /** What becomes of rows loaded before when a column comes, where it is not as the job has it. */
   newColumns: NewColumns.optional(),
-  columns: z.array(z.custom<Column>()),
+  columns: StoredColumns,
   /** Columns that the source no longer has: the warehouse keeps them, NULL in whatever is loaded since. */
-  dropped: z.array(z.custom<Column>()).default([]),
+  dropped: StoredColumns.default([]),
+  /** Columns of the source that were excluded when the others were agreed: rows loaded so far lack their values. */
+  excluded: z.array(z.string()).default([]),
   /** What the warehouse's table was last brought to, as `shapeOf` has it: by other columns it is altered before a load. */
   shape: z.string().optional(),
   /** What changed at the source and was taken over, the newest last. */

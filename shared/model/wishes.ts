@@ -8,6 +8,12 @@ export const Treatment = z.enum(TREATMENTS, {
 });
 export type Treatment = z.infer<typeof Treatment>;
 
+/** How a column is treated; of `treat`'s own names alone, since a column may be called `constructor`. */
+export const treatmentOf = (
+  { treat = {} }: { treat?: Record<string, Treatment> },
+  column: string,
+): Treatment | undefined => (Object.hasOwn(treat, column) ? treat[column] : undefined);
+
 export const DIST_STYLES = ['AUTO', 'EVEN', 'ALL'] as const;
 
 /** What a person may wish of a table whatever the source says of it. Columns are named as they are at the source. */

@@ -42,12 +42,11 @@ export function readingOf(
     case 'FULL_DATA_SYNC':
       return { source, scope: base, ranges: [{ kind: 'all' }] };
     case 'INSERT_ONLY': {
-      const beyond: Range = { kind: 'keys', after: pass.from === null ? null : [pass.from], upTo: null };
-      return {
-        source,
-        scope: { since: null, skip, gaps },
-        ranges: gaps.length > 0 ? [beyond, { kind: 'gaps' }] : [beyond],
-      };
+      const from = pass.from === null ? null : [pass.from];
+      const ranges: Range[] = [{ kind: 'keys', after: from, upTo: null }];
+      if (gaps.length > 0) ranges.push({ kind: 'gaps' });
+      if (from && skip && skip.except.length > 0) ranges.push({ kind: 'attached', upTo: from });
+      return { source, scope: { since: null, skip, gaps }, ranges };
     }
     case 'INSERT_AND_UPDATE':
       if (pass.walk === 'key') return { source, scope: base, ranges: [{ kind: 'all' }] };

@@ -1,7 +1,8 @@
 import type pg from 'pg';
 import { errors } from '../model/errors.ts';
-import { addChanged, type ChangedValues, CONCERNED, ValuePolicies } from '../model/policies.ts';
+import { addChangedColumns, type ChangedColumns, CONCERNED, ValuePolicies } from '../model/policies.ts';
 import type { Table } from '../model/table.ts';
+import { treatmentOf } from '../model/wishes.ts';
 import type { Source } from '../sql/postgres.ts';
 import { qualified } from '../sql/quote.ts';
 import { type Counter, changedRows, readCounters, resetCounters } from '../sql/values.ts';
@@ -53,7 +54,7 @@ export async function listChanged(
   rowSets: string[],
 ): Promise<string> {
   // A masked key would be given away here.
-  const keys = table.primaryKey.filter((key) => table.treat?.[key] === undefined);
+  const keys = table.primaryKey.filter((key) => treatmentOf(table, key) === undefined);
   const lines: string[] = [];
   for (const { counter } of counts) {
     const { rows } = await client.query<{ line: string }>(changedRows(counter, keys, rowSets, LISTED));
@@ -62,5 +63,5 @@ export async function listChanged(
   return lines.map((line) => `${line}\n`).join('');
 }
 
-export const sumByPolicy = (counts: Counted[]): ChangedValues =>
-  addChanged(counts.map(({ counter, rows }) => ({ [counter.policy]: rows }))) ?? {};
+export const sumByColumn = (counts: Counted[]): ChangedColumns =>
+  addChangedColumns(counts.map(({ counter, rows }) => ({ [counter.place]: { [counter.policy]: rows } }))) ?? {};

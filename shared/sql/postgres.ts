@@ -19,6 +19,8 @@ export type Range =
   | { kind: 'keys'; after: Key | null; upTo: Key | null }
   /** Ids that were missing when last looked. */
   | { kind: 'gaps' }
+  /** Up to an id, what partitions hold that an earlier pass did not read (`Skip.except`). */
+  | { kind: 'attached'; upTo: Key }
   /** Rows whose updatedKey is NULL: no walk by that key meets them. */
   | { kind: 'unstamped' };
 
@@ -94,8 +96,12 @@ export function notLoaded(skip: Skip): string[] {
   const xmax = BigInt(skip.now.xmax);
   const wrap = 2n ** 32n;
   const since = `mod(${xmax % wrap} + ${wrap} - t.xmin::text::bigint, ${wrap}) <= ${xmax - skip.below}`;
-  return [skip.except.length === 0 ? since : `(${since} OR t.tableoid IN (${skip.except.join(', ')}))`];
+  const [attached] = inParts(skip, 'IN');
+  return [attached ? `(${since} OR ${attached})` : since];
 }
+
+const inParts = (skip: Skip | null, operator: 'IN' | 'NOT IN'): string[] =>
+  skip && skip.except.length > 0 ? [`t.tableoid ${operator} (${skip.except.join(', ')})`] : [];
 
 /** What a walk is restricted to besides its range: where it starts, and what it may skip. */
 export interface Scope {
@@ -126,6 +132,8 @@ export function rowsOf(source: Source, range: Range, scope: Scope): string {
       const known = scope.since ? skip : [];
       return fromWhere(source, [...since, ...between(source, range.after, range.upTo), ...known]);
     }
+    case 'attached':
+      return fromWhere(source, [...between(source, null, range.upTo), ...inParts(scope.skip, 'IN')]);
     case 'unstamped':
       return fromWhere(source, [`${quoteIdentifier(source.updatedKey?.name ?? '')} IS NULL`, ...skip]);
     case 'gaps': {
@@ -133,7 +141,7 @@ export function rowsOf(source: Source, range: Range, scope: Scope): string {
       const id = columnsOf(source.keys)[0];
       return fromWhere(
         source,
-        skip,
+        [...skip, ...inParts(scope.skip, 'NOT IN')],
         ` JOIN ${gapValues(scope.gaps)} AS gap(low, high) ON t.${id} BETWEEN gap.low AND gap.high`,
       );
     }

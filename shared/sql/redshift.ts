@@ -4,6 +4,7 @@
  */
 import type { Column } from '../model/column.ts';
 import type { Table } from '../model/table.ts';
+import { treatmentOf } from '../model/wishes.ts';
 import { qualified, quoteIdentifier, quoteLiteral, quotePlainLiteral } from './quote.ts';
 
 const names = (columns: Pick<Column, 'name'>[], prefix = ''): string =>
@@ -36,7 +37,7 @@ const distribution = (table: Table): string => {
  * widen a VARCHAR key, and the planner would trust it unchecked.
  */
 export function createTable(schema: string, table: Table): string {
-  const keys = new Set(table.primaryKey.filter((key) => table.treat?.[key] !== 'null'));
+  const keys = new Set(table.primaryKey.filter((key) => treatmentOf(table, key) !== 'null'));
   const columns = table.columns.map(
     (column) => `${quoteIdentifier(column.name)} ${column.type}${keys.has(column.source) ? ' NOT NULL' : ''}`,
   );
@@ -96,15 +97,24 @@ export const isShareGuard = (sql: string): boolean => sql.endsWith(' AS share_ke
 
 export const countOf = (target: string): string => `SELECT COUNT(*) FROM ${target}`;
 
+/** A name for a row's number that none of the table's columns has. */
+function numberOf({ columns, dropped }: Pick<Table, 'columns' | 'dropped'>): string {
+  const taken = new Set([...columns, ...dropped].map(({ name }) => name));
+  let name = 'nth';
+  while (taken.has(name)) name = `${name}_`;
+  return name;
+}
+
 /** The stage with one row a key, the newest: chunks with different snapshots may bring a row twice (RULES 11). */
 export function deduplicate(stage: string, into: string, table: Table): string {
   const updated = table.columns.find((column) => column.source === table.updatedKey);
   const keys = names(keyColumns(table));
   const order = updated ? `${quoteIdentifier(updated.name)} DESC NULLS LAST` : keys;
   const columns = names(table.columns);
+  const nth = numberOf(table);
   return (
-    `CREATE TEMP TABLE ${into} AS SELECT ${columns} FROM (SELECT ${columns}, ` +
-    `ROW_NUMBER() OVER (PARTITION BY ${keys} ORDER BY ${order}) AS nth FROM ${stage}) AS numbered WHERE nth = 1`
+    `CREATE TEMP TABLE ${into} AS SELECT ${columns} FROM (SELECT *, ` +
+    `ROW_NUMBER() OVER (PARTITION BY ${keys} ORDER BY ${order}) AS ${nth} FROM ${stage}) AS numbered WHERE ${nth} = 1`
   );
 }
 
@@ -135,15 +145,26 @@ export function merge(schema: string, table: Table, stage: string): string {
   );
 }
 
+/** A statement of the Data API may have 200 KB (100 KB until 2023, and DescribeStatement repeats it). */
+export const MAX_STATEMENT_BYTES = 200_000;
+
+/** What a merge does, for a table so wide that one statement could not name its columns as often as MERGE has to. */
+export const deleteAndInsert = (schema: string, table: Table, stage: string): string[] => {
+  const target = qualified(schema, table.destinationName);
+  const same = sameKey(quoteIdentifier(table.destinationName), stage, table);
+  return [`DELETE FROM ${target} USING ${stage} WHERE ${same}`, insertAll(schema, table, stage)];
+};
+
 /** Inserts the rows whose key the warehouse lacks: never a blind append, so that a batch may be done again. */
 export function insertMissing(schema: string, table: Table, stage: string): string {
   const target = qualified(schema, table.destinationName);
   const keys = names(keyColumns(table));
   const columns = names(table.columns);
+  const nth = numberOf(table);
   return (
-    `INSERT INTO ${target} (${columns}) SELECT ${columns} FROM (SELECT ${columns}, ` +
-    `ROW_NUMBER() OVER (PARTITION BY ${keys} ORDER BY ${keys}) AS nth FROM ${stage}) AS s ` +
-    `WHERE nth = 1 AND NOT EXISTS (SELECT 1 FROM ${target} AS t WHERE ${sameKey('t', 's', table)})`
+    `INSERT INTO ${target} (${columns}) SELECT ${columns} FROM (SELECT *, ` +
+    `ROW_NUMBER() OVER (PARTITION BY ${keys} ORDER BY ${keys}) AS ${nth} FROM ${stage}) AS s ` +
+    `WHERE ${nth} = 1 AND NOT EXISTS (SELECT 1 FROM ${target} AS t WHERE ${sameKey('t', 's', table)})`
   );
 }
 

@@ -139,6 +139,8 @@ followed to their base type. The rules behind the tables:
 - **Nothing is changed without a word.** Where Redshift can't hold each of a type's values, a policy says what becomes of the
   others ([values.md](values.md)): they stop their table and are named, or are changed, counted and listed.
 - **VARCHAR counts bytes**, hence four for each character of \`varchar(n)\`, and 65,535 where there is no limit.
+- **Generated and identity columns** are copied as the plain values that they have.
+- **Only key columns are NOT NULL**, and no key is declared: Redshift has no DROP NOT NULL, and a declared key could not be widened.
 - **An empty text is not NULL**: textual columns are always quoted, and NULL is a random marker of each batch.
 
 ${sections.join('\n\n')}

@@ -15,6 +15,8 @@ const REFUSED = "'(refused)'";
 export interface Counter {
   setting: string;
   column: TreatedColumn;
+  /** The column's place among those of the COPY. */
+  place: number;
   policy: PolicyName;
   /** Whether such a value stops the table. */
   refuses: boolean;
@@ -85,7 +87,7 @@ export function countersOf(columns: TreatedColumn[]): Counter[] {
         return cases.length === 1 ? concern.when(at) : `CASE ${cases.join(' ')} ELSE false END`;
       };
       const refuses = choiceOf(column, concern) === 'error';
-      return { setting: settingOf(index, n), column, policy: concern.policy, refuses, when };
+      return { setting: settingOf(index, n), column, place: index, policy: concern.policy, refuses, when };
     });
   });
 }

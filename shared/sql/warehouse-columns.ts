@@ -55,24 +55,38 @@ export const addColumn = (schema: string, table: Table, column: Column): string 
 export const widenColumn = (schema: string, table: Table, column: Column): string =>
   `${alter(schema, table)} ALTER COLUMN ${quoteIdentifier(column.name)} TYPE ${column.type}`;
 
+/** Gives a table that is there the sort and distribution key that its settings name. */
+export function alterKeys(schema: string, table: Table): string[] {
+  const [distKey] = table.columns.filter(({ source }) => source === table.distKey);
+  const keys = sortKey(table);
+  return [
+    distKey
+      ? `${alter(schema, table)} ALTER DISTKEY ${quoteIdentifier(distKey.name)}`
+      : `${alter(schema, table)} ALTER DISTSTYLE ${table.distStyle ?? 'AUTO'}`,
+    keys.length > 0
+      ? `${alter(schema, table)} ALTER SORTKEY (${keys.map(({ name }) => quoteIdentifier(name)).join(', ')})`
+      : `${alter(schema, table)} ALTER SORTKEY NONE`,
+  ];
+}
+
 /**
  * Gives columns another type, and takes their values: for a table whose rows are replaced in the same transaction. A view
  * that shows one of them keeps it from being dropped, and so the transaction from being committed. A sort or
- * distribution key can't be dropped either.
+ * distribution key can't be dropped either; by which columns the table is sorted now, its settings need not tell any more.
  */
 export function replaceColumns(schema: string, table: Table, columns: Column[]): string[] {
+  if (columns.length === 0) return [];
   const keys = sortKey(table);
-  const sorts = keys.some((key) => columns.some(({ name }) => name === key.name));
   const key = columns.find(({ source }) => source === table.distKey);
   return [
-    ...(sorts ? [`${alter(schema, table)} ALTER SORTKEY NONE`] : []),
+    `${alter(schema, table)} ALTER SORTKEY NONE`,
     ...(key ? [`${alter(schema, table)} ALTER DISTSTYLE EVEN`] : []),
     ...columns.flatMap((column) => [
       `${alter(schema, table)} DROP COLUMN ${quoteIdentifier(column.name)}`,
       addColumn(schema, table, column),
     ]),
     ...(key ? [`${alter(schema, table)} ALTER DISTKEY ${quoteIdentifier(key.name)}`] : []),
-    ...(sorts
+    ...(keys.length > 0
       ? [`${alter(schema, table)} ALTER SORTKEY (${keys.map(({ name }) => quoteIdentifier(name)).join(', ')})`]
       : []),
   ];

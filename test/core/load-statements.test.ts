@@ -51,7 +51,7 @@ test('where a key may come twice the newest of its rows is merged', () => {
     TEMP,
     copy('loader_stage_0'),
     guard('loader_stage_0', 3),
-    'CREATE TEMP TABLE loader_newest_0 AS SELECT "id", "note", "updated_at" FROM (SELECT "id", "note", "updated_at", ' +
+    'CREATE TEMP TABLE loader_newest_0 AS SELECT "id", "note", "updated_at" FROM (SELECT *, ' +
       'ROW_NUMBER() OVER (PARTITION BY "id" ORDER BY "updated_at" DESC NULLS LAST) AS nth FROM loader_stage_0) AS numbered WHERE nth = 1',
     MERGED('loader_newest_0'),
   ]);
@@ -63,7 +63,7 @@ test('rows that are only inserted are never appended blindly', () => {
     copy('loader_stage_0'),
     guard('loader_stage_0', 3),
     'INSERT INTO "public"."orders" ("id", "note", "updated_at") SELECT "id", "note", "updated_at" FROM ' +
-      '(SELECT "id", "note", "updated_at", ROW_NUMBER() OVER (PARTITION BY "id" ORDER BY "id") AS nth FROM loader_stage_0) AS s ' +
+      '(SELECT *, ROW_NUMBER() OVER (PARTITION BY "id" ORDER BY "id") AS nth FROM loader_stage_0) AS s ' +
       'WHERE nth = 1 AND NOT EXISTS (SELECT 1 FROM "public"."orders" AS t WHERE t."id" = s."id")',
   ]);
 });
@@ -199,16 +199,18 @@ test('a column that the source dropped is NULL in what is loaded, inserted and u
 test('columns of another type are replaced in the transaction that replaces all rows, and in no other', () => {
   const REPLACED = replaceColumns('public', orders, [note]);
   assert.deepEqual(REPLACED, [
+    'ALTER TABLE "public"."orders" ALTER SORTKEY NONE',
     'ALTER TABLE "public"."orders" DROP COLUMN "note"',
     'ALTER TABLE "public"."orders" ADD COLUMN "note" VARCHAR(65535)',
+    'ALTER TABLE "public"."orders" ALTER SORTKEY ("updated_at")',
   ]);
   const sqls = (pass: Partial<Pass>, batch: Partial<Batch> = {}) =>
     sqlOf({ ...cargo(orders, pass, batch), replace: [note] });
-  assert.deepEqual(sqls({ replaces: 'all' }).slice(0, 3), [...REPLACED, TEMP], 'before the stage is made like it');
-  assert.deepEqual(sqls({ replaces: 'all', fresh: true }).slice(0, 2), REPLACED);
+  assert.deepEqual(sqls({ replaces: 'all' }).slice(0, 5), [...REPLACED, TEMP], 'before the stage is made like it');
+  assert.deepEqual(sqls({ replaces: 'all', fresh: true }).slice(0, 4), REPLACED);
   const last = sqls({ replaces: 'all', batches: 2, staged: 4 });
   const at = last.indexOf(REPLACED[0] ?? '');
-  assert.deepEqual(last.slice(at, at + 4), [
+  assert.deepEqual(last.slice(at, at + 6), [
     ...REPLACED,
     SHARE('"public"."loader_1"'),
     'DELETE FROM "public"."orders"',
@@ -218,7 +220,7 @@ test('columns of another type are replaced in the transaction that replaces all 
     assert.doesNotMatch(other.join('; '), /ALTER TABLE/);
 });
 
-test('a sort key is taken away while its column is replaced', () => {
+test('the sort key is taken away while columns are replaced', () => {
   const sqls = replaceColumns('public', events, [note, id]);
   for (const sql of [...sqls, widenColumn('public', orders, note)]) translate(sql);
   assert.equal(sqls[0], 'ALTER TABLE "public"."orders" ALTER SORTKEY NONE');

@@ -28,6 +28,7 @@ export const orders: Table = {
     column('updated_at', 'TIMESTAMPTZ', 'timestamptz'),
   ],
   dropped: [],
+  excluded: [],
   schemaHistory: [],
   created: true,
   why: '',

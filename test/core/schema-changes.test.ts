@@ -4,7 +4,7 @@ import { adopt, agree, comparedColumns, refuseChanged, shapeOf } from '../../sha
 import { alterationsOf } from '../../shared/core/alterations.ts';
 import { type ColumnChange, compareColumns } from '../../shared/core/column-changes.ts';
 import type { PgType, SourceColumn, SourceTable } from '../../shared/model/catalog.ts';
-import type { Column } from '../../shared/model/column.ts';
+import type { Column, Mask } from '../../shared/model/column.ts';
 import { Job } from '../../shared/model/job.ts';
 import type { TableState } from '../../shared/model/state.ts';
 import type { Table } from '../../shared/model/table.ts';
@@ -120,6 +120,44 @@ test('a column that came is partial where older rows may hold more than NULL in 
     loaded: false,
   });
   assert.equal(fresh.columns.at(-1)?.partial, undefined, 'nothing is loaded yet');
+});
+
+test('a mask that comes or goes is told, and the column is partial; one whose type does not fit has to be replaced', () => {
+  const masking = (pg: PgType, was: Mask | undefined, now: Mask | undefined) => {
+    const before: Column = {
+      ...agreed('c', 1, pg),
+      ...(was === 'sha256' ? { type: 'VARCHAR(64)' } : {}),
+      ...(was ? { mask: was } : {}),
+    };
+    const treat: Table['treat'] = now ? { c: now } : {};
+    const of = { ...table, columns: [before], treat };
+    const { changes, columns } = compareColumns(of, found(seen('c', 1, pg)), { sameTable: true, loaded: true });
+    const [column] = columns;
+    return [changes[0]?.kind ?? 'same', column?.type, column?.mask, column?.partial];
+  };
+  const [text, int, short] = [type('text'), type('int4'), type('varchar', 9)];
+  assert.deepEqual(masking(text, undefined, 'sha256'), ['treated', 'VARCHAR(65535)', 'sha256', true]);
+  assert.deepEqual(masking(short, undefined, 'sha256'), ['treated', 'VARCHAR(64)', 'sha256', true]);
+  assert.deepEqual(masking(int, undefined, 'sha256'), ['retyped', 'VARCHAR(64)', 'sha256', undefined]);
+  assert.deepEqual(masking(int, undefined, 'null'), ['treated', 'INTEGER', 'null', true]);
+  assert.deepEqual(masking(int, 'null', undefined), ['treated', 'INTEGER', undefined, true]);
+  assert.deepEqual(masking(text, 'sha256', undefined), ['treated', 'VARCHAR(65535)', undefined, true]);
+  assert.deepEqual(masking(short, 'sha256', undefined), ['treated', 'VARCHAR(64)', undefined, true]);
+  assert.deepEqual(masking(int, 'sha256', undefined), ['retyped', 'INTEGER', undefined, undefined]);
+  assert.deepEqual(masking(int, 'sha256', 'sha256'), ['same', 'VARCHAR(64)', 'sha256', undefined]);
+});
+
+test('a column that is excluded is remembered, and partial when it comes back', () => {
+  const without = compare([ID, NOTE, STAMP], { treat: { note: 'exclude' } });
+  assert.deepEqual(without.excluded, ['note']);
+  const never = compare([ID, NOTE, STAMP], {
+    columns: [ID, STAMP].map((one) => agreed(one.name, one.attnum ?? 0, one.type)),
+    excluded: ['note'],
+  });
+  assert.deepEqual(never.changes, [{ kind: 'added', column: 'note', now: 'text', partial: true }]);
+  const again = compare([ID, NOTE, STAMP], { excluded: ['note'] });
+  assert.deepEqual(again.changes, [{ kind: 'treated', column: 'note', now: undefined, partial: true }]);
+  assert.deepEqual(again.excluded, []);
 });
 
 test('new columns get names that no column of the warehouse has, dropped ones included', () => {

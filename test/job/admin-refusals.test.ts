@@ -15,6 +15,7 @@ async function theJob(): Promise<TestJob> {
   made ??= (async () => {
     const job = await server.job(`CREATE TABLE orders (id bigserial PRIMARY KEY, code text NOT NULL, note text,
         updated_at timestamptz NOT NULL DEFAULT now()); CREATE INDEX ON orders (updated_at);
+      CREATE TABLE documents (id int PRIMARY KEY, body jsonb);
       CREATE TABLE prices (sku text PRIMARY KEY, price numeric(10,2)); INSERT INTO orders (code) VALUES ('a')`);
     await job.setup();
     return job;
@@ -93,6 +94,13 @@ test('fields that are unknown, missing or of another type are named, each with w
     ['tables.edit', { jobId, table: 'orders', timezone: 'Mars/Olympus' }, ['timezone']],
     ['tables.edit', { jobId, table: 'orders', rowLimit: 5, chunkSize: 6 }, ['chunkSize']],
     ['tables.edit', { jobId, table: 'orders', destinationName: 'other' }, ['destinationName']],
+    ['tables.edit', { jobId, table: 'orders', sortKey: ['nope', 'id', 'id'] }, ['sortKey', 'sortKey']],
+    ['tables.edit', { jobId, table: 'orders', sortKey: 'id' }, ['sortKey']],
+    ['tables.edit', { jobId, table: 'documents', sortKey: ['body'], distKey: 'body' }, ['sortKey', 'distKey']],
+    ['tables.edit', { jobId, table: 'orders', distKey: 'id', distStyle: 'ALL' }, ['distStyle']],
+    ['tables.edit', { jobId, table: 'orders', distStyle: 'SIDEWAYS' }, ['distStyle']],
+    ['tables.edit', { jobId, table: 'orders', treat: { id: 'sha256' } }, ['treat']],
+    ['tables.edit', { jobId, table: 'orders', treat: { note: 'hide' } }, ['treat.note']],
     ['schedules.create', { jobId }, ['frequency']],
     ['schedules.create', { jobId, frequency: 'soon' }, ['frequency']],
     ['schedules.create', { jobId, frequency: 1.5, at: '09:**,' }, ['frequency', 'at']],

@@ -29,7 +29,7 @@ export interface GeneratedTable {
 }
 
 /** Values of a column; rows take them in turn. */
-const VALUES = 5;
+export const VALUES = 5;
 
 const HOSTILE = [
   "'",

@@ -3,6 +3,8 @@ import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { resetState } from '../../shared/core/reset.ts';
+import { done } from './admin-harness.ts';
 import { bench, type TestJob } from './harness.ts';
 
 /** The source writes down whatever it is told, parameters and all. */
@@ -123,6 +125,82 @@ test('a full sync may mask its keys, and a mask that comes later needs a column 
   await job.edit('codes', { treat: { code: 'sha256', n: 'sha256' } });
   assert.match(
     (await job.run()).tables.codes?.error ?? '',
-    /the hash of "n" needs VARCHAR\(64\), but its column in the warehouse is INTEGER/,
+    /^ColumnsDiffer: codes: "n" was integer and is integer \(masked by sha256\), which.*– re-load the table/,
   );
+  const { tables, states } = await job.read();
+  const [table, state] = [tables[0] ?? assert.fail(), states.get('codes') ?? assert.fail()];
+  await server.operator.store.changeState(job.jobId, state, (one) =>
+    resetState(table, one, { kind: 'reload' }, new Date()),
+  );
+  assert.equal((await job.run()).status, 'succeeded');
+  assert.deepEqual(await job.rows('SELECT * FROM $.codes'), [{ code: hashOf('clear'), n: hashOf('1') }]);
+  assert.deepEqual(await job.differing(), []);
+});
+
+const LATER = `
+  CREATE TABLE people (id int PRIMARY KEY, email text, born date, notes text, nick varchar(5), updated_at timestamptz NOT NULL DEFAULT now());
+  CREATE INDEX ON people (updated_at);
+  INSERT INTO people SELECT n, 'mail ' || n, '2000-01-01', 'note ' || n, 'n' || n FROM generate_series(1, 3) n`;
+const peopleOf = (job: TestJob) => job.rows('SELECT id, email, born::text, notes, nick FROM $.people ORDER BY id');
+
+test('what is no longer excluded or masked follows newColumns: older rows get it by a re-load', async () => {
+  const treat = { email: 'sha256', born: 'null', notes: 'exclude', nick: 'sha256' } as const;
+  const job = await server.job(LATER, { url: salted, newColumns: 'reload', tables: { people: { treat } } });
+  await job.setup();
+  await job.run();
+  const { notes } = await done(server, 'tables.edit', {
+    jobId: job.jobId,
+    table: 'people',
+    treat: { email: 'sha256' },
+  });
+  assert.deepEqual(notes, [
+    'the next run loads the table again, for older rows are to have "born", "notes", "nick" as well',
+  ]);
+  const run = await job.run();
+  assert.equal(run.status, 'succeeded', JSON.stringify(run.tables));
+  assert.match(
+    run.tables.people?.schemaChanges?.join('\n') ?? '',
+    /"born" is copied as it is from now on.*new column "notes"/s,
+  );
+  assert.deepEqual(
+    await peopleOf(job),
+    [1, 2, 3].map((n) => ({
+      id: n,
+      email: hashOf(`mail ${n}`),
+      born: '2000-01-01',
+      notes: `note ${n}`,
+      nick: `n${n}`,
+    })),
+  );
+  assert.deepEqual(await job.differing(), []);
+});
+
+test('without a re-load older rows keep what they had, which the edit and the run tell, and no comparison counts', async () => {
+  const job = await server.job(LATER, { url: salted, tables: { people: { treat: { notes: 'exclude' } } } });
+  await job.setup();
+  await job.run();
+  const edit = async (treat: object) =>
+    (await done<{ notes: string[] }>(server, 'tables.edit', { jobId: job.jobId, table: 'people', treat })).notes;
+  assert.deepEqual(await edit({ email: 'sha256', nick: 'exclude' }), [
+    'the warehouse keeps what it has of "nick": drop it there if that is to go',
+    'rows loaded before keep what they had in "notes", "email" until they change: reset the table to load it again',
+  ]);
+  await job.source.query('UPDATE people SET updated_at = now() WHERE id = 2');
+  const run = await job.run();
+  assert.match(
+    run.tables.people?.schemaChanges?.join('\n') ?? '',
+    /"email" is masked by sha256 from now on: rows loaded before keep what they had.*new column "notes" text: rows loaded before keep NULL/s,
+  );
+  const born = '2000-01-01';
+  const [first, second] = await peopleOf(job);
+  assert.deepEqual(first, { id: 1, email: 'mail 1', born, notes: null, nick: 'n1' });
+  assert.deepEqual(second, { id: 2, email: hashOf('mail 2'), born, notes: 'note 2', nick: null });
+  assert.deepEqual(await job.differing(), []);
+  assert.deepEqual(await edit({}), [
+    'rows loaded before keep what they had in "email", "nick" until they change: reset the table to load it again',
+  ]);
+  await job.source.query('UPDATE people SET updated_at = now() WHERE id = 3');
+  assert.equal((await job.run()).status, 'succeeded');
+  assert.deepEqual((await peopleOf(job))[2], { id: 3, email: 'mail 3', born, notes: 'note 3', nick: 'n3' });
+  assert.deepEqual(await job.differing(), []);
 });

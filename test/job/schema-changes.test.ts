@@ -5,6 +5,7 @@ import { ServiceError } from '../../local/service.ts';
 import { type Reset, resetState } from '../../shared/core/reset.ts';
 import { bench, type TestJob } from './harness.ts';
 import { batchAnswered, Interruptions } from './interruptions.ts';
+import { metricSum } from './metrics.ts';
 
 const during = new Interruptions();
 const server = bench(during.options);
@@ -35,7 +36,7 @@ async function runs(job: TestJob) {
 const SHOP = `
   CREATE TYPE mood AS ENUM ('sad');
   CREATE TABLE orders (id bigserial PRIMARY KEY, note varchar(10), gone text, old_name text, feeling mood, flag boolean NOT NULL DEFAULT true,
-    updated_at timestamptz NOT NULL DEFAULT now());
+    updated_at timestamptz NOT NULL DEFAULT now(), nth int);
   CREATE INDEX ON orders (updated_at);
   CREATE TABLE events (LIKE orders INCLUDING ALL); ALTER TABLE events DROP COLUMN updated_at;
   CREATE SEQUENCE event_ids OWNED BY events.id; ALTER TABLE events ALTER COLUMN id SET DEFAULT nextval('event_ids');
@@ -98,40 +99,20 @@ test('columns that come, go, grow and change their names are followed in every m
     { tier: 'silver' },
   ]);
   const { tables } = await job.read();
-  for (const table of tables) assert.ok(table.schemaHistory.length >= 5, table.sourceName);
+  for (const table of tables) {
+    assert.ok(table.schemaHistory.length >= 5, table.sourceName);
+    for (const { at } of table.schemaHistory) assert.ok(Date.parse(at) > 0, at);
+  }
+  assert.deepEqual(
+    tables.find(({ sourceName }) => sourceName === 'orders')?.schemaHistory.map(({ change }) => change),
+    run.tables.orders?.schemaChanges,
+    'the run and the table tell the same',
+  );
 
   await job.source.query(`UPDATE orders SET updated_at = now(); ${each('ALTER TABLE $t ADD COLUMN gone text')}`);
   await runs(job);
   assert.deepEqual(await job.differing(), [], 'a column that comes back is the one that was kept');
   assert.equal((await job.run()).tables.orders, undefined);
-});
-
-const EVENTS = `
-  CREATE TABLE events (id bigint NOT NULL, day date NOT NULL, note text, updated_at timestamptz NOT NULL DEFAULT now(),
-    PRIMARY KEY (id, day)) PARTITION BY RANGE (day);
-  CREATE INDEX ON events (updated_at);
-  CREATE TABLE events_1 PARTITION OF events FOR VALUES FROM ('2026-01-01') TO ('2026-02-01');
-  CREATE TABLE tmp_2 (LIKE events INCLUDING ALL);
-  CREATE TABLE tmp_3 (LIKE events INCLUDING ALL);
-  INSERT INTO events SELECT n, '2026-01-10', 'here ' || n FROM generate_series(1, 50) n;
-  INSERT INTO tmp_2 SELECT n, '2026-02-10', 'just now ' || n FROM generate_series(51, 60) n;
-  INSERT INTO tmp_3 SELECT n, '2026-03-10', 'long ago ' || n, '2001-02-03' FROM generate_series(61, 70) n;`;
-
-test('rows of a partition that is attached arrive, however old their transactions and their updated_at are', async () => {
-  const job = await server.job(EVENTS);
-  await job.setup();
-  await job.run();
-  await job.source.query("ALTER TABLE events ATTACH PARTITION tmp_2 FOR VALUES FROM ('2026-02-01') TO ('2026-03-01')");
-  const run = await job.run();
-  assert.equal(run.status, 'succeeded', JSON.stringify(run));
-  assert.equal(run.tables.events?.rows, 10, 'and no other is moved again');
-  assert.deepEqual(await job.differing(), []);
-
-  await job.source.query("ALTER TABLE events ATTACH PARTITION tmp_3 FOR VALUES FROM ('2026-03-01') TO ('2026-04-01')");
-  await job.source.query("CREATE TABLE events_4 PARTITION OF events FOR VALUES FROM ('2026-04-01') TO ('2026-05-01')");
-  assert.equal((await job.run()).tables.events?.rows, 10);
-  assert.deepEqual(await job.differing(), []);
-  assert.equal((await job.run()).status, 'idle');
 });
 
 test('rows of older batches and large full syncs follow, too, also where the change comes in the middle of a pass', async () => {
@@ -164,6 +145,59 @@ test('rows of older batches and large full syncs follow, too, also where the cha
   assert.equal((await columnsOf(job, 'big')).note, 'character varying(65535)');
 });
 
+test('what was extracted by columns that were agreed anew before its load is refused, and the next run brings it', async () => {
+  const job = await loadedShop();
+  await job.source.query(each("INSERT INTO $t (id, note) VALUES (100, 'late')"));
+  during.atState('Load', async () => {
+    await job.source.query(each('ALTER TABLE $t ADD COLUMN extra int, DROP COLUMN gone'));
+    await job.setup();
+  });
+  const run = await job.run();
+  for (const table of TABLES)
+    assert.match(
+      run.tables[table]?.error ?? '',
+      /^ColumnsDiffer: \w+: its columns were agreed anew.* – the next run goes on$/,
+    );
+  await runs(job);
+  assert.deepEqual(await job.differing(), []);
+});
+
+test('a large table whose columns change after its chunks were cut stops before it is read, and the next run goes on', async () => {
+  const job = await server.job(
+    `CREATE TABLE big (id serial PRIMARY KEY, note varchar(10), gone int);
+     INSERT INTO big (note) SELECT 'row ' || n FROM generate_series(1, 12000) n`,
+    { rowLimit: 20_000, chunkSize: 5_000 },
+  );
+  await job.setup();
+  during.atState(
+    'Extract',
+    async () => void (await job.source.query('ALTER TABLE big DROP COLUMN gone, ALTER COLUMN note TYPE varchar(50)')),
+  );
+  assert.match(
+    (await job.run()).tables.big?.error ?? '',
+    /^ColumnsDiffer: big changed while it was read: "note" was .*; the source no longer has "gone".* – the next run goes on$/,
+  );
+  assert.deepEqual(await job.rows('SELECT * FROM $.big'), []);
+  await runs(job);
+  assert.deepEqual(await job.differing(), []);
+  assert.equal((await columnsOf(job, 'big')).note, 'character varying(200)');
+});
+
+test('order and nullability have no effect', async () => {
+  const job = await loadedShop();
+  const before = await columnsOf(job, 'orders');
+  await job.source.query(`ALTER TABLE orders ALTER COLUMN flag DROP NOT NULL, ALTER COLUMN note SET NOT NULL;
+    CREATE TABLE reordered (nth int, updated_at timestamptz NOT NULL DEFAULT now(), flag boolean, feeling mood, old_name text, gone text, note varchar(10), id bigint PRIMARY KEY);
+    CREATE INDEX ON reordered (updated_at);
+    INSERT INTO reordered SELECT NULL, now(), NULL, feeling, old_name, gone, note, id FROM orders;
+    DROP TABLE orders CASCADE; ALTER TABLE reordered RENAME TO orders`);
+  const run = await runs(job);
+  assert.equal(run.tables.orders?.schemaChanges, undefined);
+  assert.deepEqual(await columnsOf(job, 'orders'), before);
+  assert.deepEqual(await job.rows('SELECT DISTINCT flag FROM $.orders'), [{ flag: null }]);
+  assert.deepEqual(await job.differing(), []);
+});
+
 test('with newColumns on reload older rows get the new values, and readers never see the table empty', async () => {
   const job = await loadedShop({ newColumns: 'reload' });
   await job.edit('events', { newColumns: 'forward' });
@@ -193,7 +227,9 @@ test('a type that can not be changed in place stops its table alone, and a re-lo
   );
   await job.source.query(`ALTER TABLE orders ALTER COLUMN note TYPE int USING id, ALTER COLUMN gone TYPE timestamp USING '2026-01-01';
     INSERT INTO events (note) VALUES ('new')`);
+  const before = metricSum(server, 'TablesFailed');
   const stopped = await job.run();
+  assert.equal(metricSum(server, 'TablesFailed') - before, 1, 'which an alarm watches');
   assert.match(
     stopped.tables.orders?.error ?? '',
     /^ColumnsDiffer: orders: "note" was character varying\(10\) and is integer, which its column in the warehouse can't become; "gone".*– re-load the table/,
@@ -216,6 +252,26 @@ test('a type that can not be changed in place stops its table alone, and a re-lo
   assert.deepEqual(await job.differing(), []);
 });
 
+test('more columns of other types than one transaction can replace are named, and made anew with their table', async () => {
+  const columns = (clause: string) => Array.from({ length: 16 }, (_, i) => clause.replaceAll('$', `c${i}`)).join(', ');
+  const job = await server.job(
+    `CREATE TABLE many (id serial PRIMARY KEY, ${columns('$ int')}); INSERT INTO many (c0) VALUES (1)`,
+  );
+  await job.setup();
+  await runs(job);
+  await job.source.query(`ALTER TABLE many ${columns('ALTER COLUMN $ TYPE text')}`);
+  await reset(job, 'many', { kind: 'reload' });
+  const { error = '' } = (await job.run()).tables.many ?? {};
+  assert.match(
+    error,
+    /^ColumnsDiffer: many: 16 columns are of other types .* DROP TABLE "\w+"."many"; there and run setup/,
+  );
+  await job.warehouse.query(/DROP TABLE [^;]+;/.exec(error)?.[0] ?? assert.fail());
+  await job.setup();
+  await runs(job);
+  assert.deepEqual(await job.differing(), []);
+});
+
 test('a large table is re-loaded with another type by one swap, its sort key included', async () => {
   const job = await server.job(
     `CREATE TABLE big (id serial PRIMARY KEY, note text);
@@ -230,7 +286,13 @@ test('a large table is re-loaded with another type by one swap, its sort key inc
     (await job.run()).tables.big?.error ?? '',
     /"id" was integer and is bigint.*; "note" was text and is integer/,
   );
+  await job.warehouse.query(`SELECT redshift.set_keys('"${job.schema}".big', 'dist', ARRAY['note'])`);
   await reset(job, 'big', { kind: 'reload' });
+  assert.match(
+    (await job.run()).tables.big?.error ?? '',
+    /cannot drop distkey column "note" – the warehouse's keys are others than the table's settings say.*ALTER DISTSTYLE EVEN/,
+  );
+  await job.warehouse.query(`SELECT redshift.set_keys('"${job.schema}".big', 'dist', ARRAY[]::text[])`);
   const seen: unknown[] = [];
   for (let i = 0; i < 2; i++)
     during.atCall(
@@ -274,7 +336,9 @@ test('under pause changes wait for a person: setup takes them over', async () =>
   await job.source.query(
     'ALTER TABLE orders ADD COLUMN extra int, DROP COLUMN gone; UPDATE orders SET updated_at = now()',
   );
+  const before = metricSum(server, 'TablesFailed');
   const paused = await job.run();
+  assert.equal(metricSum(server, 'TablesFailed') - before, 1, 'which an alarm watches');
   assert.match(
     paused.tables.orders?.error ?? '',
     /^SchemaChangePaused: orders: the source no longer has "gone".*; new column "extra" integer – run setup to take this over, or set the job's schemaChanges to apply$/,
@@ -308,7 +372,9 @@ test('what was altered before a crash is not altered again', async () => {
 test('a table that is dropped or renamed stops, named, and the others go on', async () => {
   const job = await loadedShop();
   await job.source.query('ALTER TABLE orders RENAME TO purchases; DROP TABLE events');
+  const before = metricSum(server, 'TablesFailed');
   const run = await job.run();
+  assert.equal(metricSum(server, 'TablesFailed') - before, 2, 'which an alarm watches');
   assert.match(
     run.tables.orders?.error ?? '',
     /^TableUnreadable: orders is called purchases at the source now: rename it back; or run setup/,

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import { test } from 'node:test';
 import { bench } from './harness.ts';
 
@@ -61,6 +62,7 @@ test('names that collide once Redshift folds them get a stable suffix, and setup
   assert.match(checksOf('Orders'), /"NAME" is called "name_3" in the warehouse/);
   assert.match(checksOf('orders'), /"orders" is called "orders_2" in the warehouse/);
   assert.match(checksOf('orders'), /"oid" is called "oid_2" in the warehouse/);
+  assert.match(checksOf('loader_stage_0'), /"loader_stage_0" is called "loader_stage_0_2" in the warehouse/);
   for (let run = 0; run < 2; run++) {
     assert.equal((await job.run()).status, 'succeeded');
     await job.source.query("UPDATE loader_stage_0 SET body = body || '!', updated_at = now()");
@@ -113,5 +115,169 @@ test('sort and distribution keys are a person’s to choose, before the table is
     (await job.rows('SELECT * FROM $.a')).length + (await job.rows('SELECT * FROM $.c')).length,
     0,
     'both are there',
+  );
+});
+
+test('a table that is called like the stage of another, with all that a load drops, is left alone', async () => {
+  const first = 'big';
+  const job = await server.job('', { rowLimit: 5_000, chunkSize: 5_000 });
+  const stage = `loader_${createHash('sha256').update(`${job.jobId}/${first}`).digest('hex').slice(0, 16)}`;
+  await job.source.query(
+    `CREATE TABLE ${first} (code text PRIMARY KEY); INSERT INTO ${first} SELECT 'c' || n FROM generate_series(1, 12000) n;
+     CREATE TABLE ${stage} (id int PRIMARY KEY); INSERT INTO ${stage} VALUES (1);
+     CREATE TABLE loader_newest_0 (id int PRIMARY KEY, updated_at timestamptz NOT NULL DEFAULT now()); CREATE INDEX ON loader_newest_0 (updated_at);
+     INSERT INTO loader_newest_0 VALUES (1)`,
+  );
+  await job.setup();
+  for (let run = 0; run < 2; run++) {
+    assert.equal((await job.run()).status, 'succeeded');
+    assert.deepEqual(await job.differing(), []);
+    await job.source.query('UPDATE loader_newest_0 SET updated_at = now()');
+  }
+  assert.deepEqual(await job.rows(`SELECT * FROM $.${stage}_2`), [{ id: 1 }]);
+});
+
+const CANARY = `'); DROP TABLE canary; --`;
+/** Together 63 bytes, with all that a name may have in it. */
+const LONGEST = (first: string): string => `${first}"it's" a.b \\ $$ é日👩 ${CANARY} ${'x'.repeat(10)}`;
+
+test('names of 63 bytes with quotes, dots, blanks and Unicode, and names that try to be SQL, are but names', async () => {
+  const [table, column, type, label] = [LONGEST('T'), LONGEST('c'), LONGEST('e'), LONGEST('l')];
+  for (const name of [table, column, type, label]) assert.equal(Buffer.byteLength(name), 63);
+  const q = (name: string) => `"${name.replaceAll('"', '""')}"`;
+  const t = (text: string) => `'${text.replaceAll("'", "''")}'`;
+  const schema = `s".${CANARY}`;
+  const at = `${q(schema)}.${q(table)}`;
+  const job = await server.job(
+    `CREATE TABLE canary (id int PRIMARY KEY); CREATE SCHEMA ${q(schema)};
+     CREATE TYPE ${q(schema)}.${q(type)} AS ENUM (${t(label)}, ${t(CANARY)});
+     CREATE DOMAIN ${q(schema)}.${q(`d${CANARY}`)} AS text DEFAULT ${t(CANARY)};
+     CREATE TABLE ${at} (${q(column)} int PRIMARY KEY, ${q(CANARY)} text DEFAULT ${t(CANARY)}, enum ${q(schema)}.${q(type)} DEFAULT ${t(CANARY)},
+       domain ${q(schema)}.${q(`d${CANARY}`)}, ${q(`u${CANARY}`)} timestamptz NOT NULL DEFAULT now());
+     CREATE INDEX ${q(`i${CANARY}`)} ON ${at} (${q(`u${CANARY}`)});
+     INSERT INTO ${at} VALUES (1); INSERT INTO ${at} VALUES (2, ${t(CANARY)}, ${t(label)});
+     CREATE TABLE ${q(schema)}.canary (id int PRIMARY KEY); INSERT INTO ${q(schema)}.canary VALUES (1);
+     CREATE TABLE ${q(schema)}."${table.slice(0, 8).replaceAll('"', '""')}" (id int PRIMARY KEY)`,
+    { sourceSchema: schema },
+  );
+  await job.setup();
+  await job.edit(table, { copyMode: 'INSERT_AND_UPDATE', updatedKey: `u${CANARY}` });
+  for (let run = 0; run < 2; run++) {
+    const { status, tables } = await job.run();
+    assert.equal(status, 'succeeded', JSON.stringify(tables));
+    assert.deepEqual(await job.differing(), []);
+    await job.source.query(`UPDATE ${at} SET ${q(`u${CANARY}`)} = now(), ${q(CANARY)} = 'changed'`);
+    await job.source.query(`ALTER TABLE ${at} ADD COLUMN ${q(`n${run}${CANARY}`)} text DEFAULT ${t(CANARY)}`);
+  }
+  assert.equal((await job.run()).status, 'succeeded');
+  assert.deepEqual(await job.differing(), []);
+  assert.deepEqual((await job.source.query('SELECT * FROM canary')).rows, []);
+  assert.deepEqual(await job.rows('SELECT * FROM $.canary'), [{ id: 1 }]);
+  // A name may hold the sign that stands for the schema elsewhere.
+  const there = `${q(job.schema)}.${q(table.toLowerCase())}`;
+  const [, found] = (await job.warehouse.query(`SELECT * FROM ${there} ORDER BY 1`)).rows;
+  assert.deepEqual(
+    { ...found, [`u${CANARY.toLowerCase()}`]: null },
+    {
+      [column]: 2,
+      [CANARY.toLowerCase()]: 'changed',
+      enum: label,
+      domain: CANARY,
+      [`u${CANARY.toLowerCase()}`]: null,
+      [`n0${CANARY.toLowerCase()}`]: CANARY,
+      [`n1${CANARY.toLowerCase()}`]: CANARY,
+    },
+  );
+});
+
+test('dropped columns, partitions, inheritors and other schemas arrive as what a SELECT shows, each row once', async () => {
+  const job = await server.job(
+    `CREATE SCHEMA other; SET search_path = other;
+     CREATE TABLE gaps (gone0 int, id bigserial PRIMARY KEY, gone1 text, body text, gone2 text, updated_at timestamptz NOT NULL DEFAULT now());
+     CREATE INDEX ON gaps (updated_at); INSERT INTO gaps (body) VALUES ('a'), ('b');
+     ALTER TABLE gaps DROP COLUMN gone0, DROP COLUMN gone1, DROP COLUMN gone2, ADD COLUMN late int DEFAULT 7;
+     CREATE TABLE only_dropped (gone int); ALTER TABLE only_dropped DROP COLUMN gone;
+     CREATE TABLE parts (id int, kind int, PRIMARY KEY (id, kind)) PARTITION BY LIST (kind);
+     CREATE TABLE parts_1 PARTITION OF parts FOR VALUES IN (1);
+     CREATE TABLE parts_2 (gone int, kind int NOT NULL, id int NOT NULL); ALTER TABLE parts_2 DROP COLUMN gone; ALTER TABLE parts ATTACH PARTITION parts_2 FOR VALUES IN (2);
+     INSERT INTO parts VALUES (1, 1), (1, 2), (2, 2);
+     CREATE TABLE parent (id bigserial PRIMARY KEY, body text, updated_at timestamptz NOT NULL DEFAULT now()); CREATE INDEX ON parent (updated_at);
+     CREATE TABLE child (extra int, PRIMARY KEY (id)) INHERITS (parent);
+     INSERT INTO parent (id, body) VALUES (1, 'parent'); INSERT INTO child (id, body, extra) VALUES (1, 'child', 5), (2, 'child', 6)`,
+    { sourceSchema: 'other' },
+  );
+  const { checks } = await job.setup();
+  assert.match(checks.join('\n'), /only_dropped has no columns/);
+  const { tables } = await job.read();
+  assert.deepEqual(tables.map(({ sourceName, copyMode }) => `${sourceName} ${copyMode}`).toSorted(), [
+    'child INSERT_AND_UPDATE',
+    'gaps INSERT_AND_UPDATE',
+    'parent FULL_DATA_SYNC',
+    'parts FULL_DATA_SYNC',
+  ]);
+  assert.match(tables.find(({ sourceName }) => sourceName === 'parent')?.why ?? '', /tables inherit from it/);
+  for (let run = 0; run < 2; run++) {
+    assert.equal((await job.run()).status, 'succeeded');
+    assert.deepEqual(await job.differing(), []);
+    await job.source.query(
+      "UPDATE other.gaps SET body = 'c', updated_at = now(); INSERT INTO other.parts VALUES (9, 1)  ON CONFLICT DO NOTHING",
+    );
+  }
+  assert.equal((await job.rows('SELECT * FROM $.parent')).length, 3);
+  assert.equal((await job.rows('SELECT * FROM $.parts')).length, 4);
+  assert.deepEqual(await job.rows('SELECT id::int, body, late FROM $.gaps ORDER BY id'), [
+    { id: 1, body: 'c', late: 7 },
+    { id: 2, body: 'c', late: 7 },
+  ]);
+});
+
+const WIDE_TYPES = [
+  'int',
+  'text',
+  'timestamptz',
+  'numeric(10,2)',
+  'varchar(20)',
+  'jsonb',
+  'double precision',
+  'boolean',
+];
+/** Columns of names of so many bytes. */
+const wide = (count: number, bytes: number): string =>
+  Array.from({ length: count }, (_, i) => `${`c${i}`.padEnd(bytes, '_')} ${WIDE_TYPES[i % WIDE_TYPES.length]}`).join(
+    ', ',
+  );
+
+test('a table of 1,600 columns is loaded and merged; one whose names no statement could list is refused by name', async () => {
+  const [first, last] = ['c1', 'c1595'].map((name) => name.padEnd(48, '_'));
+  const job = await server.job(`
+    CREATE TABLE long (id bigserial PRIMARY KEY, updated_at timestamptz NOT NULL DEFAULT now(), ${wide(1_598, 48)}); CREATE INDEX ON long (updated_at);
+    INSERT INTO long (${first}) VALUES ('old'), ('stays');
+    CREATE TABLE longest (${wide(1_600, 63)}); INSERT INTO longest DEFAULT VALUES`);
+  const { refused = [] } = await job.setup();
+  assert.deepEqual(
+    refused.map((one) => one.replace(/names of \d+ bytes/, '…')),
+    [
+      'longest: has 1600 columns with …, but Redshift takes 1600 columns, and a statement that names them twice 200000 bytes: ' +
+        'exclude some by treat, or shorten their names',
+    ],
+  );
+  const longest = (await job.read()).tables.find(({ sourceName }) => sourceName === 'longest');
+  const most = longest?.columns.slice(10).map(({ source }): [string, 'exclude'] => [source, 'exclude']) ?? [];
+  await job.edit('longest', { treat: Object.fromEntries(most) });
+  await job.setup();
+  for (let run = 0; run < 2; run++) {
+    const { status, tables } = await job.run();
+    assert.equal(status, 'succeeded', JSON.stringify(tables));
+    await job.source.query(`UPDATE long SET ${first} = 'new', updated_at = now() WHERE id = 1`);
+  }
+  assert.deepEqual(await job.rows(`SELECT ${first} AS c FROM $.long ORDER BY id`), [{ c: 'new' }, { c: 'stays' }]);
+  assert.deepEqual(await job.differing(), []);
+  await job.source.query(`ALTER TABLE long DROP COLUMN ${last}; ALTER TABLE long ADD COLUMN late int`);
+  await job.source.query('UPDATE long SET updated_at = now()');
+  assert.match(
+    (await job.run()).tables.long?.error ?? '',
+    new RegExp(
+      `columns can't be changed: .*at most 1600 columns – the warehouse keeps 1 that .*DROP COLUMN "${last}";$`,
+    ),
   );
 });

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { keysBelow, linesBelow } from './bucket.ts';
 import { bench, type TestJob } from './harness.ts';
+import { metricSum } from './metrics.ts';
 
 const server = bench();
 
@@ -17,6 +18,11 @@ const ODD = `
   INSERT INTO odd (id) VALUES (6);
   INSERT INTO odd VALUES (7, repeat('ü', 32767) || 'x', '294276-12-31 23:59:59.999999+00', '0001-01-01', 5e-324, 99999999.99,
     jsonb_build_object(repeat('k', 1000), repeat('x', 65535)), '"\\\\u0000"', decode(repeat('00', 100000), 'hex'));`;
+
+/** Names that every object of JavaScript answers to. */
+const INHERITED = `
+  CREATE TABLE "constructor" ("hasOwnProperty" int, "valueOf" text, "toString" bytea, PRIMARY KEY ("hasOwnProperty", "valueOf"));
+  INSERT INTO "constructor" VALUES (1, 'a', ''), (2, 'a', ''), (3, 'a', '\\x00');`;
 
 const CHANGING = { oversizeText: 'truncate', outOfRangeTime: 'clamp', oversizeDocument: 'null' } as const;
 
@@ -48,16 +54,31 @@ test('by default a value that does not fit stops its table before anything is lo
 });
 
 test('what policies change is loaded as they say, counted, listed by key, and expected by the comparison', async () => {
-  const job = await server.job(ODD, { policies: CHANGING });
+  const job = await server.job(`${ODD} ${INHERITED}`, { policies: CHANGING });
   await job.setup();
+  const before = metricSum(server, 'ValuesChanged');
   const run = await job.run();
   assert.equal(run.status, 'succeeded', JSON.stringify(run.tables));
+  assert.equal(metricSum(server, 'ValuesChanged') - before, 12, 'a metric that can be alarmed on');
   assert.deepEqual(run.tables.odd?.changed, {
     oversizeText: 1,
     outOfRangeTime: 3,
     notANumber: 3,
     oversizeDocument: 2,
     emptyBinary: 1,
+  });
+  assert.deepEqual(run.tables.odd?.changedColumns, {
+    body: { oversizeText: 1 },
+    due: { outOfRangeTime: 2 },
+    day: { outOfRangeTime: 1 },
+    ratio: { notANumber: 2 },
+    price: { notANumber: 1 },
+    doc: { oversizeDocument: 1 },
+    raw: { oversizeDocument: 1 },
+    data: { emptyBinary: 1 },
+  });
+  assert.deepEqual(new Map(Object.entries(run.tables)).get('constructor')?.changedColumns, {
+    toString: { emptyBinary: 2 },
   });
   const rows = await job.rows(`
     SELECT id, octet_length(body) AS bytes, right(body, 1) AS last, due::text, day::text, ratio, price, doc IS NULL AS doc, raw IS NULL AS raw,
@@ -81,22 +102,24 @@ test('what policies change is loaded as they say, counted, listed by key, and ex
   ]);
   assert.deepEqual(await job.differing(), []);
   const listed = (await listing(job)).map(({ key, column, policy, bytes }) => [
-    (key as { id: string }).id,
+    Object.entries(key as object).join(),
     column,
     policy,
     bytes,
   ]);
   assert.deepEqual(listed.toSorted(), [
-    ['1', 'body', 'oversizeText', 80000],
-    ['2', 'day', 'outOfRangeTime', 13],
-    ['2', 'due', 'outOfRangeTime', 8],
-    ['3', 'due', 'outOfRangeTime', 9],
-    ['3', 'price', 'notANumber', 3],
-    ['3', 'ratio', 'notANumber', 3],
-    ['4', 'doc', 'oversizeDocument', 65550],
-    ['4', 'raw', 'oversizeDocument', 8],
-    ['5', 'data', 'emptyBinary', 2],
-    ['5', 'ratio', 'notANumber', 9],
+    ['hasOwnProperty,1,valueOf,a', 'toString', 'emptyBinary', 2],
+    ['hasOwnProperty,2,valueOf,a', 'toString', 'emptyBinary', 2],
+    ['id,1', 'body', 'oversizeText', 80000],
+    ['id,2', 'day', 'outOfRangeTime', 13],
+    ['id,2', 'due', 'outOfRangeTime', 8],
+    ['id,3', 'due', 'outOfRangeTime', 9],
+    ['id,3', 'price', 'notANumber', 3],
+    ['id,3', 'ratio', 'notANumber', 3],
+    ['id,4', 'doc', 'oversizeDocument', 65550],
+    ['id,4', 'raw', 'oversizeDocument', 8],
+    ['id,5', 'data', 'emptyBinary', 2],
+    ['id,5', 'ratio', 'notANumber', 9],
   ]);
 });
 

@@ -11,7 +11,7 @@ import { mapType } from '../../shared/sql/types.ts';
 import { comparedValue } from '../../shared/sql/values.ts';
 import { COPY_ROLE, openWarehouse, type Warehouse } from '../redshift/warehouse.ts';
 import { startTestServer, type TestServer } from '../source/server.ts';
-import { SAMPLES } from './samples.ts';
+import { SAMPLE_TYPES, SAMPLES } from './samples.ts';
 
 const MARKER = '~null~';
 let server: TestServer;
@@ -24,10 +24,7 @@ before(async () => {
   [server, warehouse] = await Promise.all([startTestServer(), openWarehouse()]);
   const owner = await server.connect();
   await owner.query(`
-    CREATE EXTENSION citext; CREATE EXTENSION hstore; CREATE EXTENSION ltree; CREATE EXTENSION cube;
-    CREATE TYPE mood AS ENUM ('sad', 'it''s, "ok"', '', '${'ü'.repeat(31)}');
-    CREATE TYPE pair AS (number int, word text);
-    CREATE DOMAIN email AS text; CREATE DOMAIN price AS numeric(6,2);
+    ${SAMPLE_TYPES}
     CREATE TABLE origin (n int, ${SAMPLES.map(({ type }, i) => `c${i} ${type}`).join(', ')})`);
   const rows = Math.max(...SAMPLES.map(({ values }) => values.length)) + 1;
   const places = SAMPLES.map((_, i) => `$${i + 2}`).join(', ');

@@ -12,7 +12,7 @@ import { PIN_SESSION } from '../../shared/sql/postgres.ts';
 import { type Mapping, mapType } from '../../shared/sql/types.ts';
 import { comparedValue, loadedValue } from '../../shared/sql/values.ts';
 import { startTestServer, type TestServer } from '../source/server.ts';
-import { SAMPLES, type Sample } from './samples.ts';
+import { SAMPLE_TYPES, SAMPLES, type Sample } from './samples.ts';
 import { inPostgres, REDSHIFT_FUNCTIONS, warehouseColumn } from './warehouse.ts';
 
 const MARKER = '~null~';
@@ -25,11 +25,7 @@ before(async () => {
   server = await startTestServer();
   owner = await server.connect();
   await owner.query(`
-    CREATE EXTENSION citext; CREATE EXTENSION hstore; CREATE EXTENSION ltree; CREATE EXTENSION cube;
-    CREATE TYPE mood AS ENUM ('sad', 'it''s, "ok"', '', '${'ü'.repeat(31)}');
-    CREATE TYPE pair AS (number int, word text);
-    CREATE DOMAIN word AS text; CREATE DOMAIN email AS word CHECK (value <> 'nobody');
-    CREATE DOMAIN price AS numeric(6,2);
+    ${SAMPLE_TYPES}
     CREATE ROLE odd LOGIN PASSWORD 'odd' IN ROLE pg_read_all_data;
     ALTER ROLE odd SET DateStyle = 'SQL, DMY'; ALTER ROLE odd SET TimeZone = 'Asia/Kathmandu';
     ALTER ROLE odd SET IntervalStyle = 'sql_standard'; ALTER ROLE odd SET extra_float_digits = -10;

@@ -38,9 +38,20 @@ const JSON_VALUES = [
   '"\\\\u0000"',
 ];
 
+/** What the types below need: extensions, and types of a user's own. */
+export const SAMPLE_TYPES = `
+  CREATE EXTENSION citext; CREATE EXTENSION hstore; CREATE EXTENSION ltree; CREATE EXTENSION cube; CREATE EXTENSION "uuid-ossp";
+  CREATE TYPE mood AS ENUM ('sad', 'it''s, "ok"', '', '${'ü'.repeat(31)}');
+  CREATE TYPE pair AS (number int, word text);
+  CREATE DOMAIN word AS text; CREATE DOMAIN email AS word CHECK (value <> 'nobody');
+  CREATE DOMAIN price AS numeric(6,2);`;
+
+/** As many bytes as a VARCHAR holds. */
+const FULL = ['x'.repeat(65_535), `${'é'.repeat(32_767)}x`, `${'👩'.repeat(16_383)}日`];
+
 export const SAMPLES: Sample[] = [
-  { type: 'text', values: HOSTILE },
-  { type: 'varchar', values: HOSTILE },
+  { type: 'text', values: [...HOSTILE, ...FULL] },
+  { type: 'varchar', values: [...HOSTILE, ...FULL] },
   { type: 'varchar(20)', values: ['', 'x', '12345678901234567890', '😀😀😀😀😀😀😀😀😀😀😀😀😀😀😀😀😀😀😀😀'] },
   { type: 'char(5)', values: ['', 'ab', 'abcde', '😀😀😀😀😀'] },
   { type: 'bpchar', values: ['', 'ab  ', 'x'] },

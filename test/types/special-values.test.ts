@@ -89,6 +89,12 @@ test('a json document with a real \\u0000, which jsonb refuses, does not fail th
     assert.deepEqual(await read('json', document), { loaded: document, compared: document }, document);
 });
 
+test('a document of more than 16 MB is refused, one of less is loaded', async () => {
+  const of = (strings: number) => JSON.stringify(Array.from({ length: strings }, () => 'x'.repeat(60_000)));
+  assert.deepEqual(await read('jsonb', of(280)), { loaded: null, compared: '(refused)' });
+  assert.ok(await read('jsonb', of(270)).then((one) => (one?.loaded?.length ?? 0) > 16_000_000));
+});
+
 test('of duplicate names in a json document the last one is loaded, as Postgres reads it', async () => {
   assert.equal((await read('json', '{"a":1,"a":2}'))?.loaded, '{"a": 2}');
 });

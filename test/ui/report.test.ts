@@ -145,6 +145,18 @@ test('no line of the table is longer than the terminal, however long the names',
   }
 });
 
+test('values that policies changed are told by policy, with the columns that had them', () => {
+  const changed = { oversizeText: 1_002, emptyBinary: 1 };
+  const changedColumns = { body: { oversizeText: 1_000 }, note: { oversizeText: 2 }, data: { emptyBinary: 1 } };
+  const lines = plain({ ...report, tables: [table('odd', 'INSERT_ONLY', 5_000, { changed, changedColumns })] }, 120);
+  const at = lines.indexOf('  ! odd');
+  assert.deepEqual(lines.slice(at, at + 3), [
+    '  ! odd',
+    '    1,002 values changed by the policy oversizeText: longer than the VARCHAR (body 1,000, note 2)',
+    '    1 value changed by the policy emptyBinary: of no bytes (data 1)',
+  ]);
+});
+
 test('a report without tables says so and is no success', () => {
   assert.match(renderReport({ ...report, tables: [] }, { color: false, width: 80 }), /No table was copied/);
   assert.equal(allIdentical({ ...report, tables: [] }), false);

@@ -2,7 +2,9 @@ import { z } from 'zod';
 import { tableKey } from '../../../shared/aws/keys.ts';
 import type { JobData } from '../../../shared/aws/store.ts';
 import { keyProblems } from '../../../shared/core/key-problems.ts';
-import { foldNames } from '../../../shared/core/names.ts';
+import { foldTableNames } from '../../../shared/core/names.ts';
+import { treatProblems } from '../../../shared/core/treat-problems.ts';
+import { warehouseKeyProblems } from '../../../shared/core/warehouse-keys.ts';
 import { InvalidInput } from '../../../shared/model/errors.ts';
 import { Limits } from '../../../shared/model/job.ts';
 import { type Problem, parseInWords, problemsIn } from '../../../shared/model/problems.ts';
@@ -10,12 +12,13 @@ import { Table } from '../../../shared/model/table.ts';
 import { checkChange, checkVersion, ifVersion, jobId, overtaken } from '../fields.ts';
 import { operation } from '../operation.ts';
 import { TABLE_FIELDS, table } from './fields.ts';
+import { notesOnEdit } from './notes.ts';
 import { readTableItem } from './read.ts';
 
 export const editTable = operation({
   summary: "Changes a table's copy mode, keys or limits, or leaves it out",
   input: z.strictObject({ jobId, table, ifVersion, ...TABLE_FIELDS }),
-  async run({ jobId: id, table: name, ifVersion: seen, ...change }, { edits, store }) {
+  async run({ jobId: id, table: name, ifVersion: seen, ...change }, { edits, store, destinations }) {
     checkChange(change);
     const { raw, revision } = await readTableItem(edits, id, name);
     checkVersion(`table ${name}`, revision, seen);
@@ -28,10 +31,11 @@ export const editTable = operation({
     );
     const parsed = parseInWords(Table, { ...raw, ...given });
     if (!parsed.success) throw new InvalidInput(problemsIn(parsed.error));
-    const problems = problemsOfEdit(parsed.data, given, await store.readJob(id));
+    const data = await store.readJob(id);
+    const problems = problemsOfEdit(parsed.data, given, data);
     if (problems.length > 0) throw new InvalidInput(problems);
     if (!(await edits.edit(id, tableKey(name), given, revision))) throw overtaken(`table ${name}`);
-    return { table: name, version: revision + 1 };
+    return { table: name, version: revision + 1, notes: notesOnEdit(raw, parsed.data, given, data, destinations) };
   },
 });
 
@@ -50,6 +54,9 @@ function problemsOfEdit(edited: Table, given: Record<string, unknown>, { job, ta
       ? keyProblems(edited, columns)
       : []),
     ...(limits.success || !touches(given, ['rowLimit', 'chunkSize']) ? [] : problemsIn(limits.error)),
+    ...(touches(given, ['sortKey', 'distKey', 'distStyle']) ? warehouseKeyProblems(edited) : []),
+    // Whether the source has what it names, the next run tells: setup need not have met it.
+    ...(touches(given, ['treat']) ? treatProblems(edited, Object.keys(edited.treat ?? {})) : []),
     ...(touches(given, ['destinationName'])
       ? nameProblems(
           edited.destinationName,
@@ -68,6 +75,13 @@ function nameProblems(name: string, before: Table | undefined, taken: string[]):
     return [{ field, message: `can't change any more: the warehouse has the table as ${before.destinationName}` }];
   if (taken.includes(name))
     return [{ field, message: `is ${name}, as another table of this job is called: choose another` }];
-  const [folded] = foldNames([name]);
-  return folded?.name === name ? [] : [{ field, message: `is no name as Redshift keeps it: write ${folded?.name}` }];
+  const [folded] = foldTableNames([name], []);
+  return folded?.name === name
+    ? []
+    : [
+        {
+          field,
+          message: `is no name as Redshift keeps it, or one that loads use for their stages: write ${folded?.name}`,
+        },
+      ];
 }

@@ -33,6 +33,21 @@ export const TABLE_FIELDS = {
     .nullable()
     .optional()
     .describe('columns to exclude, or to mask by sha256 or null; null for none'),
+  sortKey: Wishes.shape.sortKey
+    .unwrap()
+    .nullable()
+    .optional()
+    .describe("columns of the warehouse's sort key, none for an empty list; null for the default"),
+  distKey: Wishes.shape.distKey
+    .unwrap()
+    .nullable()
+    .optional()
+    .describe('the column by which the warehouse distributes rows; null for none'),
+  distStyle: Wishes.shape.distStyle
+    .unwrap()
+    .nullable()
+    .optional()
+    .describe('how the warehouse distributes rows without a distKey; null for AUTO'),
   newColumns: Table.shape.newColumns
     .unwrap()
     .nullable()
