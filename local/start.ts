@@ -1,5 +1,6 @@
-import { accessSync, constants, existsSync, statSync, writeFileSync } from 'node:fs';
+import { accessSync, constants, existsSync, statfsSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Command, InvalidArgumentError } from 'commander';
 import pg from 'pg';
 import { describeError, errors } from '../shared/model/errors.ts';
@@ -64,6 +65,9 @@ const stopAll = async (): Promise<void> => {
   for (let step = undo.pop(); step; step = undo.pop()) await step();
 };
 
+/** Where everything is written, once that is known. */
+let stateDir: string | null = null;
+
 const terminal = terminalOf(process.stdout, process.env);
 const say = (line: string): void => void process.stdout.write(`${line}\n`);
 
@@ -76,6 +80,7 @@ async function main(options: Options): Promise<boolean> {
   const ownFolder = options.source ? what.replaceAll(/[^\w.-]+/g, '_') : 'shop';
   const folder = openStateFolder(options.state ?? join('.local', ownFolder), what, options.fresh);
   undo.push(async () => folder.release());
+  stateDir = folder.dir;
   const source = options.source ? Promise.resolve(options.source) : openShop(folder, options.rows);
   source.catch(() => undefined);
   say(options.source ? `Source: ${whereOf(options.source)}` : 'Source: the demo shop');
@@ -156,6 +161,8 @@ async function openShop(folder: StateFolder, rows: number): Promise<string> {
   undo.push(() => postgres.stop());
   const url = await postgres.createDatabase('shop');
   const client = new pg.Client({ connectionString: url });
+  // The query that is under way fails with the same cause.
+  client.on('error', () => undefined);
   await client.connect();
   const { rows: found } = await client.query("SELECT to_regclass('public.orders') IS NOT NULL AS there");
   try {
@@ -181,17 +188,40 @@ async function serve(session: Session, folder: StateFolder): Promise<Control> {
   return control;
 }
 
-/** ENOSPC of Node, 53100 of Postgres, wherever it was met. */
-const isDiskFull = (error: unknown): boolean =>
-  /^(ENOSPC|53100)$/.test((error as { code?: string }).code ?? '') || /No space left on device/.test(String(error));
+/** Postgres writes its log in segments of this size, and ends where there is no room for the next: all that is heard then is a broken connection. */
+const WAL_SEGMENT_BYTES = 16 * 1024 * 1024;
+
+/** ENOSPC of Node, 53100 of Postgres, wherever it was met, or whatever else happens while nothing is free. */
+function isDiskFull(error: unknown): boolean {
+  const { code = '', message = '' } = error as { code?: string; message?: string };
+  if (/^DiskFull: /.test(message)) return false; // is told already
+  if (/^(ENOSPC|53100)$/.test(code) || /No space left on device/.test(String(error))) return true;
+  if (stateDir === null) return false;
+  const { bavail, bsize } = statfsSync(stateDir);
+  return bavail * bsize < WAL_SEGMENT_BYTES;
+}
+
+const diskFull = (error: unknown): string =>
+  `DiskFull: no space left${stateDir === null ? '' : ` in ${stateDir}`} – free some, or name another folder with --state (${describeError(error)})`;
+
+/** How long a start that failed may take to end all in order. */
+const STOP_WITHIN_MS = 15_000;
 
 /** One line, and no stack trace: what a person can do stands in the message. */
 function fail(error: unknown): void {
-  const told = isDiskFull(error)
-    ? new Error(`DiskFull: ${describeError(error)} – free some space, or name another folder with --state`)
-    : error;
-  process.stderr.write(`\n${describeError(told)}\n`);
+  process.stderr.write(`\n${isDiskFull(error) ? diskFull(error) : describeError(error)}\n`);
   process.exitCode = 2;
+  // What waits for a server that is gone ends with this process.
+  setTimeout(() => process.exit(), STOP_WITHIN_MS).unref();
+}
+
+/** An error that reaches nobody is a fault of our own, and its trace is wanted, unless the disk is full. */
+async function onUncaught(error: Error): Promise<void> {
+  // What breaks after it, while all is being ended, has the same cause.
+  process.removeAllListeners('uncaughtException').on('uncaughtException', () => undefined);
+  process.stderr.write(`\n${isDiskFull(error) ? diskFull(error) : error.stack}\n`);
+  await Promise.race([stopAll(), sleep(STOP_WITHIN_MS)]).catch(() => undefined);
+  process.exit(2);
 }
 
 /** Ends things in order; whoever can't wait presses Ctrl-C again. */
@@ -206,6 +236,7 @@ function onSignal(signal: 'SIGINT' | 'SIGTERM', code: number): void {
   });
 }
 
+process.on('uncaughtException', onUncaught);
 onSignal('SIGINT', 130);
 onSignal('SIGTERM', 143);
 try {

@@ -5,7 +5,7 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync 
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { after, test } from 'node:test';
+import { after, type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
@@ -120,17 +120,21 @@ test('of two starts on one folder the second is refused, --fresh too, and the fi
   assert.equal((await ended)[0], 0);
 });
 
-test('a disk without space is named', async (t) => {
-  const small = join(dir, 'small');
+/** Starts in a file system of so many MB. */
+async function onSmallDisk(t: TestContext, size: number, rows: number, expected: RegExp): Promise<void> {
+  const small = join(dir, `small-${size}`);
   mkdirSync(small);
-  if (spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=8m,mode=755', 'none', small]).status !== 0)
+  if (spawnSync('mount', ['-t', 'tmpfs', '-o', `size=${size}m,mode=755`, 'none', small]).status !== 0)
     return t.skip('mounting a small file system needs root');
   try {
-    await refuses(
-      ['--state', join(small, 'state'), '--rows', '5000'],
-      /^\s*DiskFull: no space left for \w+ in \S+ – free some/,
-    );
+    await refuses(['--state', join(small, 'state'), '--rows', String(rows)], expected);
   } finally {
     spawnSync('umount', ['-l', small]);
   }
-});
+}
+
+test('a disk without space is named', (t) =>
+  onSmallDisk(t, 8, 5_000, /^\s*DiskFull: no space left for \w+ in \S+ – free some/));
+
+test('a disk that is full only later is named, also where a server ended for want of it', (t) =>
+  onSmallDisk(t, 150, 300_000, /^\s*DiskFull: no space left in \S+ – free some, or name another folder with --state/));
