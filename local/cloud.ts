@@ -182,7 +182,7 @@ export async function startCloud(options: CloudOptions): Promise<Cloud> {
 
     const scheduler = createScheduler({
       ...options.scheduler,
-      ...{ file: join(options.state, 'schedules.json'), stack, gate, iam, lambda, states },
+      ...{ file: join(options.state, 'schedules.jsonl'), stack, gate, iam, lambda, states },
       onGivenUp: (schedule, input, error, queue) =>
         log('dead-letters', JSON.stringify({ schedule, input, error, destination: queue })),
     });

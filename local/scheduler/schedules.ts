@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { appendFileSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { z } from 'zod';
 import { ACCOUNT, REGION } from '../identity.ts';
@@ -14,12 +14,18 @@ const Stored = z.object({
   modified: z.number(),
 });
 export type StoredSchedule = z.infer<typeof Stored>;
+/** A line of the file: a schedule as it is since then, or that it is gone. */
+const Change = z.union([Stored, z.object({ gone: z.string() })]);
+type Change = z.infer<typeof Change>;
 
 export const scheduleArn = (group: string, name: string): string =>
   `arn:aws:scheduler:${REGION}:${ACCOUNT}:schedule/${group}/${name}`;
 export const groupArn = (group: string): string => `arn:aws:scheduler:${REGION}:${ACCOUNT}:schedule-group/${group}`;
 
-/** The schedules that were made by the API, in one file; those of the template are made anew at every start. */
+/**
+ * The schedules that were made by the API, in one file, change by change: written as a whole, a thousand schedules would
+ * cost a thousand files of a thousand schedules. Those of the template are made anew at every start.
+ */
 export class ScheduleStore {
   readonly #file: string;
   readonly #groups: Set<string>;
@@ -30,8 +36,15 @@ export class ScheduleStore {
   constructor(file: string, groups: string[]) {
     this.#file = file;
     this.#groups = new Set(['default', ...groups]);
-    const kept = existsSync(file) ? z.array(Stored).parse(JSON.parse(readFileSync(file, 'utf8'))) : [];
-    for (const one of kept) this.#all.set(keyOf(one.group, one.name), one);
+    const lines = existsSync(file) ? readFileSync(file, 'utf8').split('\n').filter(Boolean) : [];
+    for (const line of lines) {
+      const change = Change.parse(JSON.parse(line));
+      if ('gone' in change) this.#all.delete(change.gone);
+      else this.#all.set(keyOf(change.group, change.name), change);
+    }
+    mkdirSync(dirname(file), { recursive: true });
+    writeFileSync(`${file}.new`, [...this.#all.values()].map((one) => `${JSON.stringify(one)}\n`).join(''));
+    renameSync(`${file}.new`, file);
   }
 
   /** One of the template's: no call changes it. */
@@ -85,19 +98,16 @@ export class ScheduleStore {
   remove(group: string, name: string): void {
     this.get(group, name);
     this.#all.delete(keyOf(group, name));
-    this.#save();
+    this.#keep({ gone: keyOf(group, name) });
   }
 
   #put(schedule: StoredSchedule): void {
     this.#all.set(keyOf(schedule.group, schedule.name), schedule);
-    this.#save();
+    this.#keep(schedule);
   }
 
-  #save(): void {
-    mkdirSync(dirname(this.#file), { recursive: true });
-    const kept = [...this.#all.values()].filter(({ fixed }) => !fixed);
-    writeFileSync(`${this.#file}.new`, JSON.stringify(kept));
-    renameSync(`${this.#file}.new`, this.#file);
+  #keep(change: Change): void {
+    appendFileSync(this.#file, `${JSON.stringify(change)}\n`);
   }
 }
 

@@ -65,7 +65,7 @@ const stack: Stack = {
 };
 
 const dir = mkdtempSync(join(tmpdir(), 'redshift-loader-scheduler-'));
-const file = join(dir, 'schedules.json');
+const file = join(dir, 'schedules.jsonl');
 const givenUp: { schedule: string; input: string; error: string; queue: string | undefined }[] = [];
 const started: string[] = [];
 const identities = new Map<string, Identity>();

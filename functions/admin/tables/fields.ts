@@ -16,7 +16,7 @@ const limit = positive.nullable().optional();
 export const TABLE_FIELDS = {
   copyMode: Table.shape.copyMode.optional().describe('how it is copied'),
   primaryKey: Table.shape.primaryKey.optional().describe('columns that tell rows apart'),
-  updatedKey: Table.shape.updatedKey.optional().describe('the column that every change sets; null for none'),
+  updatedKey: Table.shape.updatedKey.optional().describe('the column that every change sets; null where there is none'),
   disabled: z.boolean().optional().describe('leave it out of runs'),
   destinationName: Table.shape.destinationName
     .optional()
@@ -32,7 +32,7 @@ export const TABLE_FIELDS = {
     .unwrap()
     .nullable()
     .optional()
-    .describe('columns to exclude, or to mask by sha256 or null; null for none'),
+    .describe('columns to exclude or to mask, as docs/values.md has them; null takes all that back'),
   sortKey: Wishes.shape.sortKey
     .unwrap()
     .nullable()
