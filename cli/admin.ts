@@ -25,7 +25,7 @@ const NOUNS: Record<string, string> = {
   installation: 'destinations, and a pause for everything',
 };
 /** What stands without a flag, as help calls it. */
-const ARGUMENTS: Record<string, string> = { jobId: 'job', runId: 'run', setupId: 'setup' };
+const ARGUMENTS: Record<string, string> = { jobId: 'job', runId: 'run', setupId: 'setup', verifyId: 'verification' };
 
 const CONNECTION = new Option(
   '--connection-string-stdin',

@@ -18,6 +18,7 @@ interface Following {
 
 const Setup = z.object({ setupId: z.string() });
 const Run = z.object({ runId: z.string() });
+const Verify = z.object({ verifyId: z.string() });
 
 export const FOLLOWING: Partial<Record<OperationName, Following>> = {
   'jobs.setup': {
@@ -26,6 +27,13 @@ export const FOLLOWING: Partial<Record<OperationName, Following>> = {
     always: true,
     operation: 'jobs.setup-status',
     input: (result) => Setup.parse(result),
+  },
+  'jobs.verify': {
+    flag: '--no-wait',
+    description: 'do not wait for what it finds: jobs verify-status shows it',
+    always: true,
+    operation: 'jobs.verify-status',
+    input: (result, { jobId }) => ({ jobId, ...Verify.parse(result) }),
   },
   'jobs.run': {
     flag: '--wait',

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { z } from 'zod';
+import { Comparisons } from '../shared/aws/comparisons.ts';
 import { Edits } from '../shared/aws/edits.ts';
 import { destinationsIn, environmentOf } from '../shared/aws/environment.ts';
 import { MachineArns, Machines } from '../shared/aws/machines.ts';
@@ -67,6 +68,7 @@ export const handler = handle(AdminEvent, async (event, { logger, now }) => {
   const answer = await admin(event, {
     store: new Store(TABLE_NAME),
     runs: new Runs(TABLE_NAME),
+    comparisons: new Comparisons(TABLE_NAME),
     edits: new Edits(TABLE_NAME),
     schedules: new Schedules(TABLE_NAME),
     ticks: new Ticks(TABLE_NAME),

@@ -16,6 +16,7 @@ import { tableError } from '../shared/source/snapshot.ts';
 import type { Range } from '../shared/sql/postgres.ts';
 import { type Edge, handle } from './edge.ts';
 import { extractObject } from './extract-object.ts';
+import { extractWhole } from './extract-whole.ts';
 
 const Key = z.array(z.string().nullable()).nullable();
 const RangeSchema: z.ZodType<Range> = z.discriminatedUnion('kind', [
@@ -78,6 +79,14 @@ export async function extract(
     refuseChanged(table, found, state);
     checkTable(table, found);
     const { source, scope } = readingOf(job, table, found, state, pass, open.snapshot);
+    const whole = table.copyMode === 'FULL_DATA_SYNC' && source.keys.length > 0;
+    if (whole)
+      return await extractWhole(
+        client,
+        { event, table, reading: { source, scope }, batch, job },
+        { store, stage },
+        edge,
+      );
     const objects: StagedObject[] = [];
     await refuseBlankKeys(client, table, found, { source, ranges: event.extract.ranges, scope });
     for (const [i, range] of event.extract.ranges.entries()) {

@@ -173,12 +173,13 @@ async function recordFailure(
   );
 }
 
-function runOf(event: PlanEvent, { failures, large, warnings }: Look, idle: boolean, now: Date): Run {
+function runOf(event: PlanEvent, { failures, unchanged, large, warnings }: Look, idle: boolean, now: Date): Run {
   const { runId, startedAt, trigger, scheduleId, scheduledTime } = event;
-  const failed = [...failures].map(([name, error]): [string, RunTable] => [
-    name,
-    { rows: 0, bytes: 0, seconds: 0, error: describeError(error) },
-  ]);
+  const nothing = { rows: 0, bytes: 0, seconds: 0 };
+  const told = [
+    ...[...unchanged].map((name): [string, RunTable] => [name, { ...nothing, unchanged: true }]),
+    ...[...failures].map(([name, error]): [string, RunTable] => [name, { ...nothing, error: describeError(error) }]),
+  ];
   return {
     runId,
     trigger,
@@ -188,7 +189,7 @@ function runOf(event: PlanEvent, { failures, large, warnings }: Look, idle: bool
     ...(idle ? { finishedAt: now.toISOString() } : {}),
     status: idle ? 'idle' : 'running',
     warnings,
-    tables: Object.fromEntries(failed),
+    tables: Object.fromEntries(told),
     expected: [undefined, ...large].map(partOf),
     expiresAt: expiryOf(startedAt),
   };

@@ -9,7 +9,18 @@ import { checkTable, hasUniqueKey } from '../shared/core/check-table.ts';
 import type { FenceReading } from '../shared/core/fence.ts';
 import { gapsUpTo, watchGaps } from '../shared/core/gaps.ts';
 import { limitsOf } from '../shared/core/limits.ts';
-import { afterCommit, beginPass, isFree, leaseFor, passAhead, resumable, takeLease } from '../shared/core/pass.ts';
+import {
+  afterCommit,
+  afterSparing,
+  beginPass,
+  isFree,
+  leaseFor,
+  passAhead,
+  resumable,
+  takeLease,
+} from '../shared/core/pass.ts';
+import { treatmentDigest } from '../shared/core/treatment.ts';
+import { whatWouldProve } from '../shared/core/unchanged.ts';
 import { errors } from '../shared/model/errors.ts';
 import type { Batch, Pass, TableState } from '../shared/model/state.ts';
 import type { Table } from '../shared/model/table.ts';
@@ -19,9 +30,11 @@ import { readFence } from '../shared/source/fence.ts';
 import { accountedRanges, type Reading, readingOf } from '../shared/source/reading.ts';
 import { openSnapshot, tableIn } from '../shared/source/session.ts';
 import { tableError } from '../shared/source/snapshot.ts';
+import { isUnchanged } from '../shared/source/unchanged.ts';
 import { type Key, missingIds, type Range } from '../shared/sql/postgres.ts';
 import { type Edge, handle } from './edge.ts';
 import type { ExtractEvent } from './extract.ts';
+import { MAX_OBJECTS } from './extract-whole.ts';
 
 /** Chunks of one batch: their ranges travel through the state machine, whose payload has 256 KiB. */
 const MAX_CHUNKS = 100;
@@ -66,7 +79,7 @@ const NOTHING = { extracts: [], concurrency: 1, batches: 0, last: true };
  */
 export async function split(event: SplitEvent, ports: SplitPorts, edge: Edge): Promise<Split> {
   const { store } = ports;
-  const { job, tables, broken, states, checkpoints } = await store.readJob(event.jobId, [event.table]);
+  const { job, tables, broken, states, checkpoints, compared } = await store.readJob(event.jobId, [event.table]);
   const known = tables.find((one) => one.sourceName === event.table);
   if (!known)
     throw (
@@ -86,19 +99,37 @@ export async function split(event: SplitEvent, ports: SplitPorts, edge: Edge): P
     checkTable(table, found);
     const unique = hasUniqueKey(table, found);
     const { oid, parts = [] } = found;
-    const observed = { reading, snapshot: open.snapshot, checkpoints, oid, parts, unique, oneSnapshot: false };
+    const treatment = treatmentDigest(job, table);
+    const observed = {
+      reading,
+      snapshot: open.snapshot,
+      checkpoints,
+      oid,
+      parts,
+      unique,
+      oneSnapshot: false,
+      treatment,
+    };
     // Columns that are agreed anew make another file than the batches before: the next call that is not ahead sees to it.
     const ahead = event.ahead && !agreed.update ? passAhead(table, state, oid) : null;
     if (event.ahead && !ahead) return { next: 'done', ...NOTHING };
     const pass = ahead ?? resumable(table, state, oid) ?? beginPass(table, state, observed);
     const rows = readingOf(job, table, found, state, pass, open.snapshot);
     const limits = limitsOf(job, table);
+    const proof = whatWouldProve(agreed, state, found, pass, {
+      skip: rows.seen,
+      treatment,
+      compared: compared.get(event.table),
+    });
+    if (proof && (await isUnchanged(client, found, proof))) {
+      const saved = await store.saveState(event.jobId, afterSparing(state, event.runId, edge.now()), seen.revision);
+      return { next: saved === null ? 'busy' : 'done', ...NOTHING };
+    }
     const batch = await cut(client, table, pass, rows, limits, event.connections).catch((error) => {
       throw tableError(error, { schema: job.sourceSchema, name: event.table }, client);
     });
-    const next = await accountFor(client, table, { ...pass, walk: batch.walk }, rows, batch.cursor, reading, edge);
-    const seenNow = { ...agreed, revision: seen.revision };
-    return await begin(event, store, seenNow, { ...next, walk: batch.walk }, batch, edge);
+    const accounted = await accountFor(client, table, { ...pass, walk: batch.walk }, rows, batch.cursor, reading);
+    return await begin(event, store, { ...agreed, revision: seen.revision }, accounted, batch, edge);
   } catch (error) {
     throw brokenConnection(error, client);
   } finally {
@@ -109,11 +140,13 @@ export async function split(event: SplitEvent, ports: SplitPorts, edge: Edge): P
 interface Cut {
   walk: Pass['walk'];
   extracts: Split['extracts'];
+  /** How many objects each of them makes, at most. */
+  calls: number[];
   cursor: Key | null;
   last: boolean;
 }
 
-/** The ranges of the next batch. A full sync that fits one batch is read by one call, in one snapshot. */
+/** The ranges of the next batch. A full sync is read by one call, which cuts it in the snapshot that it reads by. */
 async function cut(
   client: pg.Client,
   table: Table,
@@ -123,24 +156,36 @@ async function cut(
   concurrency: number,
 ): Promise<Cut> {
   if (source.keys.length === 0)
-    return { walk: 'whole', extracts: [{ batches: 0, index: 0, ranges: [{ kind: 'all' }] }], cursor: null, last: true };
-  const rowLimit = Math.min(limits.rowLimit, limits.chunkSize * MAX_CHUNKS);
+    return {
+      walk: 'whole',
+      extracts: [{ batches: 0, index: 0, ranges: [{ kind: 'all' }] }],
+      calls: [1],
+      cursor: null,
+      last: true,
+    };
   const after = pass.cursor ?? (pass.walk === 'key' && pass.from !== null ? [pass.from] : null);
+  if (table.copyMode === 'FULL_DATA_SYNC') {
+    const ranges: Range[] = [{ kind: 'keys', after, upTo: null }];
+    const extracts = [{ batches: pass.batches, index: 0, ranges }];
+    return { walk: 'whole', extracts, calls: [MAX_OBJECTS], cursor: pass.cursor, last: true };
+  }
+  const rowLimit = Math.min(limits.rowLimit, limits.chunkSize * MAX_CHUNKS);
   const { upTo: keys, last } = await chunkBounds(client, source, after, scope, { ...limits, rowLimit });
   const chunks = keys.map((upTo, i): Range => ({ kind: 'keys', after: keys[i - 1] ?? after, upTo }));
   // What no walk by the key meets comes with the first batch.
   const others = pass.batches === 0 ? ranges.filter(({ kind }) => kind !== 'all' && kind !== 'keys') : [];
   const cursor = keys.at(-1) ?? pass.cursor;
   const all = [...chunks, ...others];
-  const calls = table.copyMode === 'FULL_DATA_SYNC' ? 1 : concurrency;
-  return { walk: pass.walk, extracts: shareOut(all, calls, pass.batches), cursor, last };
+  const shares = shareOut(all, concurrency);
+  const extracts = shares.map((share, index) => ({ batches: pass.batches, index, ranges: share }));
+  return { walk: pass.walk, extracts, calls: shares.map((share) => share.length), cursor, last };
 }
 
 /** As many calls as may run at once, neighbours together: each call costs a connection and a look at the catalog. */
-function shareOut(ranges: Range[], calls: number, batches: number): Split['extracts'] {
+function shareOut(ranges: Range[], calls: number): Range[][] {
   const share = Math.ceil(ranges.length / calls);
   const starts = ranges.map((_, i) => i).filter((i) => i % share === 0);
-  return starts.map((start, index) => ({ batches, index, ranges: ranges.slice(start, start + share) }));
+  return starts.map((start) => ranges.slice(start, start + share));
 }
 
 /** For INSERT_ONLY: the ids that this snapshot, which comes before the chunks', does not show. */
@@ -151,9 +196,8 @@ async function accountFor(
   { source, scope }: Reading,
   cursor: Key | null,
   reading: FenceReading,
-  edge: Edge,
-): Promise<Pass> {
-  if (table.copyMode !== 'INSERT_ONLY') return pass;
+): Promise<{ pass: Pass; gapsGivenUp: number }> {
+  if (table.copyMode !== 'INSERT_ONLY') return { pass, gapsGivenUp: 0 };
   const highest = cursor?.[0] ?? pass.from;
   const ranges = accountedRanges(pass, scope.gaps, pass.cursor?.[0] ?? pass.from, highest, reading.clock);
   const missing = ranges.length > 0 ? (await client.query(missingIds(source, ranges))).rows : [];
@@ -164,8 +208,7 @@ async function accountFor(
     seen,
   }));
   const { gaps, dropped } = watchGaps([...known, ...found]);
-  if (dropped > 0) edge.logger.warn(`${table.sourceName}: ${dropped} of the oldest gaps are no longer watched`);
-  return { ...pass, next: { ...pass.next, key: highest, gaps } };
+  return { pass: { ...pass, next: { ...pass.next, key: highest, gaps } }, gapsGivenUp: dropped };
 }
 
 /** Writes the batch on the table's state, under the lease; a pass with nothing left is complete. */
@@ -173,21 +216,26 @@ async function begin(
   event: SplitEvent,
   store: Store,
   { table, state: seen, update, changes, revision }: Agreed & { revision: number },
-  pass: Pass,
+  { pass, gapsGivenUp }: { pass: Pass; gapsGivenUp: number },
   batch: Cut,
   edge: Edge,
 ): Promise<Split> {
   const now = edge.now();
-  const run =
+  const begun =
     seen.run?.runId === event.runId
       ? seen.run
       : { runId: event.runId, rows: 0, bytes: 0, startedAt: now.toISOString() };
-  const schemaChanges = [...(run.schemaChanges ?? []), ...changes];
+  const schemaChanges = [...(begun.schemaChanges ?? []), ...changes];
+  const run = {
+    ...begun,
+    ...(schemaChanges.length > 0 ? { schemaChanges } : {}),
+    ...(gapsGivenUp > 0 ? { gapsGivenUp: (begun.gapsGivenUp ?? 0) + gapsGivenUp } : {}),
+  };
   const cutNow: Batch = {
     shape: shapeOf(table),
     nullMarker: `~${randomBytes(8).toString('hex')}~`,
     objects: [],
-    calls: batch.extracts.map(({ ranges }) => ranges.length),
+    calls: batch.calls,
     cursor: batch.cursor,
     last: batch.last,
   };
@@ -197,12 +245,12 @@ async function begin(
   const load = seen.lease?.owner === event.owner ? seen.lease.load : undefined;
   const leased = takeLease(seen, leaseFor(event.owner, now, load));
   const state: TableState = event.ahead
-    ? { ...leased, pass: seen.pass && { ...seen.pass, next: pass.next }, ahead: cutNow }
+    ? { ...leased, run, pass: seen.pass && { ...seen.pass, next: pass.next }, ahead: cutNow }
     : {
         ...leased,
         pass,
         batch: cutNow,
-        run: schemaChanges.length > 0 ? { ...run, schemaChanges } : run,
+        run,
         behindSince: seen.behindSince ?? now.toISOString(),
       };
   // A pass that replaces has to take away what was there, though it brings no rows.

@@ -236,8 +236,10 @@ class SourceSide {
     const reconcile = this.#event.kind === 'reconcile';
     const wrong = sure.filter(({ what }) => what !== 'extra' || removesDeleted(this.#table));
     if (wrong.length === 0) return this.#done(ended);
+    const extra = wrong.filter(({ what }) => what === 'extra').length;
+    if (extra > 0)
+      guardDeletes(this.#table, extra, reconcile ? (await this.#looked())[1].rows : rowsWhenVerified(ended));
     if (this.#bucketed.keys.length === 0) return this.#reload(ended);
-    if (reconcile) guardDeletes(this.#table, wrong.length, (await this.#looked())[1].rows);
     const there = wrong.filter(({ what }) => what !== 'extra').slice(0, NAMED_ROWS);
     const mended = [...there, ...wrong.filter(({ what }) => what === 'extra')];
     const nullMarker = `~${randomBytes(8).toString('hex')}~`;
@@ -334,6 +336,12 @@ class SourceSide {
         ? { what, key: Object.fromEntries(keys.map((column, i) => [column.source, key[i]])) }
         : { what, row: key[0] };
   }
+}
+
+/** Both sides' rows at the first look, as far as the second knows: what differs is all that makes them two. */
+function rowsWhenVerified({ covered, found }: Partial<Compared>): Looked['rows'] {
+  const source = covered?.rows ?? 0;
+  return { source, warehouse: source - (found?.missing ?? 0) + (found?.extra ?? 0) };
 }
 
 const NOTHING_FOUND = { missing: 0, extra: 0, different: 0, object: null, repaired: false };

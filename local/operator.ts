@@ -15,15 +15,19 @@ import {
   SFNClient,
   StartExecutionCommand,
 } from '@aws-sdk/client-sfn';
+import type { OperationName } from '../functions/admin/operations.ts';
+import { NAMES } from '../infra/names.ts';
 import { Edits } from '../shared/aws/edits.ts';
 import { Findings } from '../shared/aws/findings.ts';
 import { Runs } from '../shared/aws/runs.ts';
 import { type JobData, Store } from '../shared/aws/store.ts';
+import { Answer } from '../shared/model/answer.ts';
 import type { Compared, ComparisonKind } from '../shared/model/compared.ts';
-import { describeStepError, errors } from '../shared/model/errors.ts';
+import { describeStepError, errors, LoaderError } from '../shared/model/errors.ts';
 import { Job } from '../shared/model/job.ts';
 import { parseInWords, problemsOf } from '../shared/model/problems.ts';
 import type { Run } from '../shared/model/run.ts';
+import { Verification } from '../shared/model/verification.ts';
 import type { Cloud } from './cloud.ts';
 import { REGION } from './identity.ts';
 import { DESTINATION } from './installation.ts';
@@ -131,6 +135,28 @@ export class Operator {
     if (execution.status === 'SUCCEEDED') return compared;
     const why = named.flatMap((name) => compared.get(name)?.error ?? []);
     throw why.length > 0 ? new Error(why.join('\n')) : executionError(execution);
+  }
+
+  /** Asks the admin function, as `npm run admin` does. @throws Error with the refusal */
+  async ask(operation: OperationName, input: object): Promise<unknown> {
+    const { payload, functionError } = await this.#cloud.lambda.invoke({
+      functionArn: this.#cloud.lambda.find(NAMES.admin)?.arn ?? '',
+      payload: JSON.stringify({ operation, ...input }),
+    });
+    if (functionError) throw new Error(`${operation} broke off: ${payload}`);
+    const answer = Answer.parse(JSON.parse(payload));
+    if (answer.ok) return answer.result;
+    throw new LoaderError(answer.error.name, answer.error.message);
+  }
+
+  /** A verification from its beginning to its end, the second look included. */
+  async verify(jobId: string, options: { tables?: string[]; repair?: boolean } = {}): Promise<Verification> {
+    const { verifyId } = (await this.ask('jobs.verify', { jobId, ...options })) as { verifyId: string };
+    for (;;) {
+      const verification = Verification.parse(await this.ask('jobs.verify-status', { jobId, verifyId }));
+      if (verification.status !== 'running') return verification;
+      await sleep(POLL_MS);
+    }
   }
 
   /** The rows that the last verification of a table found to differ, as its findings name them. */

@@ -1,8 +1,10 @@
+import { describeGivenUp } from '../shared/core/gaps.ts';
 import { describeError } from '../shared/model/errors.ts';
 import { addChanged, addChangedColumns } from '../shared/model/policies.ts';
 import type { Run } from '../shared/model/run.ts';
 import type { TableState } from '../shared/model/state.ts';
 import type { Table } from '../shared/model/table.ts';
+import type { Verification } from '../shared/model/verification.ts';
 import { readCatalog } from '../shared/source/catalog.ts';
 import { connectSource } from '../shared/source/connect.ts';
 import { parseSecret } from '../shared/source/connection-string.ts';
@@ -130,7 +132,7 @@ export class Session {
       tables: await this.#compare(run),
       calls,
       // A table whose item can't be read has no copy mode to stand in the table by.
-      warnings: [...run.warnings, ...(await this.#broken()), ...(await this.#notCompared())],
+      warnings: [...run.warnings, ...givenUp(run), ...(await this.#broken()), ...(await this.#notCompared())],
       seconds,
     };
   }
@@ -173,6 +175,8 @@ export class Session {
         ...sides,
         watermark: watermarkText(table, state),
         ...(entry?.changed ? { changed: entry.changed } : {}),
+        ...(entry?.unchanged ? { unchanged: true } : {}),
+        ...(entry?.snapshots ? { snapshots: entry.snapshots } : {}),
         ...(entry?.changedColumns ? { changedColumns: entry.changedColumns } : {}),
         error,
       };
@@ -210,6 +214,14 @@ export class Session {
     };
   }
 
+  /** Compares every loaded table as the deployed machine does. @returns what it found, and the rows that differ by table */
+  async verify(): Promise<{ verification: Verification; named: Map<string, unknown[]> }> {
+    const verification = await this.#operator.verify(this.jobId);
+    const wrong = verification.tables.filter(({ object }) => object !== null);
+    const rows = wrong.map(async ({ table }) => [table, await this.#operator.named(this.jobId, table)] as const);
+    return { verification, named: new Map(await Promise.all(rows)) };
+  }
+
   /** From now on schedules tick by the clock. */
   startSchedules(): void {
     this.#installation.cloud.scheduler.start();
@@ -219,6 +231,11 @@ export class Session {
     await this.#installation.stop();
   }
 }
+
+const givenUp = ({ tables }: Run): string[] =>
+  Object.entries(tables).flatMap(([name, { gapsGivenUp = 0 }]) =>
+    gapsGivenUp > 0 ? [describeGivenUp(name, gapsGivenUp)] : [],
+  );
 
 const NOTHING = { sourceRows: null, warehouseRows: null, sourceChecksum: null, warehouseChecksum: null };
 

@@ -5,6 +5,7 @@ import { Command, InvalidArgumentError } from 'commander';
 import pg from 'pg';
 import { describeError, errors } from '../shared/model/errors.ts';
 import { withoutPasswords } from '../shared/model/redact.ts';
+import type { Verification } from '../shared/model/verification.ts';
 import { connectSource } from '../shared/source/connect.ts';
 import { writeAddress } from './admin-address.ts';
 import { type Control, startControl } from './control.ts';
@@ -18,6 +19,7 @@ import { renderReport } from './ui/report.ts';
 import { allIdentical, type Report } from './ui/report-schema.ts';
 import { renderSetup } from './ui/setup.ts';
 import { terminalOf } from './ui/terminal.ts';
+import { renderVerification } from './ui/verification.ts';
 
 const whole = (text: string): number => {
   if (!/^[1-9]\d{0,9}$/.test(text)) throw new InvalidArgumentError('Give a whole number above 0.');
@@ -40,6 +42,7 @@ interface Options {
   serve: boolean;
   state?: string;
   fresh: boolean;
+  verify: boolean;
   report?: string;
   rows: number;
   port?: number;
@@ -53,6 +56,7 @@ const command = new Command('npm start --')
   .option('--state <dir>', 'folder kept between calls (default: one for each source, in .local)')
   .option('--fresh', 'start over: forget what the folder holds', false)
   .option('--report <file>', 'write the report as JSON when the run has ended')
+  .option('--verify', 'then verify every table as the deployed app does, and name the rows that differ', false)
   .option('--rows <n>', "rows of the demo's database", shopSize, 1_000_000)
   .option('--port <n>', 'port of the local AWS endpoint (default: any free one)', portNumber)
   .showHelpAfterError('(npm start -- --help lists the options)')
@@ -101,6 +105,8 @@ async function main(options: Options): Promise<boolean> {
   if (control) report = { ...report, control: control.url };
   process.stdout.write(renderReport(report, terminal));
   for (const warning of report.warnings ?? []) if (!checks.includes(warning)) say(`\n  ! ${warning}`);
+  const verification = options.verify ? await verified(session) : null;
+  if (verification) report = { ...report, verification };
   if (options.report) writeFileSync(options.report, `${JSON.stringify(report, null, 2)}\n`);
   if (control) {
     say(`  Run again  curl -X POST ${control.url}/run`);
@@ -108,7 +114,7 @@ async function main(options: Options): Promise<boolean> {
     say('\n  Ctrl-C stops.');
     await new Promise(() => undefined);
   }
-  return allIdentical(report) && (await session.isWhole());
+  return allIdentical(report) && verification?.status !== 'failed' && (await session.isWhole());
 }
 
 /** @throws LoaderError BadConfiguration before the run, not after it */
@@ -128,6 +134,13 @@ async function runOnce(session: Session): Promise<Report> {
   say(`\n${(await session.isInitial()) ? 'Initial load' : 'Incremental run'}`);
   const progress = createProgress({ stream: process.stdout, terminal, now: () => performance.now() });
   return session.run(progress, () => say('Comparing both sides'));
+}
+
+async function verified(session: Session): Promise<Verification> {
+  say('\nVerifying');
+  const { verification, named } = await session.verify();
+  process.stdout.write(renderVerification(verification, terminal, named));
+  return verification;
 }
 
 /** The demo goes on: the shop does business, and the next run brings what it changed. */

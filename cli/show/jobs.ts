@@ -1,3 +1,4 @@
+import { renderVerification } from '../../local/ui/verification.ts';
 import type { Commands } from '../commands.ts';
 import { details, grid, moment, type Style } from '../layout.ts';
 import { tableGrid } from './tables.ts';
@@ -45,6 +46,11 @@ export const JOBS: Commands<'jobs'> = {
       details({ setup: status, ...(error ? { error } : {}), ...(isRecord(output) ? output : {}) }, style),
   },
   'jobs.run': { args: ['jobId'], show: ({ job, runId }) => `  Run ${runId} is started: runs show ${job} --watch\n` },
+  'jobs.verify': {
+    args: ['jobId'],
+    show: ({ job, verifyId }) => `  Verification ${verifyId} is started: jobs verify-status ${job} ${verifyId}\n`,
+  },
+  'jobs.verify-status': { args: ['jobId', 'verifyId'], show: renderVerification },
   'jobs.reset': {
     args: ['jobId'],
     show: ({ job, tables }) => `  The next run of job ${job} loads ${tables.length} tables from scratch\n`,

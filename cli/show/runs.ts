@@ -1,10 +1,16 @@
 import { duration, size } from '../../local/ui/units.ts';
+import { describeGivenUp } from '../../shared/core/gaps.ts';
 import type { ChangedColumns } from '../../shared/model/policies.ts';
-import type { Commands } from '../commands.ts';
+import type { Commands, Result } from '../commands.ts';
 import { details, grid, moment } from '../layout.ts';
 
 const between = (from: string, to: string | null | undefined): string | null =>
   to ? duration((Date.parse(to) - Date.parse(from)) / 1000) : null;
+
+const outcomeOf = ({ status, unchanged, snapshots }: Result<'runs.show'>['tables'][number]): string => {
+  if (unchanged) return 'unchanged';
+  return snapshots ? `${status}, of ${snapshots} snapshots` : status;
+};
 
 /** Values that policies changed, by column: `body 12 oversizeText`. */
 function changedText(changed: ChangedColumns = {}): string | null {
@@ -41,17 +47,19 @@ export const RUNS: Commands<'runs'> = {
   'runs.show': {
     args: ['jobId', 'runId'],
     show: ({ runId, trigger, status, startedAt, finishedAt, warnings, error, tables }, style) => {
+      const givenUp = tables.flatMap((one) => (one.gapsGivenUp ? [describeGivenUp(one.table, one.gapsGivenUp)] : []));
+      const told = [...warnings, ...givenUp];
       const head = {
         run: `${runId}, by ${trigger}`,
         status,
         started: moment(startedAt),
         took: between(startedAt, finishedAt),
-        ...(warnings.length > 0 ? { warnings } : {}),
+        ...(told.length > 0 ? { warnings: told } : {}),
         ...(error ? { error } : {}),
       };
       const columns = [
         { head: 'table', cell: (one: (typeof tables)[number]) => one.table },
-        { head: '', cell: (one: (typeof tables)[number]) => one.status },
+        { head: '', cell: (one: (typeof tables)[number]) => outcomeOf(one) },
         { head: 'rows', cell: (one: (typeof tables)[number]) => one.rows },
         { head: 'size', cell: (one: (typeof tables)[number]) => size(one.bytes) },
         { head: 'time', cell: (one: (typeof tables)[number]) => duration(one.seconds) },

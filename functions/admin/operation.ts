@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import type { Comparisons } from '../../shared/aws/comparisons.ts';
 import type { Edits } from '../../shared/aws/edits.ts';
 import type { Machines } from '../../shared/aws/machines.ts';
 import type { Runs } from '../../shared/aws/runs.ts';
@@ -13,6 +14,7 @@ import type { Probed } from '../../shared/model/probed.ts';
 export interface AdminPorts {
   store: Store;
   runs: Runs;
+  comparisons: Comparisons;
   edits: Edits;
   schedules: Schedules;
   ticks: Ticks;

@@ -13,6 +13,8 @@ import { setUpJob } from './jobs/setup.ts';
 import { showSetup } from './jobs/setup-status.ts';
 import { showJob } from './jobs/show.ts';
 import { testConnection } from './jobs/test-connection.ts';
+import { verifyJob } from './jobs/verify.ts';
+import { showVerification } from './jobs/verify-status.ts';
 import type { Operation } from './operation.ts';
 import { listRuns } from './runs/list.ts';
 import { showRun } from './runs/show.ts';
@@ -40,6 +42,8 @@ export const OPERATIONS = {
   'jobs.setup': setUpJob,
   'jobs.setup-status': showSetup,
   'jobs.run': runJob,
+  'jobs.verify': verifyJob,
+  'jobs.verify-status': showVerification,
   'jobs.reset': resetJob,
   'jobs.pause': pauseJob,
   'jobs.resume': resumeJob,

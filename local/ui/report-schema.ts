@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { ValuePolicies } from '../../shared/model/policies.ts';
 import { CopyMode } from '../../shared/model/table.ts';
+import { Verification } from '../../shared/model/verification.ts';
 
 const whole = z.int().nonnegative();
 
@@ -23,6 +24,10 @@ export const TableReport = z.object({
   error: z.string().nullable(),
   /** Values that policies changed, by policy; only where there are any. */
   changed: z.partialRecord(ValuePolicies.keyof(), whole).optional(),
+  /** Whether a full sync was spared, since the source proved to have what was loaded before. */
+  unchanged: z.boolean().optional(),
+  /** How many snapshots the rows of a full sync come from, where that is not one. */
+  snapshots: whole.optional(),
   /** The same by the source's columns: the fifty with the most, where there are more. */
   changedColumns: z.record(z.string(), z.partialRecord(ValuePolicies.keyof(), whole)).optional(),
 });
@@ -52,6 +57,8 @@ export const Report = z.object({
   calls: Calls,
   /** What keeps watermarks back, and what to do about it. */
   warnings: z.array(z.string()).optional(),
+  /** What the deployed verification found, where `--verify` asked for it. */
+  verification: Verification.optional(),
   /** Wall-clock time of the whole run, without the verification. */
   seconds: z.number().nonnegative().optional(),
 });

@@ -59,7 +59,11 @@ const counted = (rows: number | null) => (rows === null ? unknown : count(rows))
 const mode: Column = { head: 'copy mode', align: 'left', cell: ({ mode }, { dim }) => dim(mode) };
 const shortMode: Column = { ...mode, cell: ({ mode }, { dim }) => dim(MODES[mode]) };
 const figures: Column[] = [
-  { head: 'rows', align: 'right', cell: ({ rows }, { dim }) => (rows === 0 ? dim('0') : count(rows)) },
+  {
+    head: 'rows',
+    align: 'right',
+    cell: ({ rows, unchanged }, { dim }) => (rows === 0 ? dim(unchanged ? 'unchanged' : '0') : count(rows)),
+  },
   { head: 'size', align: 'right', cell: ({ bytes }, { dim }) => (bytes === 0 ? dim('0 B') : size(bytes)) },
   { head: 'time', align: 'right', cell: ({ seconds }) => duration(seconds) },
 ];
@@ -134,22 +138,28 @@ function troubles(tables: TableReport[], colors: Colors, width: number): string[
   });
 }
 
-/** Values that are not what they were at the source: identical tables may have them, by a policy that somebody chose. */
+/**
+ * Values that are not what they were at the source: identical tables may have them, by a policy that somebody chose. And
+ * rows that were not all there at the same moment.
+ */
 function changes(tables: TableReport[], { yellow, bold }: Colors, width: number): string[] {
-  return tables.flatMap(({ name, changed = {}, changedColumns = {} }) => {
+  return tables.flatMap(({ name, changed = {}, changedColumns = {}, snapshots }) => {
     const kinds = Object.entries(changed) as [PolicyName, number][];
-    if (kinds.length === 0) return [];
-    const lines = kinds.flatMap(([policy, values]) => {
-      const columns = Object.entries(changedColumns).flatMap(([column, counts]) => {
-        const own = counts[policy];
-        return own === undefined ? [] : [`${column} ${count(own)}`];
-      });
-      const where = columns.length > 0 ? ` (${columns.join(', ')})` : '';
-      return wrap(
-        `${plural(values, 'value')} changed by the policy ${policy}: ${CONCERNED[policy]}${where}`,
-        width - INDENT - 2,
-      );
-    });
+    const told = [
+      ...kinds.map(([policy, values]) => {
+        const columns = Object.entries(changedColumns).flatMap(([column, counts]) => {
+          const own = counts[policy];
+          return own === undefined ? [] : [`${column} ${count(own)}`];
+        });
+        const where = columns.length > 0 ? ` (${columns.join(', ')})` : '';
+        return `${plural(values, 'value')} changed by the policy ${policy}: ${CONCERNED[policy]}${where}`;
+      }),
+      ...(snapshots
+        ? [`its rows come from ${snapshots} snapshots: one function's time was too short for them all`]
+        : []),
+    ];
+    if (told.length === 0) return [];
+    const lines = told.flatMap((line) => wrap(line, width - INDENT - 2));
     return ['', `${yellow('!')} ${bold(name)}`, ...lines.map((line) => `  ${line}`)];
   });
 }

@@ -3,7 +3,7 @@ import { GetCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb';
 import type { Compared } from '../model/compared.ts';
 import { ConfigTable } from './config-table.ts';
 
-const COMPARED = 'COMPARED#';
+export const COMPARED = 'COMPARED#';
 const keyOf = (jobId: string, table: string) => ({ pk: `JOB#${jobId}`, sk: `${COMPARED}${table}` });
 
 /** What comparisons found, an item a table beside its state: `COMPARED#<name>`. */

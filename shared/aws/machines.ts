@@ -22,6 +22,7 @@ export type MachineName = keyof MachineArns;
 export interface Execution {
   status: 'running' | 'succeeded' | 'failed';
   startedAt: string;
+  input: unknown;
   /** What it answered; null where it has not succeeded. */
   output: unknown;
   /** Why it failed, as people read it; null where it did not. */
@@ -65,11 +66,19 @@ export class Machines {
       const found = await this.#client.send(
         new DescribeExecutionCommand({ executionArn: executionArn(this.#arns[machine], name) }),
       );
-      const { status = 'RUNNING', startDate, output, error = status, cause = `it ended as ${status}` } = found;
+      const {
+        status = 'RUNNING',
+        startDate,
+        input = 'null',
+        output,
+        error = status,
+        cause = `it ended as ${status}`,
+      } = found;
       const failed = status !== 'RUNNING' && status !== 'SUCCEEDED';
       return {
         status: status === 'RUNNING' ? 'running' : failed ? 'failed' : 'succeeded',
         startedAt: startDate?.toISOString() ?? '',
+        input: JSON.parse(input),
         output: output === undefined ? null : JSON.parse(output),
         error: failed ? describeStepError({ Error: error, Cause: cause }) : null,
       };

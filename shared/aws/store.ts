@@ -9,7 +9,7 @@ import { Job } from '../model/job.ts';
 import { parseInWords, problemsOf } from '../model/problems.ts';
 import type { TableState } from '../model/state.ts';
 import { Table } from '../model/table.ts';
-import { comparedIn } from './comparisons.ts';
+import { COMPARED, comparedIn } from './comparisons.ts';
 import { ConfigTable } from './config-table.ts';
 import { jobKey, STATE, TABLE } from './keys.ts';
 
@@ -97,7 +97,7 @@ export class Store {
 
   /** A few tables' items and the job's own: a function that works on one table doesn't pay for reading all. */
   async #named(jobId: string, tables: string[]): Promise<Map<string, Record<string, unknown>>> {
-    const kinds = tables.flatMap((name) => [`${TABLE}${name}`, `${STATE}${name}`]);
+    const kinds = tables.flatMap((name) => [`${TABLE}${name}`, `${STATE}${name}`, `${COMPARED}${name}`]);
     let keys: Record<string, unknown>[] = ['JOB', 'CHECKPOINTS', ...kinds].map((sk) => ({ pk: jobKey(jobId), sk }));
     const items = new Map<string, Record<string, unknown>>();
     // An answer over 16 MB, or a throttled one, leaves keys for the next call.

@@ -9,7 +9,8 @@ export const COMPARES_FOR_SECONDS = 2 * 3600;
 const msSince = (time: string | undefined, now: Date): number =>
   time === undefined ? Number.POSITIVE_INFINITY : now.getTime() - Date.parse(time);
 
-const mayRun = (compared: Compared, kind: ComparisonKind, now: Date): boolean => {
+/** Whether a comparison of the kind that was begun may be at work still. */
+export const mayRun = (compared: Compared, kind: ComparisonKind, now: Date): boolean => {
   const begun = compared[`${kind}Begun`];
   const ended = compared[`${kind}Ended`];
   return (

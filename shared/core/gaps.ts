@@ -13,6 +13,24 @@ export function stillOpen(gap: Gap, fence: string, gapDays: number): boolean {
   return Date.parse(fence) < closesAt;
 }
 
+/** Ranges that a message names; the others are counted. */
+const NAMED = 10;
+
+/** What a run tells of gaps whose days are over: from now on a row with such an id would be missed. */
+export function describeClosed(table: string, closed: Gap[], gapDays: number): string {
+  const named = closed.slice(0, NAMED).map(({ from, to }) => (from === to ? from : `${from}–${to}`));
+  const more = closed.length > NAMED ? ` and ${closed.length - NAMED} further ranges` : '';
+  return (
+    `${table}: ids missing within ${named.join(', ')}${more} did not come in ${gapDays} days and are no longer waited for – ` +
+    'if such rows may still come, raise gapDays and reset the table to an id below'
+  );
+}
+
+/** What a run tells of gaps that are too many to be watched. */
+export const describeGivenUp = (table: string, givenUp: number): string =>
+  `${table}: ${givenUp} ranges of missing ids, the lowest, are no longer waited for: ${KEPT_GAPS} are watched at most – ` +
+  'if such rows may still come, copy the table by INSERT_AND_UPDATE, or verify it with repair';
+
 /** The gaps that lie below a cursor: what a batch that was never committed had found beyond is found again. */
 export const gapsUpTo = (gaps: Gap[], cursor: string | null): Gap[] =>
   gaps.filter(({ to }) => cursor !== null && BigInt(to) <= BigInt(cursor));

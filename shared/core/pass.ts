@@ -22,6 +22,8 @@ export interface Observation {
   unique: boolean;
   /** Whether the whole pass is read by one snapshot. */
   oneSnapshot: boolean;
+  /** How the values are treated: `treatmentDigest`. */
+  treatment: string;
 }
 
 /** The columns that tell a table's rows apart and say what is new. */
@@ -39,7 +41,7 @@ export const usableWatermark = (table: Table, state: TableState, oid: number): W
  * read, and is stored only when the whole pass is committed (RULES 7).
  */
 export function beginPass(table: Table, state: TableState, observation: Observation): Pass {
-  const { reading, snapshot, checkpoints, oid, parts, unique, oneSnapshot } = observation;
+  const { reading, snapshot, checkpoints, oid, parts, unique, oneSnapshot, treatment } = observation;
   const previous = usableWatermark(table, state, oid);
   const next: Watermark = {
     mode: table.copyMode,
@@ -50,6 +52,7 @@ export function beginPass(table: Table, state: TableState, observation: Observat
     fence: decideFence(reading, previous?.fence ?? null, checkpoints, snapshot.xmin),
     snapshot,
     ...(parts.length > 0 ? { parts: parts.map((part) => part.oid) } : {}),
+    ...(table.copyMode === 'FULL_DATA_SYNC' ? { treatment } : {}),
   };
   const walk = walkOf(table, previous);
   return {
@@ -107,16 +110,20 @@ export const resumable = (table: Table, state: TableState, oid: number): Pass | 
 const mayHoldUnknownRows = ({ pass, lease }: TableState): boolean =>
   (pass?.replaces ?? null) !== null && lease?.load !== undefined;
 
-/** The gaps that may still fill, and the rows below the watermark's snapshot that need no second load. */
+/** The gaps that may still fill, those whose days are over, and the rows below the watermark's snapshot that need no second load. */
 export function reread(
   table: Table,
   state: TableState,
   pass: Pass,
   { now, parts, gapDays }: { now: Snapshot; parts: Part[]; gapDays: number },
-): { gaps: Gap[]; skip: Skip | null } {
+): { gaps: Gap[]; closed: Gap[]; skip: Skip | null } {
   const previous = usableWatermark(table, state, pass.next.oid);
+  const { open = [], closed = [] } = Object.groupBy(previous?.gaps ?? [], (gap) =>
+    stillOpen(gap, pass.next.fence, gapDays) ? 'open' : 'closed',
+  );
   return {
-    gaps: (previous?.gaps ?? []).filter((gap) => stillOpen(gap, pass.next.fence, gapDays)),
+    gaps: open,
+    closed,
     skip: previous && {
       below: loadedBelow(previous, now, pass.next.oid),
       now,
@@ -178,6 +185,13 @@ export const passAhead = (table: Table, { pass, batch }: TableState, oid: number
 export const batchAt = ({ pass, batch, ahead }: TableState, batches: number): Batch | undefined =>
   pass && batches === pass.batches + 1 ? ahead : pass?.batches === batches ? batch : undefined;
 
+/** The state with what extract found out about the batch at this place; null where there is none. */
+export function withBatchAt(state: TableState, batches: number, change: Partial<Batch>): TableState | null {
+  const batch = batchAt(state, batches);
+  if (!batch) return null;
+  return { ...state, [batch === state.ahead ? 'ahead' : 'batch']: { ...batch, ...change } };
+}
+
 /** A wide table of which all columns are changed must not make a run's record too large to be stored. */
 const MOST_COLUMNS_TOLD = 50;
 
@@ -218,8 +232,10 @@ export function afterCommit(state: TableState, now: Date, columns: Pick<Column, 
     return { ...rest, run, lease: kept, pass: advanced(pass, batch), ...(ahead ? { batch: ahead } : {}) };
   }
   const { lastError: _error, behindSince: _behind, replaces: _replaced, ...clean } = rest;
-  const rows = pass.next.mode === 'FULL_DATA_SYNC' ? { rows: pass.staged + rowsIn(batch) } : {};
-  return { ...clean, run, watermark: { ...pass.next, ...rows }, completedAt: at };
+  const whole = pass.next.mode === 'FULL_DATA_SYNC';
+  const rows = whole ? { rows: pass.staged + rowsIn(batch) } : {};
+  const snapshots = whole && pass.batches > 0 ? { snapshots: pass.batches + 1 } : {};
+  return { ...clean, run: run && { ...run, ...snapshots }, watermark: { ...pass.next, ...rows }, completedAt: at };
 }
 
 /**
@@ -246,15 +262,33 @@ export function entryOf(state: TableState, runId: string, error: string | null):
   const { run } = state;
   if (run?.runId !== runId) return { rows: 0, bytes: 0, seconds: 0, ...(error ? { error } : {}) };
   const seconds = run.finishedAt ? (Date.parse(run.finishedAt) - Date.parse(run.startedAt)) / 1000 : 0;
-  const { rows, bytes, changed, schemaChanges, error: why } = run;
+  const { rows, bytes, changed, schemaChanges, unchanged, snapshots, gapsGivenUp, error: why } = run;
   return {
     rows,
     bytes,
     seconds,
     ...(changed ? { changed: sumOfColumns(changed), changedColumns: mostChanged(changed) } : {}),
     ...(schemaChanges ? { schemaChanges } : {}),
+    ...(unchanged ? { unchanged } : {}),
+    ...(snapshots ? { snapshots } : {}),
+    ...(gapsGivenUp ? { gapsGivenUp } : {}),
     ...(why ? { error: why } : {}),
   };
+}
+
+/** The state once a full sync is spared: what held the table up is over, and nothing waits. */
+export function afterSparing(state: TableState, runId: string, now: Date): TableState {
+  const {
+    pass: _pass,
+    batch: _batch,
+    ahead: _ahead,
+    lease: _lease,
+    lastError: _error,
+    behindSince: _since,
+    ...rest
+  } = state;
+  const at = now.toISOString();
+  return { ...rest, run: { runId, rows: 0, bytes: 0, startedAt: at, finishedAt: at, unchanged: true } };
 }
 
 /** The state of a table whose warehouse side is made anew: everything is to be loaded again. */

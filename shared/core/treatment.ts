@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { Column, TreatedColumn } from '../model/column.ts';
 import type { Job } from '../model/job.ts';
 import { DEFAULT_POLICIES, STRICT_POLICIES } from '../model/policies.ts';
@@ -20,6 +21,13 @@ export function treatedColumns(job: Pick<Job, 'policies'>, table: Table): Treate
     };
   });
 }
+
+/** Tells one treatment of a table's values from another. A salt is in none of it: whoever changes one loads the tables again. */
+export const treatmentDigest = (job: Pick<Job, 'policies'>, table: Table): string =>
+  createHash('sha256')
+    .update(JSON.stringify(treatedColumns(job, table).map(({ source, policies, mask }) => [source, policies, mask])))
+    .digest('hex')
+    .slice(0, 16);
 
 /**
  * A table without the columns that are not to be copied: whatever reads or loads it knows them as dropped, so that the

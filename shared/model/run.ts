@@ -13,6 +13,12 @@ export interface RunTable {
   changedColumns?: ChangedColumns;
   /** What changed at the source and was taken over. */
   schemaChanges?: string[];
+  /** Whether a full sync was spared, since the source proved to have what was loaded before. */
+  unchanged?: true;
+  /** How many snapshots the rows of a full sync come from, where that is not one: it did not fit one function's time. */
+  snapshots?: number;
+  /** Ranges of missing ids that are no longer watched, since there are too many. */
+  gapsGivenUp?: number;
 }
 
 /** One execution of a job, as its history keeps it. */

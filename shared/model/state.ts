@@ -40,8 +40,9 @@ export interface Watermark {
   /** The tables below it that held its rows, by oid, ascending; absent where there was none. */
   parts?: number[];
   gaps?: Gap[];
-  /** Rows that the last full sync brought: none and still none needs no load. */
+  /** Rows that the last full sync brought, and how their values were treated (`treatmentDigest`): what is still so needs no load. */
   rows?: number;
+  treatment?: string;
 }
 
 /** In which order a pass reads: the whole table by its key, what is new by the updated key, or at one go. */
@@ -117,6 +118,12 @@ export interface TableRun {
   changed?: ChangedColumns;
   /** What changed at the source and was taken over. */
   schemaChanges?: string[];
+  /** Whether a full sync was spared, since the source proved to have what was loaded before. */
+  unchanged?: true;
+  /** How many snapshots the rows of a full sync come from, where that is not one: it did not fit one function's time. */
+  snapshots?: number;
+  /** Ranges of missing ids that are no longer watched, since there are too many. */
+  gapsGivenUp?: number;
 }
 
 /** What the loader knows of one table; written by functions only. */

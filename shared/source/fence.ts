@@ -16,7 +16,7 @@ export async function readFence(client: pg.Client): Promise<FenceReading> {
   const one = async <T>(sql: string, values: unknown[] = []): Promise<T> =>
     (await client.query(sql, values)).rows[0] as T;
 
-  const { clock } = await one<{ clock: string }>(`SELECT clock_timestamp()::text AS clock`);
+  const { clock } = await one<{ clock: string }>(`SELECT ${isoTime('clock_timestamp()')} AS clock`);
   // Every backend that may write with an old now(), one that has only read so far included; the server's own readers
   // and our own sessions never do (RULES 2).
   const open = await one<{ fence: string; now: string; clock: string; hidden: number }>(
@@ -32,16 +32,17 @@ export async function readFence(client: pg.Client): Promise<FenceReading> {
   const { prepared } = await one<{ prepared: number }>(
     'SELECT count(*)::int AS prepared FROM pg_prepared_xacts WHERE database = current_database()',
   );
-  const sight = await one<{ granted: boolean; standby: boolean; subscriber: boolean; user: string }>(
+  const sight = await one<{ granted: boolean; standby: boolean; subscriber: boolean; user: string; pid: number }>(
     `SELECT pg_has_role(current_user, 'pg_read_all_stats', 'USAGE') AS granted, pg_is_in_recovery() AS standby,
-            EXISTS (SELECT 1 FROM pg_stat_subscription WHERE pid IS NOT NULL) AS subscriber, quote_ident(current_user) AS user`,
+            EXISTS (SELECT 1 FROM pg_stat_subscription WHERE pid IS NOT NULL) AS subscriber, quote_ident(current_user) AS user,
+            pg_backend_pid() AS pid`,
   );
   const checkpoint = await one<Checkpoint>(
     `SELECT ${isoTime(`checkpoint_time - ${SKEW}`)} AS time,
             (split_part(next_xid, ':', 1)::numeric * 4294967296 + split_part(next_xid, ':', 2)::numeric)::text AS "nextXid"
        FROM pg_control_checkpoint()`,
   );
-  const blind = whyBlind({ ...sight, hidden: open.hidden });
+  const blind = whyBlind({ ...sight, hidden: open.hidden, pooled: (client as Greeted).processID !== sight.pid });
   return { fence: open.fence, now: open.now, clock: open.clock, prepared, blind, checkpoint };
 }
 
@@ -50,6 +51,7 @@ function whyBlind(sight: {
   standby: boolean;
   subscriber: boolean;
   hidden: number;
+  pooled: boolean;
   user: string;
 }): string | null {
   if (sight.standby)
@@ -60,7 +62,17 @@ function whyBlind(sight: {
     return `${sight.hidden} sessions hide their transactions: set track_activities = on for the roles that turned it off`;
   if (sight.subscriber)
     return 'a logical subscriber replays old values: connect to the publisher for tighter watermarks';
+  if (sight.pooled)
+    return "the connection goes through a pooler, under whose sessions' names others may write: connect to the server itself for tighter watermarks";
   return null;
+}
+
+/**
+ * A client knows the process that greeted it. Where another one answers, a pooler lends sessions by the transaction: one
+ * that bears our name, which the fence leaves out, may be lent to a writer next.
+ */
+interface Greeted {
+  processID?: number | null;
 }
 
 /** The snapshot of the REPEATABLE READ transaction that is open on the connection. */

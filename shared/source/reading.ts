@@ -3,7 +3,7 @@ import type { SourceTable } from '../model/catalog.ts';
 import type { Job } from '../model/job.ts';
 import type { Gap, Pass, Snapshot, TableState } from '../model/state.ts';
 import type { Table } from '../model/table.ts';
-import type { Range, Scope, Source } from '../sql/postgres.ts';
+import type { Range, Scope, Skip, Source } from '../sql/postgres.ts';
 
 /** How the rows of a pass are read: which table, from where, without what is already loaded. */
 export interface Reading {
@@ -11,6 +11,10 @@ export interface Reading {
   scope: Scope;
   /** Everything that is new, for a pass that fits one batch. */
   ranges: Range[];
+  /** What tells the rows that the last pass saw, whether or not the scope skips them. */
+  seen: Skip | null;
+  /** Gaps that are no longer waited for, since their days are over. */
+  closed: Gap[];
 }
 
 /** Turns a pass into what to read, as this snapshot sees it. */
@@ -32,7 +36,7 @@ export function readingOf(
     updatedKey,
     timezone: table.timezone,
   };
-  const { gaps, skip } = reread(table, state, pass, {
+  const { gaps, closed, skip } = reread(table, state, pass, {
     now: snapshot,
     parts: found.parts ?? [],
     gapDays: job.gapDays,
@@ -40,20 +44,22 @@ export function readingOf(
   const base: Scope = { since: null, skip: null, gaps: [] };
   switch (table.copyMode) {
     case 'FULL_DATA_SYNC':
-      return { source, scope: base, ranges: [{ kind: 'all' }] };
+      return { source, scope: base, ranges: [{ kind: 'all' }], seen: skip, closed };
     case 'INSERT_ONLY': {
       const from = pass.from === null ? null : [pass.from];
       const ranges: Range[] = [{ kind: 'keys', after: from, upTo: null }];
       if (gaps.length > 0) ranges.push({ kind: 'gaps' });
       if (from && skip && skip.except.length > 0) ranges.push({ kind: 'attached', upTo: from });
-      return { source, scope: { since: null, skip, gaps }, ranges };
+      return { source, scope: { since: null, skip, gaps }, ranges, seen: skip, closed };
     }
     case 'INSERT_AND_UPDATE':
-      if (pass.walk === 'key') return { source, scope: base, ranges: [{ kind: 'all' }] };
+      if (pass.walk === 'key') return { source, scope: base, ranges: [{ kind: 'all' }], seen: skip, closed };
       return {
         source,
         scope: { since: { fence: pass.from ?? pass.next.fence, seconds: job.scanBack }, skip, gaps: [] },
         ranges: updatedKey?.nullable ? [{ kind: 'all' }, { kind: 'unstamped' }] : [{ kind: 'all' }],
+        seen: skip,
+        closed,
       };
   }
 }

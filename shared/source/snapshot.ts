@@ -1,7 +1,7 @@
 import type pg from 'pg';
 import { errors, LoaderError } from '../model/errors.ts';
 import { SALT_SETTING } from '../sql/masks.ts';
-import { lockTable } from '../sql/postgres.ts';
+import { lockTable, PIN_TRANSACTION } from '../sql/postgres.ts';
 import { qualified, quoteIdentifier } from '../sql/quote.ts';
 import { isConnectionLost, SQLSTATE, sourceError } from './connect.ts';
 
@@ -9,7 +9,7 @@ import { isConnectionLost, SQLSTATE, sourceError } from './connect.ts';
 const LOCK_TIMEOUT_MS = 2_000;
 
 /** Rewrites and TRUNCATE aren't MVCC-safe, so tables are locked before the snapshot's first SELECT (RULES 9). */
-export const BEGIN = 'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY';
+export const BEGIN = `BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; ${PIN_TRANSACTION}`;
 
 /** Where the connection is lost this fails, too: what broke it is the error to tell. */
 const rollBack = (client: pg.Client, savepoint: string) =>

@@ -45,10 +45,21 @@ export interface Skip {
 }
 
 /** Values look the same in every session that reads, whatever the role's or the database's settings (RULES 13). */
-export const PIN_SESSION = `
-  SET DateStyle = 'ISO, MDY'; SET TimeZone = 'UTC'; SET IntervalStyle = 'postgres'; SET extra_float_digits = 1;
-  SET bytea_output = 'hex'; SET client_encoding = 'UTF8'; SET xmloption = 'content';
-  SET search_path = pg_catalog; SET row_security = off; SET default_transaction_read_only = on; SET standard_conforming_strings = on`;
+const PINNED = [
+  "DateStyle = 'ISO, MDY'",
+  "TimeZone = 'UTC'",
+  "IntervalStyle = 'postgres'",
+  'extra_float_digits = 1',
+  "bytea_output = 'hex'",
+  "client_encoding = 'UTF8'",
+  "xmloption = 'content'",
+  'search_path = pg_catalog',
+  'row_security = off',
+  'standard_conforming_strings = on',
+];
+export const PIN_SESSION = [...PINNED, 'default_transaction_read_only = on'].map((one) => `SET ${one}`).join('; ');
+/** The same for one transaction: a pooler may run it in another session than the one that was pinned. */
+export const PIN_TRANSACTION = PINNED.map((one) => `SET LOCAL ${one}`).join('; ');
 
 const ISO = `'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'`;
 /** A timestamptz as ISO text in UTC with microseconds; the session's zone is pinned to UTC. */
@@ -159,6 +170,30 @@ export const countRows = (source: Source, ranges: Range[], scope: Scope, limit: 
   const parts = ranges.map((range) => `SELECT 1 ${rowsOf(source, range, scope)}`);
   return `SELECT count(*)::int AS rows FROM (${parts.join(' UNION ALL ')} LIMIT ${limit}) s`;
 };
+
+/**
+ * {rows, written: bigint text}: how many rows there are, and how many of them were written since. One walk over the table,
+ * which formats no value: of a million rows in a fifth of a second.
+ */
+export const countWritten = (source: Pick<Source, 'schema' | 'name'>, skip: Skip): string =>
+  `SELECT count(*)::text AS rows, count(*) FILTER (WHERE ${notLoaded(skip).join(' AND ')})::text AS written ` +
+  `FROM ${qualified(source.schema, source.name)} t`;
+
+/**
+ * {changed: boolean}: whether what else makes up the rows' text was written since: their columns' definitions (a default
+ * that older rows show without being written) and the labels of enums; or whether rows lie where none of this is told,
+ * on another server.
+ */
+export function describedAnew(oids: number[], skip: Skip): string {
+  const written = notLoaded(skip).join(' AND ');
+  const ours = `IN (${oids.join(', ')})`;
+  return (
+    `SELECT EXISTS (SELECT FROM pg_attribute t WHERE t.attrelid ${ours} AND ${written}) ` +
+    `OR EXISTS (SELECT FROM pg_attrdef t WHERE t.adrelid ${ours} AND ${written}) ` +
+    `OR EXISTS (SELECT FROM pg_enum t WHERE ${written}) ` +
+    `OR EXISTS (SELECT FROM pg_class c WHERE c.oid ${ours} AND c.relkind NOT IN ('r', 'p')) AS changed`
+  );
+}
 
 /** Everything after a key, in the order of the walk and no further than a batch goes, for a cursor to move along. */
 export const walkFrom = (source: Source, after: Key | null, scope: Scope, rowLimit: number): string =>

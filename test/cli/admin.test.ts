@@ -21,6 +21,8 @@ let postgres: Postgres;
 let serving: ReturnType<typeof spawn> | undefined;
 let orders: string;
 let source: pg.Client;
+/** Runs a statement in the warehouse that is served. */
+let warehouse: (sql: string) => Promise<void>;
 
 before(async () => {
   postgres = await startPostgres({ dir: join(dir, 'source'), name: 'source' });
@@ -51,6 +53,8 @@ before(async () => {
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (text) => (output += text));
   while (!output.includes('Ctrl-C stops') && child.exitCode === null) await sleep(100);
   assert.match(output, /Commands {3}npm run admin -- --state .*state --help/);
+  const [, url = ''] = /Warehouse\s+(postgres:\S+)/.exec(output) ?? [];
+  warehouse = (sql) => run(url, sql);
 });
 
 after(async () => {
@@ -169,6 +173,17 @@ test('a job lives its whole life on the command line alone, beside the one that 
 
   assert.match(await done('jobs', 'pause', 'orders'), /rests until/);
   assert.match(await done('schedules', 'show', 'orders', 'main'), /next \(UTC\)\s+none: the job is paused/);
+  assert.match(await done('jobs', 'verify', 'orders'), /lines +3 +0 +0 +0 +identical ✓\n/);
+  await warehouse("UPDATE lines SET line = 'wrong' WHERE id = 2");
+  const differs = await admin(['jobs', 'verify', 'orders', '--tables', 'lines']);
+  assert.deepEqual([differs.code, differs.err], [1, '']);
+  assert.match(
+    differs.out,
+    /lines +3 +0 +0 +1 +DIFFERENT ✗\n(?:.*\n)+ +✗ lines\n +the rows are named in\s+compare\/orders\//,
+  );
+  assert.match((await admin(['jobs', 'verify', 'orders', '--repair'])).out, /lines +3 +0 +0 +1 +repaired !/);
+  await done('jobs', 'verify', 'orders', '--tables', 'lines');
+
   await done('jobs', 'delete', 'orders', '--confirm', 'orders');
   const { jobs } = JSON.parse(await done('jobs', 'list', '--json')) as { jobs: { jobId: string }[] };
   assert.deepEqual(

@@ -38,10 +38,14 @@ test('the first call is an initial run, the second an incremental one, both prov
   assert.ok(report.tables.length >= 8);
   assert.match(first.output(), /identical/);
 
-  const again = start('--report', join(dir, 'second.json'));
+  const again = start('--verify', '--report', join(dir, 'second.json'));
   const [second] = await once(again.child, 'exit');
   assert.equal(second, 0, again.output());
-  assert.equal(readReport(join(dir, 'second.json')).run, 'incremental');
+  const { run, verification, tables } = readReport(join(dir, 'second.json'));
+  assert.deepEqual(
+    [run, verification?.status, verification?.tables.length],
+    ['incremental', 'succeeded', tables.length],
+  );
   assert.match(again.output(), /Incremental run/);
 });
 

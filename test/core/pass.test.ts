@@ -28,6 +28,7 @@ const observed: Observation = {
   parts: [],
   unique: true,
   oneSnapshot: true,
+  treatment: 't',
 };
 const batch: Batch = {
   shape: 's',
@@ -68,6 +69,7 @@ test('a watermark of another mode, of other keys or of a table made anew starts 
     assert.deepEqual([pass.walk, pass.from], ['key', null]);
     assert.deepEqual(reread(table, state, pass, { now: snapshot, parts: [], gapDays: 7 }), {
       gaps: [],
+      closed: [],
       skip: null,
     });
   };
@@ -217,6 +219,7 @@ test("gaps are probed until their days are over, and rows of the watermark's sna
   const pass = beginPass(events, state, observed);
   assert.deepEqual(reread(events, state, pass, { now: snapshot, parts: [], gapDays: 7 }), {
     gaps: [young],
+    closed: [old],
     skip: { below: 60n, now: snapshot, except: [] },
   });
 });

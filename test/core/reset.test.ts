@@ -7,7 +7,16 @@ import type { Table } from '../../shared/model/table.ts';
 import { events, orders, passOf, prices, reading, snapshot, stateOf, watermark } from './samples.ts';
 
 const NOW = new Date('2026-11-22T10:00:00Z');
-const observed = { reading, snapshot, checkpoints: [], oid: 1, parts: [], unique: true, oneSnapshot: true };
+const observed = {
+  reading,
+  snapshot,
+  checkpoints: [],
+  oid: 1,
+  parts: [],
+  unique: true,
+  oneSnapshot: true,
+  treatment: 't',
+};
 const loaded = (table: Table, change: Partial<TableState> = {}) =>
   stateOf(table, { watermark: watermark(table, table === events ? { key: '90' } : {}), ...change });
 const rewind = (to: string, replace = false): Reset => ({ kind: 'rewind', to, replace });
@@ -19,7 +28,11 @@ test('a table that is re-loaded is read whole and replaced, in every mode', () =
     const pass = next(table, state);
     assert.deepEqual([pass.from, pass.cursor, pass.replaces], [null, null, 'all'], table.copyMode);
     assert.equal(state.behindSince, NOW.toISOString());
-    assert.deepEqual(reread(table, state, pass, { now: snapshot, parts: [], gapDays: 7 }), { gaps: [], skip: null });
+    assert.deepEqual(reread(table, state, pass, { now: snapshot, parts: [], gapDays: 7 }), {
+      gaps: [],
+      closed: [],
+      skip: null,
+    });
   }
 });
 

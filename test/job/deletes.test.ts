@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { bench, type TestJob } from './harness.ts';
+import { Interruptions } from './interruptions.ts';
 
-const server = bench();
+const during = new Interruptions();
+const server = bench(during.options);
 
 const TABLES = `
   CREATE TABLE orders (id bigserial PRIMARY KEY, note text, updated_at timestamptz NOT NULL DEFAULT now());
@@ -52,5 +54,42 @@ test('a source that lost too much deletes nothing, and says so', async () => {
   assert.deepEqual(await ids(job, 'orders'), upTo(20));
   await job.edit('orders', { maxDeletedShare: 0.5 });
   await server.operator.compare(job.jobId, { kind: 'reconcile', tables: ['orders'] });
+  assert.deepEqual(await ids(job, 'orders'), upTo(10));
+});
+
+test('a row that is inserted and loaded between the two listings of keys is not taken for a deleted one', async () => {
+  const job = await loadedJob();
+  const reconcile = () => server.operator.compare(job.jobId, { kind: 'reconcile', tables: ['orders'] });
+  // From now on no run finds another due.
+  await reconcile();
+  await job.source.query('DELETE FROM orders WHERE id = 3');
+  let inserted = 20;
+  const insertAndLoad = async () => {
+    await job.source.query("INSERT INTO orders (note) VALUES ('in between')");
+    inserted++;
+    assert.equal((await job.run()).status, 'succeeded');
+  };
+  // Before and between the listings of sums, of rows, and of the rows once more; from then on the lease is held.
+  for (const side of ['Warehouse', 'Source', 'Warehouse', 'Source', 'Warehouse'])
+    during.atState(`${side} side`, insertAndLoad);
+  await reconcile();
+  assert.equal(inserted, 25);
+  assert.deepEqual(
+    await ids(job, 'orders'),
+    upTo(25).filter((id) => id !== 3),
+  );
+});
+
+test('nor does a repair delete more than the share', async () => {
+  const job = await loadedJob();
+  await server.operator.compare(job.jobId, { kind: 'reconcile', tables: ['orders'] });
+  await job.source.query('DELETE FROM orders WHERE id > 10');
+  const repair = () => server.operator.verify(job.jobId, { tables: ['orders'], repair: true });
+  const [refused] = (await repair()).tables;
+  assert.deepEqual([refused?.status, refused?.extra], ['failed', 10]);
+  assert.match(refused?.error ?? '', /^TooManyDeletes: orders: the source lacks 10 rows, 50 % of the warehouse's 20/);
+  assert.deepEqual(await ids(job, 'orders'), upTo(20));
+  await job.edit('orders', { maxDeletedShare: 0.5 });
+  assert.equal((await repair()).tables[0]?.status, 'repaired');
   assert.deepEqual(await ids(job, 'orders'), upTo(10));
 });

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { done } from './admin-harness.ts';
 import { bench } from './harness.ts';
 
 const server = bench();
@@ -194,4 +195,56 @@ test('where there are more large tables than connections they take turns, and on
       .sort(),
     [0, 1, 2, 3, 4].map((i) => [`large_${i}`, i === 1 ? 0 : 10_001]),
   );
+});
+
+test('a gap that closes by its age is told once, whether or not rows came, and by whoever shows the run', async () => {
+  const job = await server.job('CREATE TABLE events (id bigserial PRIMARY KEY, body text)');
+  await job.setup();
+  await job.edit('events', { copyMode: 'INSERT_ONLY' });
+  for (const [ids, missing] of [
+    ['1, 2, 3, 5', '4'],
+    ['6, 9', '7–8'],
+  ]) {
+    await job.source.query(`INSERT INTO events SELECT unnest(ARRAY[${ids}])`);
+    await job.run();
+    const state = await server.operator.store.readState(job.jobId, 'events');
+    await server.operator.store.changeState(job.jobId, state, (one) => ({
+      ...one,
+      ...(one.watermark
+        ? {
+            watermark: {
+              ...one.watermark,
+              gaps: one.watermark.gaps?.map((gap) => ({ ...gap, seen: '2026-01-01T00:00:00Z' })) ?? [],
+            },
+          }
+        : {}),
+    }));
+    if (missing !== '4') await job.source.query('INSERT INTO events VALUES (10)');
+    const run = await job.run();
+    assert.equal(run.status, missing === '4' ? 'idle' : 'succeeded');
+    const told =
+      `events: ids missing within ${missing} did not come in 7 days and are no longer waited for – ` +
+      'if such rows may still come, raise gapDays and reset the table to an id below';
+    assert.deepEqual(run.warnings, [told]);
+    assert.deepEqual((await done<{ warnings: string[] }>(server, 'runs.show', { jobId: job.jobId })).warnings, [told]);
+    assert.deepEqual((await job.run()).warnings, [], 'once');
+  }
+});
+
+test('of more than a thousand gaps the lowest are given up, and the run says how many, of small deltas and large tables', async () => {
+  const job = await server.job(
+    ['small', 'large']
+      .map(
+        (name) =>
+          `CREATE TABLE ${name} (id bigserial PRIMARY KEY); INSERT INTO ${name} SELECT n * 2000 FROM generate_series(1, 1010) n;`,
+      )
+      .join(''),
+  );
+  await job.setup();
+  await job.edit('small', { copyMode: 'INSERT_ONLY' });
+  await job.edit('large', { copyMode: 'INSERT_ONLY', rowLimit: 600, chunkSize: 300 });
+  const run = await job.run();
+  assert.equal(run.status, 'succeeded', JSON.stringify(run));
+  assert.deepEqual([run.tables.small?.gapsGivenUp, run.tables.large?.gapsGivenUp], [10, 10]);
+  assert.deepEqual(await job.differing(), []);
 });

@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Reset, resetState } from '../../shared/core/reset.ts';
+import { done, refusal } from './admin-harness.ts';
 import { bench, type TestJob } from './harness.ts';
+import { Interruptions } from './interruptions.ts';
 
-const server = bench();
+const during = new Interruptions();
+const server = bench(during.options);
 
 const TABLES = `
   CREATE TABLE orders (id bigserial PRIMARY KEY, note text, updated_at timestamptz NOT NULL);
@@ -19,12 +21,9 @@ const TABLES = `
   INSERT INTO codes SELECT 'c' || n, 'code ' || n FROM generate_series(1, 9) n;
   ANALYZE;`;
 
-async function reset(job: TestJob, name: string, how: Reset): Promise<void> {
-  const { tables, states } = await job.read();
-  const table = tables.find((one) => one.sourceName === name) ?? assert.fail();
-  const state = states.get(name) ?? assert.fail();
-  await server.operator.store.changeState(job.jobId, state, (one) => resetState(table, one, how, new Date()));
-}
+type Reset = { to?: string; replace?: boolean };
+const reset = (job: TestJob, table: string, how: Reset = {}) =>
+  done(server, 'tables.reset', { jobId: job.jobId, table, ...how });
 
 async function loadedJob(more = {}): Promise<TestJob> {
   const job = await server.job(TABLES, more);
@@ -43,7 +42,7 @@ test('a rewind to a time reads again from there on: what was damaged there comes
   await job.warehouse.query(`UPDATE "${job.schema}".orders SET note = 'damaged' WHERE id IN (3, 7);
     DELETE FROM "${job.schema}".orders WHERE id IN (2, 8); INSERT INTO "${job.schema}".orders VALUES (80, 'extra', '2026-03-08')`);
   // Row n is of midnight n days after the first of March.
-  await reset(job, 'orders', { kind: 'rewind', to: '2026-03-06T00:00:00Z', replace: false });
+  await reset(job, 'orders', { to: '2026-03-06T00:00:00Z', replace: false });
   const run = await job.run();
   assert.equal(run.tables.orders?.rows, 5, 'rows 5 to 9');
   assert.deepEqual(await notes(job, 'orders'), ['damaged', 'extra', 'o1', 'o4', 'o5', 'o6', 'o7', 'o8', 'o9']);
@@ -55,8 +54,7 @@ test('with replace, rows from that time on that the source does not have go; als
   await job.warehouse.query(`INSERT INTO "${job.schema}".orders VALUES (80, 'kept', '2026-03-05 23:59:59'), (81, 'gone', '2026-03-06');
     INSERT INTO "${job.schema}".local VALUES (80, 'kept', '2026-03-06 00:59:59'), (81, 'gone', '2026-03-06 01:00');
     UPDATE "${job.schema}".local SET note = 'damaged' WHERE id IN (4, 5)`);
-  for (const table of ['orders', 'local'])
-    await reset(job, table, { kind: 'rewind', to: '2026-03-06T00:00:00Z', replace: true });
+  for (const table of ['orders', 'local']) await reset(job, table, { to: '2026-03-06T00:00:00Z', replace: true });
   const run = await job.run();
   assert.deepEqual([run.tables.orders?.rows, run.tables.local?.rows], [5, 5]);
   assert.deepEqual(await notes(job, 'orders'), ['kept', ...Array.from({ length: 9 }, (_, i) => `o${i + 1}`)]);
@@ -68,7 +66,7 @@ test('a rewind to an id brings the missing rows above it; with replace the other
   const damage = `DELETE FROM "${job.schema}".events WHERE id IN (2, 8); UPDATE "${job.schema}".events SET body = 'damaged' WHERE id IN (3, 9);
     INSERT INTO "${job.schema}".events VALUES (50, 'extra')`;
   await job.warehouse.query(damage);
-  await reset(job, 'events', { kind: 'rewind', to: '6', replace: false });
+  await reset(job, 'events', { to: '6', replace: false });
   assert.equal((await job.run()).tables.events?.rows, 3);
   assert.deepEqual(await notes(job, 'events', 'body'), [
     'damaged',
@@ -84,7 +82,7 @@ test('a rewind to an id brings the missing rows above it; with replace the other
 
   await job.source.query("INSERT INTO events (body) SELECT 'more' FROM generate_series(1, 10500)");
   await job.edit('events', { rowLimit: 3_000, chunkSize: 1_000 });
-  await reset(job, 'events', { kind: 'rewind', to: '6', replace: true });
+  await reset(job, 'events', { to: '6', replace: true });
   const run = await job.run();
   assert.equal(run.tables.events?.rows, 10_503, JSON.stringify(run.tables));
   assert.deepEqual(await notes(job, "events WHERE id < 60 AND body <> 'more'", 'body'), [
@@ -112,7 +110,7 @@ test('a re-load brings exactly what the source has, in every mode, small or of m
     await job.warehouse.query(
       `UPDATE "${job.schema}".${table} SET ${table === 'codes' ? 'name' : table === 'events' ? 'body' : 'note'} = 'damaged'`,
     );
-    await reset(job, table, { kind: 'reload' });
+    await reset(job, table);
   }
   const least = new Map(tables.map((table) => [table, Number.POSITIVE_INFINITY]));
   let polling = true;
@@ -144,11 +142,39 @@ test('a re-load brings exactly what the source has, in every mode, small or of m
 test('a re-load of a table that the source has emptied empties it', async () => {
   const job = await loadedJob();
   await job.source.query('DELETE FROM orders; DELETE FROM events');
-  await reset(job, 'orders', { kind: 'reload' });
-  await reset(job, 'events', { kind: 'reload' });
+  await reset(job, 'orders');
+  await reset(job, 'events');
   assert.equal((await job.run()).status, 'succeeded');
   assert.deepEqual(await job.rows('SELECT id FROM $.orders UNION ALL SELECT id FROM $.events'), []);
   await job.source.query("INSERT INTO events (body) VALUES ('again')");
   await job.run();
   assert.deepEqual(await notes(job, 'events', 'body'), ['again']);
+});
+
+test('a whole job is reset behind its name: all rows come again, and those that the source lacks go; never while a run works', async () => {
+  const job = await loadedJob();
+  const { jobId, schema } = job;
+  await job.warehouse.query(`
+    UPDATE "${schema}".orders SET note = 'damaged' WHERE id = 1; DELETE FROM "${schema}".events WHERE id = 2;
+    INSERT INTO "${schema}".local VALUES (80, 'extra', '2026-03-05'); DELETE FROM "${schema}".codes`);
+  await job.source.query('DELETE FROM events WHERE id = 9');
+  assert.deepEqual((await refusal(server, 'jobs.reset', { jobId, confirm: 'another' })).fields, ['confirm']);
+  const resetAll = () => done<{ tables: string[] }>(server, 'jobs.reset', { jobId, confirm: jobId });
+  assert.deepEqual((await resetAll()).tables.sort(), ['codes', 'events', 'local', 'orders']);
+  // A table that is being loaded: nothing of the job is reset.
+  during.atState('Load', async () => {
+    assert.equal((await refusal(server, 'jobs.reset', { jobId, confirm: jobId })).name, 'TableBusy');
+    assert.equal((await refusal(server, 'tables.reset', { jobId, table: 'orders' })).name, 'TableBusy');
+  });
+  const run = await job.run();
+  assert.deepEqual(
+    Object.fromEntries(Object.entries(run.tables).map(([name, { rows, error }]) => [name, error ?? rows])),
+    { codes: 9, events: 8, local: 9, orders: 9 },
+  );
+  const upTo = (letter: string, n: number) => Array.from({ length: n }, (_, i) => `${letter}${i + 1}`);
+  assert.deepEqual(await notes(job, 'orders'), upTo('o', 9));
+  assert.deepEqual(await notes(job, 'events', 'body'), upTo('e', 8));
+  assert.deepEqual(await notes(job, 'local'), upTo('l', 9));
+  assert.deepEqual(await notes(job, 'codes', 'code'), upTo('c', 9));
+  assert.equal((await job.run()).status, 'idle', 'once');
 });

@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import pg from 'pg';
 import { bench, type TestJob } from './harness.ts';
+import { Interruptions } from './interruptions.ts';
 
-const server = bench();
+const during = new Interruptions();
+const server = bench(during.options);
 
 /** A table of each mode; keys of one integer, of text, of several columns; values that only code can compare. */
 const TABLES = `
@@ -154,4 +157,61 @@ test('a table is verified when its time has come, by the run that finds it due; 
   const after = job.calls();
   assert.deepEqual([after.lambda - before.lambda, after.redshiftData - before.redshiftData], [1, 0]);
   assert.equal((await compared(job, 'orders'))?.verifyEnded, verifyEnded);
+});
+
+test('a verification that is asked for runs the second look itself, names what differs, and repairs it where that is asked', async () => {
+  const job = await loadedJob();
+  const statuses = async (options = {}) => {
+    const { status, tables } = await server.operator.verify(job.jobId, options);
+    return { status, tables: Object.fromEntries(tables.map((one) => [one.table, one])) };
+  };
+  const same = await statuses();
+  assert.equal(same.status, 'succeeded', JSON.stringify(same));
+  assert.deepEqual(
+    Object.values(same.tables).map(({ status, rows }) => [status, rows]),
+    Array(5).fill(['identical', 50]),
+  );
+  await job.warehouse.query(`
+    DELETE FROM "${job.schema}".orders WHERE id = 3; UPDATE "${job.schema}".orders SET note = 'wrong' WHERE id IN (5, 6);
+    INSERT INTO "${job.schema}".orders SELECT 70, 'extra', updated_at FROM "${job.schema}".orders WHERE id = 9`);
+  await job.source.query("INSERT INTO events (body) VALUES ('brought by the run in between')");
+  const found = await statuses({ tables: ['orders', 'events'] });
+  const { status, missing, extra, different } = found.tables.orders ?? assert.fail();
+  assert.deepEqual([found.status, status, missing, extra, different], ['failed', 'different', 1, 1, 2]);
+  assert.deepEqual([found.tables.events?.status, Object.keys(found.tables).length], ['identical', 2]);
+  assert.deepEqual(await named(job, 'orders'), [
+    '{"what":"different","key":{"id":"5"}}',
+    '{"what":"different","key":{"id":"6"}}',
+    '{"what":"extra","key":{"id":"70"}}',
+    '{"what":"missing","key":{"id":"3"}}',
+  ]);
+  const repaired = await statuses({ tables: ['orders'], repair: true });
+  assert.deepEqual([repaired.status, repaired.tables.orders?.status], ['failed', 'repaired']);
+  const after = await statuses({ tables: ['orders'] });
+  assert.deepEqual(
+    [after.status, after.tables.orders?.extra],
+    ['succeeded', 1],
+    'deleted rows stay where that is the choice',
+  );
+  await assert.rejects(server.operator.verify(job.jobId, { tables: ['ordres'] }), /ordres: no such table is loaded/);
+});
+
+test('rows that differ are not judged before a load has come in between', async () => {
+  const job = await loadedJob();
+  await job.warehouse.query(`DELETE FROM "${job.schema}".events WHERE id = 3`);
+  const blocked = new pg.Client({ connectionString: job.url });
+  await blocked.connect();
+  try {
+    during.atState('Plan', async () => void (await blocked.query('BEGIN; LOCK TABLE events')));
+    const { status, tables } = await server.operator.verify(job.jobId, { tables: ['events'] });
+    assert.deepEqual([status, tables[0]?.status], ['failed', 'failed']);
+    assert.match(
+      tables[0]?.error ?? '',
+      /^1 of its rows differed, and were not looked at again, since no load .*is locked by somebody else/,
+    );
+  } finally {
+    await blocked.end();
+  }
+  const { tables } = await server.operator.verify(job.jobId, { tables: ['events'] });
+  assert.deepEqual([tables[0]?.status, tables[0]?.missing], ['different', 1]);
 });

@@ -33,7 +33,7 @@ export const MUTATIONS = {
   'snapshot before fence': {
     // The loader's own BEGIN then finds a transaction of its kind, about which Postgres only warns.
     answer: (sql, ask) =>
-      /^SELECT clock_timestamp/.test(sql)
+      /clock_timestamp\(\).* AS clock$/.test(sql)
         ? ask(`${BEGIN}; SELECT txid_current_snapshot()`).then(() => ask(sql))
         : undefined,
   },

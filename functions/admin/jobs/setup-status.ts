@@ -13,6 +13,7 @@ export const showSetup = operation({
   async run({ setupId }, { machines }) {
     const found = await machines.describe('setupJob', setupId);
     if (!found) throw errors.notFound(`there is no setup ${setupId}: start one with jobs setup`);
-    return { setupId, ...found };
+    const { input: _input, ...shown } = found;
+    return { setupId, ...shown };
   },
 });

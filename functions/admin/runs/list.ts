@@ -21,7 +21,7 @@ export const listRuns = operation({
           startedAt,
           finishedAt,
           status,
-          tables: all.length,
+          tables: all.filter((one) => !one.unchanged).length,
           rows: all.reduce((sum, { rows }) => sum + rows, 0),
           failed: all.filter((one) => one.error !== undefined).length,
           error,

@@ -1,0 +1,62 @@
+import type pg from 'pg';
+import { chunkKey } from '../shared/aws/stage.ts';
+import { limitsOf } from '../shared/core/limits.ts';
+import { withBatchAt } from '../shared/core/pass.ts';
+import type { Job } from '../shared/model/job.ts';
+import type { Batch, StagedObject } from '../shared/model/state.ts';
+import type { Table } from '../shared/model/table.ts';
+import { chunkBounds } from '../shared/source/bounds.ts';
+import type { Reading } from '../shared/source/reading.ts';
+import type { Key, Range } from '../shared/sql/postgres.ts';
+import type { Edge } from './edge.ts';
+import type { ExtractEvent, ExtractPorts } from './extract.ts';
+import { extractObject } from './extract-object.ts';
+
+/** Objects of one call that cuts a table itself: they are listed in a payload of 256 KiB, some 200 bytes each. */
+export const MAX_OBJECTS = 400;
+/** Time kept back for what comes after the last chunk. */
+const RESERVE_MS = 60_000;
+
+interface Whole {
+  event: ExtractEvent;
+  job: Job;
+  table: Table;
+  reading: Pick<Reading, 'source' | 'scope'>;
+  batch: Batch;
+}
+
+/**
+ * What comes after a key, chunk after chunk in one snapshot, as far as this call's time goes: where the batch ends, and so
+ * whether the pass has another, is known only now.
+ */
+export async function extractWhole(
+  client: pg.Client,
+  { event, job, table, reading, batch }: Whole,
+  { store, stage }: Pick<ExtractPorts, 'store' | 'stage'>,
+  edge: Edge,
+): Promise<StagedObject[]> {
+  const { batches, index, ranges } = event.extract;
+  const { chunkSize } = limitsOf(job, table);
+  const objects: StagedObject[] = [];
+  let cursor: Key | null = ranges[0]?.kind === 'keys' ? ranges[0].after : null;
+  let last = false;
+  let slowest = 0;
+  while (!last && objects.length < MAX_OBJECTS && edge.remaining() > RESERVE_MS + 2 * slowest) {
+    const began = edge.now().getTime();
+    const bounds = await chunkBounds(client, reading.source, cursor, reading.scope, { rowLimit: chunkSize, chunkSize });
+    last = bounds.last;
+    for (const upTo of bounds.upTo) {
+      const range: Range = { kind: 'keys', after: cursor, upTo };
+      const key = chunkKey(event, batches, index, objects.length);
+      const what = { job, table, reading, ranges: [range], nullMarker: batch.nullMarker, key };
+      objects.push(await extractObject(client, stage, what));
+      cursor = upTo;
+    }
+    slowest = Math.max(slowest, edge.now().getTime() - began);
+  }
+  const seen = await store.readState(event.jobId, event.table);
+  await store.changeState(event.jobId, seen, (state) =>
+    state.lease?.owner === event.owner ? withBatchAt(state, batches, { cursor, last }) : null,
+  );
+  return objects;
+}

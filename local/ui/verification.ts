@@ -1,0 +1,96 @@
+import pc from 'picocolors';
+import type { Verification, VerifiedTable } from '../../shared/model/verification.ts';
+import { clip, padEnd, padStart, shorten, shown, wrap } from './lines.ts';
+import { count, plural } from './units.ts';
+
+type Colors = ReturnType<typeof pc.createColors>;
+
+const MOST = 40;
+const number = (rows: number | null): string => (rows === null ? '–' : count(rows));
+
+const COLUMNS: { head: string; cell(table: VerifiedTable): string }[] = [
+  { head: 'rows', cell: ({ rows }) => number(rows) },
+  { head: 'missing', cell: ({ missing }) => number(missing) },
+  { head: 'extra', cell: ({ extra }) => number(extra) },
+  { head: 'different', cell: ({ different }) => number(different) },
+];
+
+function verdict({ status }: VerifiedTable, { green, red, yellow, bold }: Colors): string {
+  switch (status) {
+    case 'running':
+      return yellow('comparing …');
+    case 'identical':
+      return green('identical ✓');
+    case 'repaired':
+      return yellow('repaired !');
+    case 'different':
+      return red(bold('DIFFERENT ✗'));
+    case 'failed':
+      return red(bold('FAILED ✗'));
+  }
+}
+
+/** A verification for people: a line a table, below it what is wrong, and which rows. */
+export function renderVerification(
+  { status, tables }: Verification,
+  { color, width }: { color: boolean; width: number },
+  named = new Map<string, unknown[]>(),
+): string {
+  const colors = pc.createColors(color);
+  const names = tables.map(({ table }) => shorten(table, MOST));
+  const nameWidth = Math.max(5, ...names.map(shown));
+  const widths = COLUMNS.map(({ head, cell }) => Math.max(shown(head), ...tables.map((one) => shown(cell(one)))));
+  const line = (name: string, cells: string[], end: string) =>
+    [padEnd(name, nameWidth), ...cells.map((cell, i) => padStart(cell, widths[i] ?? 0)), end].join('  ');
+  const head = line(
+    'table',
+    COLUMNS.map((column) => column.head),
+    '',
+  );
+  const rows = tables.map((one, i) =>
+    line(
+      names[i] ?? '',
+      COLUMNS.map(({ cell }) => cell(one)),
+      verdict(one, colors),
+    ),
+  );
+  const lines = [
+    '',
+    head,
+    colors.dim('─'.repeat(Math.max(...[head, ...rows].map(shown)))),
+    ...rows,
+    ...tables.flatMap((one) => told(one, named.get(one.table) ?? [], colors, width)),
+    ...(status === 'running' ? [] : ['', conclusion(tables, colors)]),
+  ];
+  return `${lines.map((text) => (text === '' ? '' : `  ${text}`.trimEnd())).join('\n')}\n`;
+}
+
+/** Rows that are named here; the object has more. */
+const NAMED = 20;
+
+function told(
+  { table, status, error, object }: VerifiedTable,
+  rows: unknown[],
+  { red, bold }: Colors,
+  width: number,
+): string[] {
+  if (status === 'identical' || (error === null && object === null)) return [];
+  const lines = [
+    ...(error === null ? [] : wrap(error, width - 4)),
+    ...rows.slice(0, NAMED).map((row) => clip(JSON.stringify(row), width - 4)),
+    ...(object === null || (rows.length > 0 && rows.length <= NAMED)
+      ? []
+      : wrap(`the rows are named in ${object} of the staging bucket`, width - 4)),
+  ];
+  return ['', `${red('✗')} ${bold(table)}`, ...lines.map((line) => `  ${line}`)];
+}
+
+function conclusion(tables: VerifiedTable[], { green, red, bold }: Colors): string {
+  const wrong = tables.filter(({ status }) => status !== 'identical').length;
+  if (wrong > 0) return red(bold(`✗ ${wrong} of ${plural(tables.length, 'table')} not identical.`));
+  const rows = tables.reduce((sum, one) => sum + (one.rows ?? 0), 0);
+  return (
+    green(bold(`✓ ${plural(tables.length, 'table')} identical`)) +
+    green(`, ${plural(rows, 'row')} compared on both sides.`)
+  );
+}

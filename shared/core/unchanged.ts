@@ -1,0 +1,62 @@
+import { isCopied, type PgType, type SourceTable } from '../model/catalog.ts';
+import type { Compared } from '../model/compared.ts';
+import type { Pass, TableState } from '../model/state.ts';
+import type { Skip } from '../sql/postgres.ts';
+import { type Agreed, shapeOf } from './agree.ts';
+
+/** What a table that did not change since its last full sync still has: see `isUnchanged`. */
+export interface Unwritten {
+  rows: number;
+  /** No row, and no description of its columns, was written by a transaction that ended since. */
+  skip: Skip;
+}
+
+/**
+ * What would prove that a full sync has nothing to bring; null where nothing could.
+ *
+ * The proof: (1) no row that the snapshot shows was written by a transaction which the last sync's snapshot had not seen as
+ * ended (`loadedBelow`: exact, also for savepoints). So each of them was there then, and is not deleted: they are some of the
+ * rows that were loaded. (2) There are as many as were loaded. So they are the very same. An update writes a row anew, a
+ * DELETE or TRUNCATE leaves fewer, a rollback leaves all as it was, and VACUUM FULL moves rows without writing them. It
+ * holds for a sync that took several snapshots, too: what was neither written nor deleted since the first was in all.
+ *
+ * What is no proof: pg_stat's counters of rows written and deleted, which a crash resets, which count rollbacks and come late.
+ *
+ * @param compared what comparisons say of the warehouse's rows
+ * @param treatment what `treatmentDigest` says of the table now: other policies make other values of the same rows
+ */
+export function whatWouldProve(
+  { table, update }: Pick<Agreed, 'table' | 'update'>,
+  state: TableState,
+  found: SourceTable,
+  pass: Pass,
+  { skip, treatment, compared }: { skip: Skip | null; treatment: string; compared: Compared | undefined },
+): Unwritten | null {
+  const { watermark, orphan, lease, replaces } = state;
+  if (compared && isDoubted(compared, state)) return null;
+  // A load that nobody saw the end of may have brought other rows since.
+  const settled = orphan === undefined && lease?.load === undefined && replaces === undefined;
+  if (table.copyMode !== 'FULL_DATA_SYNC' || pass.batches > 0 || !settled || !skip) return null;
+  const sameTable = skip.below !== null && skip.except.length === 0 && isCopied(found);
+  const sameColumns = update === null && table.shape === shapeOf(table) && found.columns.every(isTextItsOwn);
+  if (!sameTable || !sameColumns || watermark?.treatment !== treatment || watermark.rows === undefined) return null;
+  return { rows: watermark.rows, skip };
+}
+
+/** Whether a comparison that ended since the last load saw other rows in the warehouse than were loaded: another load puts them right. */
+function isDoubted({ verifyEnded = '', suspects, found }: Compared, { completedAt = '' }: TableState): boolean {
+  const differs = suspects !== undefined || (found !== undefined && found.missing + found.extra + found.different > 0);
+  return differs && verifyEnded > completedAt;
+}
+
+/** The text of these depends on the names of other objects, or on a setting. */
+const NAMES_OTHERS = /^_?(reg\w+|aclitem|money)$/;
+
+/**
+ * Whether a value's text changes only with the value, or with an enum's labels, which are looked at. A composite's text changes
+ * with its attributes, and an array or range of a user's own type with that type.
+ */
+const isTextItsOwn = ({ type }: { type: PgType }): boolean =>
+  type.kind === 'enum' ||
+  (!NAMES_OTHERS.test(type.name) &&
+    (type.schema === 'pg_catalog' || (type.kind === 'base' && !type.name.startsWith('_'))));

@@ -1,0 +1,28 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { COMMANDS, type Result } from '../../cli/commands.ts';
+
+const table = { table: 'events', status: 'succeeded' as const, rows: 5, bytes: 9, seconds: 1 };
+const run: Result<'runs.show'> = {
+  runId: 'r1',
+  trigger: 'hand',
+  scheduledTime: '2026-11-22T10:00:00Z',
+  startedAt: '2026-11-22T10:00:00Z',
+  status: 'succeeded',
+  warnings: [],
+  expected: [],
+  expiresAt: 0,
+  tables: [],
+};
+const shown = (change: object) =>
+  COMMANDS['runs.show'].show({ ...run, tables: [{ ...table, ...change }] }, { color: false, width: 200 });
+
+test('a run shows which tables were spared, whose rows are of several moments, and which ids are no longer waited for', () => {
+  assert.match(shown({}), /events +succeeded +5/);
+  assert.match(shown({ rows: 0, unchanged: true }), /events +unchanged +0/);
+  assert.match(shown({ snapshots: 3 }), /events +succeeded, of 3 snapshots +5/);
+  assert.match(
+    shown({ gapsGivenUp: 12 }),
+    /warnings +events: 12 ranges of missing ids, the lowest, are no longer waited for/,
+  );
+});

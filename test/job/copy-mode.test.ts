@@ -1,0 +1,96 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import pg from 'pg';
+import { COPY_MODES, type CopyMode } from '../../shared/model/table.ts';
+import { done } from './admin-harness.ts';
+import { bench, type TestJob } from './harness.ts';
+
+const server = bench();
+
+/** A table for every change from one mode to another. */
+const CHANGES = COPY_MODES.flatMap((from) => COPY_MODES.flatMap((to) => (from === to ? [] : [{ from, to }]))).map(
+  ({ from, to }, i) => ({ name: `t${i}`, from, to }),
+);
+const TABLES = CHANGES.map(
+  ({ name }) => `
+  CREATE TABLE ${name} (id bigserial PRIMARY KEY, note text, updated_at timestamptz NOT NULL DEFAULT now());
+  CREATE INDEX ON ${name} (updated_at);
+  INSERT INTO ${name} (note, updated_at) SELECT 'first ' || n, now() - interval '1 day' FROM generate_series(1, 8) n;`,
+).join('');
+
+type Rows = Map<string, string>;
+
+/** What a pass makes of the warehouse's rows: what its mode promises, and no more. */
+function promised(mode: CopyMode, warehouse: Rows, source: Rows): Rows {
+  switch (mode) {
+    case 'INSERT_ONLY':
+      return new Map([...source, ...warehouse]);
+    case 'INSERT_AND_UPDATE':
+      return new Map([...warehouse, ...source]);
+    case 'FULL_DATA_SYNC':
+      return source;
+  }
+}
+
+const inOrder = (rows: Rows): string[] => [...rows].map(([id, note]) => `${id} ${note}`).sort();
+const rowsIn = async (query: (sql: string) => Promise<Record<string, unknown>[]>, name: string): Promise<Rows> =>
+  new Map((await query(`SELECT id, note FROM ${name}`)).map(({ id, note }) => [String(id), String(note)]));
+
+/** Inserts, updates and deletes, in every table. */
+const change = (what: string, id: number): string =>
+  CHANGES.map(
+    ({ name }) => `INSERT INTO ${name} (note) VALUES ('${what}');
+      UPDATE ${name} SET note = '${what}', updated_at = now() WHERE id = ${id}; DELETE FROM ${name} WHERE id = ${id + 1};`,
+  ).join('');
+
+test('every change of the copy mode brings what the new mode promises of all rows, whenever they changed', async () => {
+  const job = await server.job(TABLES, { minShare: 0 });
+  await job.setup();
+  const modes = new Map<string, CopyMode>();
+  const setModes = async (mode: (one: (typeof CHANGES)[number]) => CopyMode) => {
+    for (const one of CHANGES) {
+      modes.set(one.name, mode(one));
+      const edit = { copyMode: mode(one), updatedKey: 'updated_at' };
+      await done(server, 'tables.edit', { jobId: job.jobId, table: one.name, ...edit });
+    }
+  };
+  const expected = new Map<string, Rows>(CHANGES.map(({ name }) => [name, new Map()]));
+  const becomesAsPromised = async (when: string) => {
+    const source = new Map<string, Rows>();
+    for (const { name } of CHANGES) source.set(name, await rowsIn(sourceOf(job), name));
+    const run = await job.run();
+    assert.ok(run.status === 'succeeded' || run.status === 'idle', JSON.stringify(run));
+    for (const { name, from, to } of CHANGES) {
+      const mode = modes.get(name) ?? assert.fail();
+      const rows = promised(mode, expected.get(name) ?? assert.fail(), source.get(name) ?? assert.fail());
+      expected.set(name, rows);
+      assert.deepEqual(inOrder(await rowsIn(job.rows, `$.${name}`)), inOrder(rows), `${when}: ${from} → ${to}`);
+    }
+  };
+
+  await setModes(({ from }) => from);
+  await becomesAsPromised('first load');
+  await job.source.query(change('before', 1));
+  await becomesAsPromised('before the change');
+
+  const late = new pg.Client({ connectionString: job.url });
+  await late.connect();
+  try {
+    await late.query(`BEGIN; ${change('open all the while', 3)}`);
+    await job.source.query(change('between the last run of the old mode and the first of the new', 5));
+    await setModes(({ to }) => to);
+    await becomesAsPromised('during the change');
+    await late.query('COMMIT');
+  } finally {
+    await late.end();
+  }
+  await becomesAsPromised('committed after it');
+  await job.source.query(change('after', 7));
+  await becomesAsPromised('after the change');
+
+  await job.source.query(change('on the way back', 9));
+  await setModes(({ from }) => from);
+  await becomesAsPromised('and back');
+});
+
+const sourceOf = (job: TestJob) => async (sql: string) => (await job.source.query(sql)).rows;

@@ -1,0 +1,61 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { renderVerification } from '../../local/ui/verification.ts';
+import type { VerifiedTable } from '../../shared/model/verification.ts';
+
+const table = (name: string, change: Partial<VerifiedTable> = {}): VerifiedTable => ({
+  table: name,
+  status: 'identical',
+  rows: 1_000,
+  values: 1_000,
+  missing: 0,
+  extra: 0,
+  different: 0,
+  object: null,
+  error: null,
+  ...change,
+});
+const lines = (tables: VerifiedTable[], named = new Map<string, unknown[]>()) =>
+  renderVerification({ verifyId: 'v', status: 'failed', tables }, { color: false, width: 80 }, named).split('\n');
+
+test('a line a table; below it what is wrong, and the rows', () => {
+  const named = new Map([['orders', [{ what: 'missing', key: { id: '3' } }]]]);
+  const error = 'SourceUnavailable: cannot reach orders_db:5432 – check the security group of the function';
+  assert.deepEqual(
+    lines(
+      [
+        table('countries'),
+        table('orders', { status: 'different', rows: 1_234_567, missing: 1, object: 'compare/o' }),
+        table('events', { status: 'different', different: 2, object: 'compare/e' }),
+        table('logs', { status: 'failed', rows: null, error }),
+      ],
+      named,
+    ),
+    [
+      '',
+      '  table           rows  missing  extra  different',
+      '  ────────────────────────────────────────────────────────────',
+      '  countries      1,000        0      0          0  identical ✓',
+      '  orders     1,234,567        1      0          0  DIFFERENT ✗',
+      '  events         1,000        0      0          2  DIFFERENT ✗',
+      '  logs               –        0      0          0  FAILED ✗',
+      '',
+      '  ✗ orders',
+      '    {"what":"missing","key":{"id":"3"}}',
+      '',
+      '  ✗ events',
+      '    the rows are named in compare/e of the staging bucket',
+      '',
+      '  ✗ logs',
+      '    SourceUnavailable: cannot reach orders_db:5432 – check the security group of',
+      '    the function',
+      '',
+      '  ✗ 3 of 4 tables not identical.',
+      '',
+    ],
+  );
+});
+
+test('tables that are all the same are told in one line', () => {
+  assert.equal(lines([table('a'), table('b')]).at(-2), '  ✓ 2 tables identical, 2,000 rows compared on both sides.');
+});
