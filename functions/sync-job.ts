@@ -20,7 +20,7 @@ export interface Which {
   all: boolean;
 }
 
-/** Calls of Scheduler at once. Its quotas let pass hundreds a second, the SDK slows down where they are lower. */
+/** Calls of Scheduler at once. Its quotas let pass hundreds a second, the SDK tries again where they are lower. */
 const AT_ONCE = 10;
 
 /**

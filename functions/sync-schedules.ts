@@ -65,7 +65,7 @@ export const handler = handle(z.union([Changes, Repair]), async (event, edge) =>
 
 let kept: Scheduler | undefined;
 
-/** One for the process's life: what its client has learnt of the quotas lasts as long. */
+/** One for the process's life, so that its connections are used again. */
 function schedulerOf(settings: string): Scheduler {
   kept ??= new Scheduler(SchedulerSettings.parse(JSON.parse(settings)));
   return kept;
