@@ -179,7 +179,7 @@ test('names of 63 bytes with quotes, dots, blanks and Unicode, and names that tr
   assert.deepEqual(
     { ...found, [`u${CANARY.toLowerCase()}`]: null },
     {
-      [column]: 2,
+      [column.replace('DROP TABLE', 'drop table')]: 2,
       [CANARY.toLowerCase()]: 'changed',
       enum: label,
       domain: CANARY,
@@ -262,7 +262,7 @@ test('a table of 1,600 columns is loaded and merged; one whose names no statemen
     ],
   );
   const longest = (await job.read()).tables.find(({ sourceName }) => sourceName === 'longest');
-  const most = longest?.columns.slice(10).map(({ source }): [string, 'exclude'] => [source, 'exclude']) ?? [];
+  const most = longest?.columns.slice(1_200).map(({ source }): [string, 'exclude'] => [source, 'exclude']) ?? [];
   await job.edit('longest', { treat: Object.fromEntries(most) });
   await job.setup();
   for (let run = 0; run < 2; run++) {
