@@ -165,15 +165,16 @@ const bytesOfNames = ({ columns, dropped }: Table): number =>
   [...columns, ...dropped].reduce((bytes, column) => bytes + Buffer.byteLength(column.name) + 10, 0);
 
 /**
- * Refuses a table of so many columns with so long names that a statement could not name them.
+ * Refuses to make a table of so many columns with so long names that a statement could not name them.
  * @throws LoaderError BadConfiguration
  */
 export function checkWidth(table: Table): void {
-  const columns = table.columns.length + table.dropped.length;
-  const bytes = Math.max(Buffer.byteLength(createTable('public', table)), BRINGS.insert.listings * bytesOfNames(table));
-  if (columns > MAX_COLUMNS || bytes > MAX_STATEMENT_BYTES)
+  const { length } = table.columns;
+  const names = bytesOfNames({ ...table, dropped: [] });
+  const bytes = Math.max(Buffer.byteLength(createTable('public', table)), BRINGS.insert.listings * names);
+  if (length > MAX_COLUMNS || bytes > MAX_STATEMENT_BYTES)
     throw errors.badConfiguration(
-      `${table.sourceName}: has ${columns} columns with names of ${bytesOfNames(table)} bytes, but Redshift takes ${MAX_COLUMNS} ` +
+      `${table.sourceName}: has ${length} columns with names of ${names} bytes, but Redshift takes ${MAX_COLUMNS} ` +
         `columns, and a statement that names them twice ${MAX_STATEMENT_BYTES} bytes: exclude some by treat, or shorten their names`,
     );
 }
