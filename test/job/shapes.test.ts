@@ -268,7 +268,7 @@ test('a table of 1,600 columns is loaded and merged; one whose names no statemen
   for (let run = 0; run < 2; run++) {
     const { status, tables } = await job.run();
     assert.equal(status, 'succeeded', JSON.stringify(tables));
-    await job.source.query(`UPDATE long SET ${first} = 'new', updated_at = now() WHERE id = 1`);
+    if (run === 0) await job.source.query(`UPDATE long SET ${first} = 'new', updated_at = now() WHERE id = 1`);
   }
   assert.deepEqual(await job.rows(`SELECT ${first} AS c FROM $.long ORDER BY id`), [{ c: 'new' }, { c: 'stays' }]);
   assert.deepEqual(await job.differing(), []);
