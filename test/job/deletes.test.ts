@@ -11,7 +11,7 @@ const TABLES = `
   CREATE INDEX ON orders (updated_at);
   CREATE TABLE kept (id bigserial PRIMARY KEY, note text, updated_at timestamptz NOT NULL DEFAULT now());
   CREATE INDEX ON kept (updated_at);
-  INSERT INTO orders (note) SELECT 'o' || n FROM generate_series(1, 20) n;
+  INSERT INTO orders (note, updated_at) SELECT 'o' || n, now() - interval '1 hour' FROM generate_series(1, 20) n;
   INSERT INTO kept (note) SELECT 'k' || n FROM generate_series(1, 20) n;
   ANALYZE;`;
 
