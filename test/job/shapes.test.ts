@@ -248,11 +248,11 @@ const wide = (count: number, bytes: number): string =>
   );
 
 test('a table of 1,600 columns is loaded and merged; one whose names no statement could list is refused by name', async () => {
-  const [first, last] = ['c1', 'c1595'].map((name) => name.padEnd(48, '_'));
+  const first = 'c1'.padEnd(48, '_');
   const job = await server.job(`
     CREATE TABLE long (id bigserial PRIMARY KEY, updated_at timestamptz NOT NULL DEFAULT now(), ${wide(1_598, 48)}); CREATE INDEX ON long (updated_at);
     INSERT INTO long (${first}) VALUES ('old'), ('stays');
-    CREATE TABLE longest (${wide(1_600, 63)}); INSERT INTO longest DEFAULT VALUES`);
+    CREATE TABLE longest (${wide(1_600, 63)})`);
   const { refused = [] } = await job.setup();
   assert.deepEqual(
     refused.map((one) => one.replace(/names of \d+ bytes/, '…')),
@@ -264,7 +264,8 @@ test('a table of 1,600 columns is loaded and merged; one whose names no statemen
   const longest = (await job.read()).tables.find(({ sourceName }) => sourceName === 'longest');
   const most = longest?.columns.slice(1_200).map(({ source }): [string, 'exclude'] => [source, 'exclude']) ?? [];
   await job.edit('longest', { treat: Object.fromEntries(most) });
-  await job.setup();
+  assert.deepEqual((await job.setup()).refused ?? [], []);
+  await job.edit('longest', { disabled: true });
   for (let run = 0; run < 2; run++) {
     const { status, tables } = await job.run();
     assert.equal(status, 'succeeded', JSON.stringify(tables));
@@ -272,12 +273,4 @@ test('a table of 1,600 columns is loaded and merged; one whose names no statemen
   }
   assert.deepEqual(await job.rows(`SELECT ${first} AS c FROM $.long ORDER BY id`), [{ c: 'new' }, { c: 'stays' }]);
   assert.deepEqual(await job.differing(), []);
-  await job.source.query(`ALTER TABLE long DROP COLUMN ${last}; ALTER TABLE long ADD COLUMN late int`);
-  await job.source.query('UPDATE long SET updated_at = now()');
-  assert.match(
-    (await job.run()).tables.long?.error ?? '',
-    new RegExp(
-      `columns can't be changed: .*at most 1600 columns – the warehouse keeps 1 that .*DROP COLUMN "${last}";$`,
-    ),
-  );
 });
