@@ -27,7 +27,7 @@ import { extractObject } from './extract-object.ts';
 
 /** A table with more new rows, or more than one chunk of them, gets an execution of its own. */
 const SMALL_ROWS = 10_000;
-/** A table's full sync of more rows is spared by its own execution: a walk over these takes a fifth of a second. */
+/** A table's full sync of more rows is spared by its own execution: a walk over these takes half a second. */
 const PROVED_ROWS = 1_000_000;
 /** After this no further table is extracted here, so that a tick stays short. */
 const BUDGET_MS = 60_000;

@@ -173,7 +173,7 @@ export const countRows = (source: Source, ranges: Range[], scope: Scope, limit: 
 
 /**
  * {rows, written: bigint text}: how many rows there are, and how many of them were written since. One walk over the table,
- * which formats no value: of a million rows in a fifth of a second.
+ * which formats no value: of a million rows in half a second, where hashing their text takes two and a half.
  */
 export const countWritten = (source: Pick<Source, 'schema' | 'name'>, skip: Skip): string =>
   `SELECT count(*)::text AS rows, count(*) FILTER (WHERE ${notLoaded(skip).join(' AND ')})::text AS written ` +
