@@ -13,7 +13,7 @@ import type { ExtractEvent, ExtractPorts } from './extract.ts';
 import { extractObject } from './extract-object.ts';
 
 /** Objects of one call that cuts a table itself: they are listed in a payload of 256 KiB, some 200 bytes each. */
-export const MAX_OBJECTS = 400;
+const MAX_OBJECTS = 400;
 /** Time kept back for what comes after the last chunk. */
 const RESERVE_MS = 60_000;
 
@@ -23,6 +23,7 @@ interface Whole {
   table: Table;
   reading: Pick<Reading, 'source' | 'scope'>;
   batch: Batch;
+  halved: number | undefined;
 }
 
 /**
@@ -31,23 +32,24 @@ interface Whole {
  */
 export async function extractWhole(
   client: pg.Client,
-  { event, job, table, reading, batch }: Whole,
+  { event, job, table, reading, batch, halved }: Whole,
   { store, stage }: Pick<ExtractPorts, 'store' | 'stage'>,
   edge: Edge,
 ): Promise<StagedObject[]> {
   const { batches, index, ranges } = event.extract;
-  const { chunkSize } = limitsOf(job, table);
+  const { chunkSize } = limitsOf(job, table, halved);
   const objects: StagedObject[] = [];
   let cursor: Key | null = ranges[0]?.kind === 'keys' ? ranges[0].after : null;
   let last = false;
   let slowest = 0;
   while (!last && objects.length < MAX_OBJECTS && edge.remaining() > RESERVE_MS + 2 * slowest) {
     const began = edge.now().getTime();
+    await client.query(`SET LOCAL statement_timeout = ${Math.max(1_000, edge.remaining() - RESERVE_MS)}`);
     const bounds = await chunkBounds(client, reading.source, cursor, reading.scope, { rowLimit: chunkSize, chunkSize });
     last = bounds.last;
     for (const upTo of bounds.upTo) {
       const range: Range = { kind: 'keys', after: cursor, upTo };
-      const key = chunkKey(event, batches, index, objects.length);
+      const key = chunkKey(event, batch, index, objects.length);
       const what = { job, table, reading, ranges: [range], nullMarker: batch.nullMarker, key };
       objects.push(await extractObject(client, stage, what));
       cursor = upTo;

@@ -7,6 +7,7 @@ import { Store } from '../shared/aws/store.ts';
 import { agreedAnew, refuseChanged, shapeOf } from '../shared/core/agree.ts';
 import { checkTable } from '../shared/core/check-table.ts';
 import { batchAt, renewLease } from '../shared/core/pass.ts';
+import { tooSlow } from '../shared/core/too-slow.ts';
 import { errors } from '../shared/model/errors.ts';
 import type { StagedObject } from '../shared/model/state.ts';
 import { refuseBlankKeys } from '../shared/source/blank-keys.ts';
@@ -17,6 +18,9 @@ import type { Range } from '../shared/sql/postgres.ts';
 import { type Edge, handle } from './edge.ts';
 import { extractObject } from './extract-object.ts';
 import { extractWhole } from './extract-whole.ts';
+
+/** Time kept back for the end of the upload, and the writes after it. */
+const RESERVE_MS = 60_000;
 
 const Key = z.array(z.string().nullable()).nullable();
 const RangeSchema: z.ZodType<Range> = z.discriminatedUnion('kind', [
@@ -52,7 +56,7 @@ export interface ExtractPorts {
  * Run again it writes the same keys again: the objects are replaced.
  *
  * @returns one object a range
- * @throws LoaderError SourceUnavailable, TableUnreadable, KeyEndsInBlank, ValueRefused, LeaseLost
+ * @throws LoaderError SourceUnavailable, TableUnreadable, KeyEndsInBlank, ValueRefused, ExtractTooSlow, LeaseLost
  */
 export async function extract(
   event: ExtractEvent,
@@ -72,6 +76,13 @@ export async function extract(
   // The chunks of one batch may take longer than a lease lasts.
   await store.changeState(event.jobId, seen, (one) => renewLease(one, event.owner, edge.now()));
 
+  /** The execution may have been stopped meanwhile, and what it staged swept. */
+  const stillWaitedFor = async (objects: StagedObject[]): Promise<StagedObject[]> => {
+    const { value } = await store.readState(event.jobId, event.table);
+    if (batchAt(value, event.extract.batches)?.nullMarker === batch.nullMarker) return objects;
+    await stage.remove(objects.map(({ key }) => key));
+    throw errors.leaseLost(`${event.table} was given back meanwhile: the next run goes on with it`);
+  };
   const client = await connect(job.secretArn);
   try {
     const open = await openSnapshot(client, job, [event.table]);
@@ -80,23 +91,23 @@ export async function extract(
     checkTable(table, found);
     const { source, scope } = readingOf(job, table, found, state, pass, open.snapshot);
     const whole = table.copyMode === 'FULL_DATA_SYNC' && source.keys.length > 0;
-    if (whole)
-      return await extractWhole(
-        client,
-        { event, table, reading: { source, scope }, batch, job },
-        { store, stage },
-        edge,
-      );
+    if (whole) {
+      const what = { event, table, reading: { source, scope }, batch, job, halved: state.halved };
+      return await stillWaitedFor(await extractWhole(client, what, { store, stage }, edge));
+    }
     const objects: StagedObject[] = [];
     await refuseBlankKeys(client, table, found, { source, ranges: event.extract.ranges, scope });
     for (const [i, range] of event.extract.ranges.entries()) {
-      const key = chunkKey(event, event.extract.batches, event.extract.index, i);
+      // Ended by the source it leaves nothing behind, ended by Lambda it would.
+      await client.query(`SET LOCAL statement_timeout = ${Math.max(1_000, edge.remaining() - RESERVE_MS)}`);
+      const key = chunkKey(event, batch, event.extract.index, i);
       const { nullMarker } = batch;
       const reading = { source, scope };
       objects.push(await extractObject(client, stage, { job, table, reading, ranges: [range], nullMarker, key }));
     }
-    return objects;
+    return await stillWaitedFor(objects);
   } catch (error) {
+    if ((error as { code?: string }).code === '57014') throw tooSlow(table, error);
     throw tableError(error, { schema: job.sourceSchema, name: event.table }, client);
   } finally {
     await client.end();

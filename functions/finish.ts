@@ -2,7 +2,7 @@ import { MetricUnit } from '@aws-lambda-powertools/metrics';
 import { z } from 'zod';
 import { environmentOf } from '../shared/aws/environment.ts';
 import { Runs } from '../shared/aws/runs.ts';
-import { Stage, stagedKeys } from '../shared/aws/stage.ts';
+import { Stage } from '../shared/aws/stage.ts';
 import { Store } from '../shared/aws/store.ts';
 import { Ticks } from '../shared/aws/ticks.ts';
 import { afterFailure, entryOf } from '../shared/core/pass.ts';
@@ -10,6 +10,7 @@ import { describeStepError } from '../shared/model/errors.ts';
 import { partOf, type RunTable } from '../shared/model/run.ts';
 import type { TableState } from '../shared/model/state.ts';
 import { type Edge, handle } from './edge.ts';
+import { sweepStage } from './sweep.ts';
 import { settleRun, Trigger } from './tick.ts';
 
 export const FinishEvent = Trigger.extend({
@@ -28,7 +29,7 @@ export interface FinishPorts {
   store: Store;
   runs: Runs;
   ticks: Ticks;
-  stage: Pick<Stage, 'remove'>;
+  stage: Stage;
 }
 
 export interface Finished {
@@ -38,8 +39,8 @@ export interface Finished {
 }
 
 /**
- * Writes an execution's part of the run's record, and gives back the leases of tables that a failed step left behind, with
- * what it had staged.
+ * Writes an execution's part of the run's record, and gives back the leases of tables that a failed step left behind; with the
+ * last part it removes what the run left in the stage.
  * Done again it writes the same.
  */
 export async function finish(
@@ -60,7 +61,6 @@ export async function finish(
       )
       .map(async (seen): Promise<[string, RunTable]> => {
         const ended = await store.changeState(event.jobId, seen, (state) => brokenOff(event, state, error, edge.now()));
-        if (ended !== seen.value) await stage.remove(stagedKeys(event.jobId, event.runId, seen.value));
         return [ended.sourceName, entryOf(ended, event.runId, error)];
       }),
   );
@@ -74,6 +74,7 @@ export async function finish(
     edge.now(),
   );
   await settleRun(event.jobId, run, ticks, edge);
+  await sweepStage(event.jobId, run, { store, runs, stage });
   const judged = Object.entries(run.tables).filter(([name]) => event.table === undefined || name === event.table);
   const failed = judged.flatMap(([name, { error: why }]) => (why ? [`${name}: ${why}`] : []));
   // A state's payload has 256 KiB.

@@ -8,8 +8,9 @@ import { type Statement, Warehouse } from '../shared/aws/warehouse.ts';
 import { agreedAnew, shapeOf } from '../shared/core/agree.ts';
 import { MOST_REPLACED } from '../shared/core/alterations.ts';
 import { describeRefusal } from '../shared/core/load-advice.ts';
-import { type Cargo, loadStatements } from '../shared/core/load-statements.ts';
+import { type Cargo, isStaged, loadStatements } from '../shared/core/load-statements.ts';
 import { afterCommit, afterFailure, changedIn, leaseFor, renewLease, rowsIn } from '../shared/core/pass.ts';
+import { isTransient } from '../shared/core/transient.ts';
 import type { Column } from '../shared/model/column.ts';
 import type { Destination } from '../shared/model/destination.ts';
 import { describeError, errors } from '../shared/model/errors.ts';
@@ -20,7 +21,8 @@ import type { Table } from '../shared/model/table.ts';
 import { qualified } from '../shared/sql/quote.ts';
 import { alterTable } from './alter-table.ts';
 import { type Edge, handle } from './edge.ts';
-import { type Refusal, whyRefused } from './why-refused.ts';
+import { settleOrphan } from './sweep.ts';
+import { whyRefused } from './why-refused.ts';
 
 /** Time kept back to hand an unfinished statement to the next call: one long-poll and the writes after it. */
 const RESERVE_MS = 45_000;
@@ -131,7 +133,10 @@ class Loader {
     if (!value.batch || value.lease?.load === this.#event.loadId) return;
     const sorted = objects.toSorted((a, b) => (a.key < b.key ? -1 : 1));
     const lease = leaseFor(this.#event.owner, this.#edge.now(), this.#event.loadId);
-    await this.#save(loading, { ...value, lease, batch: { ...value.batch, objects: sorted } });
+    const batch = { ...value.batch, objects: sorted };
+    // Said before it is there, so that it is dropped whatever comes.
+    const staged = value.pass && isStaged({ pass: value.pass, batch }) ? { staged: true as const } : {};
+    await this.#save(loading, { ...value, ...staged, lease, batch });
   }
 
   async run(taken: Loading[]): Promise<Loaded> {
@@ -156,11 +161,7 @@ class Loader {
         return this.#later(rest, { failed, attempt: outcome.attempt, statementId: outcome.id });
       if (outcome.status === 'finished') await this.#commit(group);
       else if (group.length > 1) return this.#later(group, { failed, singly: true, attempt: 0 });
-      else
-        for (const one of group) {
-          const { error, kept } = await this.#why(outcome, one);
-          failed.push(await this.#fail(one, error, kept));
-        }
+      else for (const one of group) failed.push(await this.#fail(one, await this.#why(outcome, one)));
       [statementId, attempt] = [undefined, 0];
     }
     return { done: true, more: false, failed };
@@ -201,7 +202,9 @@ class Loader {
   async #prepare(loading: Loading): Promise<void> {
     const { value } = loading.state;
     if (value.orphan) {
-      await this.#warehouse.settle(value.orphan);
+      const what = { jobId: this.#event.jobId, table: value.sourceName };
+      const ports = { warehouse: this.#warehouse, stage: this.#ports.stage };
+      await settleOrphan(value.orphan, what, [value.batch, value.ahead], ports);
       const { orphan: _settled, ...rest } = value;
       await this.#save(loading, rest);
     }
@@ -244,11 +247,12 @@ class Loader {
   }
 
   async #cargo({ table, replace, state }: Loading): Promise<Cargo> {
-    const { pass, batch } = state.value;
+    const { pass, batch, staged } = state.value;
     if (!pass || !batch) throw errors.leaseLost(`${table.sourceName} has no batch: the next run goes on with it`);
     const stageName = `loader_${createHash('sha256').update(`${this.#event.jobId}/${table.sourceName}`).digest('hex').slice(0, 16)}`;
     const minShare = table.minShare ?? this.#job.minShare;
-    return { table, pass, batch, stageName, replace, minShare, copyUrl: await this.#copyUrl(batch.objects) };
+    const abandoned = staged ?? false;
+    return { table, pass, batch, stageName, abandoned, replace, minShare, copyUrl: await this.#copyUrl(batch.objects) };
   }
 
   /** A single object needs no manifest: a PUT costs. */
@@ -264,9 +268,8 @@ class Loader {
   }
 
   async #commit(group: Loading[]): Promise<void> {
-    const { jobId, runId } = this.#event;
-    // What is staged ahead is loaded next.
-    const keys = group.flatMap(({ state: { value } }) => stagedKeys(jobId, runId, { ...value, ahead: undefined }));
+    const { jobId } = this.#event;
+    const keys = group.flatMap(({ state: { value } }) => (value.batch ? stagedKeys(value.batch) : []));
     await Promise.all(
       group.map(async (loading) => {
         const { table, replace } = loading;
@@ -285,7 +288,7 @@ class Loader {
     await this.#ports.stage.remove(keys);
   }
 
-  #why(statement: Statement, { table, state }: Loading): Promise<Refusal> {
+  #why(statement: Statement, { table, state }: Loading): Promise<Error> {
     const { pass, batch } = state.value;
     const rows = (pass?.staged ?? 0) + (batch ? rowsIn(batch) : 0);
     return whyRefused(statement, { table, rows }, this.#job, {
@@ -294,15 +297,12 @@ class Loader {
     });
   }
 
-  /** @param kept the URL of a staged object that somebody may want to look into */
-  async #fail(loading: Loading, error: Error, kept?: string): Promise<string> {
+  async #fail(loading: Loading, error: Error): Promise<string> {
     const name = loading.table.sourceName;
     const reason = describeError(error);
     this.#edge.logger.error('table failed', { table: name, reason });
     this.#edge.metrics.addMetric('TablesFailed', MetricUnit.Count, 1);
-    const keys = stagedKeys(this.#event.jobId, this.#event.runId, loading.state.value);
     await this.#save(loading, afterFailure(loading.state.value, reason, this.#edge.now()));
-    await this.#ports.stage.remove(keys.filter((key) => this.#ports.stage.url(key) !== kept));
     return name;
   }
 
@@ -323,12 +323,6 @@ const tooManyReplaced = (table: Table, columns: number, schema: string): Error =
 
 /** StatementName takes at most 500 characters. */
 const statementName = (name: string): string => name.slice(0, 500);
-
-/** 1023: serializable isolation violation; the others are connections and resources of the moment. */
-const isTransient = (error: string): boolean =>
-  /\b1023\b|serializable isolation|could not serialize|connection .*(reset|closed)|try again|system is shutting down|deadlock/i.test(
-    error,
-  );
 
 export const handler = handle(LoadEvent, (event, edge) => {
   const { TABLE_NAME, BUCKET_NAME, DESTINATIONS, COPY_ROLE_ARN } = environmentOf('load');

@@ -4,14 +4,14 @@ import { Comparisons } from '../shared/aws/comparisons.ts';
 import { environmentOf } from '../shared/aws/environment.ts';
 import { Runs } from '../shared/aws/runs.ts';
 import { connectBySecret } from '../shared/aws/source.ts';
-import { Stage } from '../shared/aws/stage.ts';
+import { Stage, stagedKeys } from '../shared/aws/stage.ts';
 import { type JobData, Store } from '../shared/aws/store.ts';
 import { Ticks } from '../shared/aws/ticks.ts';
 import { dueComparison } from '../shared/core/due.ts';
 import { inLanes, type Lanes } from '../shared/core/lanes.ts';
 import { loadSize } from '../shared/core/load-statements.ts';
 import { pack } from '../shared/core/pack.ts';
-import { isFree, leaseFor, takeLease } from '../shared/core/pass.ts';
+import { afterFailure, isFree, leaseFor, takeLease } from '../shared/core/pass.ts';
 import type { DueComparison } from '../shared/model/compared.ts';
 import { describeError, errors } from '../shared/model/errors.ts';
 import { expiryOf, partOf, type Run, type RunTable } from '../shared/model/run.ts';
@@ -53,7 +53,7 @@ export interface Plan extends Lanes {
  * Finds what is new in a whole job, by one connection and one snapshot, and extracts what is small right there, so that
  * those tables agree with each other. Where nothing is new it ends here, and nothing else is woken.
  *
- * @throws LoaderError SourceUnavailable, SourceRefused, BadConfiguration: no table can be read at all
+ * @throws LoaderError SourceUnavailable, SourceRefused, BadConfiguration: no table can be read at all; LeaseLost
  */
 export async function plan(event: PlanEvent, ports: PlanPorts, edge: Edge): Promise<Plan> {
   const { store, runs, ticks } = ports;
@@ -82,7 +82,7 @@ export async function plan(event: PlanEvent, ports: PlanPorts, edge: Edge): Prom
     [...look.failures].map(([name, error]) => recordFailure(event.jobId, data, name, error, store, edge)),
   );
   const run = runOf(event, look, idle, edge.now());
-  await runs.put(event.jobId, run);
+  if (!(await runs.begin(event.jobId, run))) throw await backOut(event, look.extracted, loads, ports, edge);
   if (idle) await settleRun(event.jobId, run, ticks, edge);
   else await recordDue(event, admitted.onlyFailed, ticks, edge);
   reportLag(data, look.failures.size, edge);
@@ -140,7 +140,7 @@ async function leaseLoads(
     return false;
   };
   const parcels = [...extracted].flatMap(([name, { table, state }]) =>
-    state.pass ? [{ table: name, ...loadSize(table, state.pass) }] : [],
+    state.pass ? [{ table: name, ...loadSize(table, state.pass, state.staged) }] : [],
   );
   const loads = pack(parcels).map(async (tables, i) => {
     const loadId = `load/${runId}/${i}/`;
@@ -151,6 +151,27 @@ async function leaseLoads(
     return { loadId, tables: (await Promise.all(mine)).flat() };
   });
   return (await Promise.all(loads)).filter(({ tables }) => tables.length > 0);
+}
+
+/** The run's end has been told while this was at work, or its event came once more: nobody will load what it leased. */
+async function backOut(
+  { jobId, runId }: PlanEvent,
+  extracted: Map<string, Extracted>,
+  loads: Plan['loads'],
+  { store, stage }: LookPorts,
+  edge: Edge,
+): Promise<Error> {
+  const error = errors.leaseLost(`run ${runId} has ended already: the next run does what there is to do`);
+  for (const name of loads.flatMap(({ tables }) => tables)) {
+    const ours = extracted.get(name)?.state.batch?.nullMarker;
+    await store.changeState(jobId, await store.readState(jobId, name), (state) =>
+      state.lease?.owner === runId && state.batch?.nullMarker === ours
+        ? afterFailure(state, describeError(error), edge.now())
+        : null,
+    );
+  }
+  await stage.remove([...extracted.values()].flatMap(({ state }) => (state.batch ? stagedKeys(state.batch) : [])));
+  return error;
 }
 
 /** Writes why a table stands still, unless that is written there already. */

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { environmentOf } from '../shared/aws/environment.ts';
 import { Runs } from '../shared/aws/runs.ts';
+import { Stage } from '../shared/aws/stage.ts';
 import { Store } from '../shared/aws/store.ts';
 import { Ticks } from '../shared/aws/ticks.ts';
 import { afterFailure, entryOf } from '../shared/core/pass.ts';
@@ -8,6 +9,7 @@ import { COMPARISONS, comparisonOwner } from '../shared/model/compared.ts';
 import { partOf } from '../shared/model/run.ts';
 import type { TableState } from '../shared/model/state.ts';
 import { type Edge, handle } from './edge.ts';
+import { discardStaged, sweepStage } from './sweep.ts';
 import { settleRun, Trigger } from './tick.ts';
 
 const Input = Trigger.extend({
@@ -40,17 +42,19 @@ export interface ReleasePorts {
   store: Store;
   runs: Runs;
   ticks: Ticks;
+  stage: Stage;
 }
 
 /**
  * Gives back at once what an execution held that failed, was stopped or timed out: others need not wait for its leases
- * to expire. The statement that it may have left running is remembered on the table, and settled before the next load.
+ * to expire. The statement that it may have left running is remembered on the table, and settled before the next load. What
+ * it staged goes.
  *
  * @returns the tables that were released
  */
 export async function release(
   { detail }: StatusChange,
-  { store, runs, ticks }: ReleasePorts,
+  { store, runs, ticks, stage }: ReleasePorts,
   edge: Edge,
 ): Promise<string[]> {
   const input = Input.parse(JSON.parse(detail.input));
@@ -61,30 +65,39 @@ export async function release(
     startedAt = new Date(detail.startDate).toISOString(),
     table,
   } = input;
-  const states = await store.readStates(jobId);
   const stateOf = async (name: string) => (await store.readState(jobId, name)).value;
   const owners = input.comparisons ? COMPARISONS.map((kind) => comparisonOwner({ runId: detail.name, kind })) : [owner];
   const isHeld = ({ lease }: TableState): boolean => lease !== undefined && owners.includes(lease.owner);
-  const held = [...states.values()].filter(({ value }) => isHeld(value));
   const why = `ExecutionEnded: ${detail.name} ended as ${detail.status}${detail.cause ? `: ${detail.cause}` : ''} – the next run goes on`;
   // A function of the execution may still be at work, and write what it knows.
   const giveBack = (state: TableState) => (isHeld(state) ? afterFailure(state, why, edge.now()) : null);
-  const released = await Promise.all(held.map((state) => store.changeState(jobId, state, giveBack)));
-  if (!input.comparisons && !JUDGED.includes(detail.error ?? '')) {
+  const giveAllBack = async () => {
+    const held = [...(await store.readStates(jobId)).values()].filter(({ value }) => isHeld(value));
+    return Promise.all(held.map((state) => store.changeState(jobId, state, giveBack)));
+  };
+  const released = await giveAllBack();
+  if (input.comparisons) {
+    for (const { sourceName } of released) await discardStaged(jobId, sourceName, detail.name, stage);
+  } else if (!JUDGED.includes(detail.error ?? '')) {
     // A large table's end is told with the table: the run's other tables go on.
     const entries = table === undefined ? {} : { [table]: entryOf(await stateOf(table), runId, why) };
     const part = { ...input, runId, startedAt, part: partOf(table) };
     const run = await runs.finish(part, entries, table === undefined ? why : null, edge.now());
     await settleRun(jobId, run, ticks, edge);
+    // What a function took that did not know, before the record could tell it.
+    await giveAllBack();
+    await sweepStage(jobId, run, { store, runs, stage });
   }
   return released.map(({ sourceName }) => sourceName);
 }
 
 export const handler = handle(StatusChange, (event, edge) => {
-  const { TABLE_NAME } = environmentOf('release');
-  return release(
-    event,
-    { store: new Store(TABLE_NAME), runs: new Runs(TABLE_NAME), ticks: new Ticks(TABLE_NAME) },
-    edge,
-  );
+  const { TABLE_NAME, BUCKET_NAME } = environmentOf('release');
+  const ports = {
+    store: new Store(TABLE_NAME),
+    runs: new Runs(TABLE_NAME),
+    ticks: new Ticks(TABLE_NAME),
+    stage: new Stage(BUCKET_NAME),
+  };
+  return release(event, ports, edge);
 });

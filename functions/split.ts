@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type pg from 'pg';
 import { z } from 'zod';
 import { environmentOf } from '../shared/aws/environment.ts';
+import { Runs } from '../shared/aws/runs.ts';
 import { connectBySecret } from '../shared/aws/source.ts';
 import { type Revised, Store } from '../shared/aws/store.ts';
 import { type Agreed, agree, shapeOf } from '../shared/core/agree.ts';
@@ -11,6 +12,7 @@ import { gapsUpTo, watchGaps } from '../shared/core/gaps.ts';
 import { limitsOf } from '../shared/core/limits.ts';
 import {
   afterCommit,
+  afterFailure,
   afterSparing,
   beginPass,
   isFree,
@@ -19,9 +21,12 @@ import {
   resumable,
   takeLease,
 } from '../shared/core/pass.ts';
+import { tooSlow } from '../shared/core/too-slow.ts';
 import { treatmentDigest } from '../shared/core/treatment.ts';
 import { whatWouldProve } from '../shared/core/unchanged.ts';
-import { errors } from '../shared/model/errors.ts';
+import { describeError, errors } from '../shared/model/errors.ts';
+import type { Job } from '../shared/model/job.ts';
+import { partOf } from '../shared/model/run.ts';
 import type { Batch, Pass, TableState } from '../shared/model/state.ts';
 import type { Table } from '../shared/model/table.ts';
 import { chunkBounds } from '../shared/source/bounds.ts';
@@ -34,7 +39,6 @@ import { isUnchanged } from '../shared/source/unchanged.ts';
 import { type Key, missingIds, type Range } from '../shared/sql/postgres.ts';
 import { type Edge, handle } from './edge.ts';
 import type { ExtractEvent } from './extract.ts';
-import { MAX_OBJECTS } from './extract-whole.ts';
 
 /** Chunks of one batch: their ranges travel through the state machine, whose payload has 256 KiB. */
 const MAX_CHUNKS = 100;
@@ -42,16 +46,20 @@ const MAX_CHUNKS = 100;
 export const SplitEvent = z.object({
   jobId: z.string(),
   runId: z.string(),
+  startedAt: z.string(),
   table: z.string(),
   owner: z.string(),
   connections: z.int().positive(),
   /** Whether the warehouse is still loading a batch: the one after it is cut then. */
   ahead: z.boolean().default(false),
+  /** Whether the batch before was too large for the source: it is cut anew, into chunks of half the size. */
+  smaller: z.boolean().default(false),
 });
 export type SplitEvent = z.infer<typeof SplitEvent>;
 
 export interface SplitPorts {
   store: Store;
+  runs: Runs;
   connect(secretArn: string): Promise<pg.Client>;
 }
 
@@ -75,7 +83,7 @@ const NOTHING = { extracts: [], concurrency: 1, batches: 0, last: true };
  * move. Begins the pass where none is under way, and takes or renews the lease. While the warehouse is loading one batch the
  * next is cut ahead; whether anything is left behind the last is decided by a call that is not.
  *
- * @throws LoaderError SourceUnavailable, TableUnreadable, BadConfiguration, ColumnsDiffer
+ * @throws LoaderError SourceUnavailable, TableUnreadable, BadConfiguration, ColumnsDiffer, ExtractTooSlow, LeaseLost
  */
 export async function split(event: SplitEvent, ports: SplitPorts, edge: Edge): Promise<Split> {
   const { store } = ports;
@@ -95,7 +103,8 @@ export async function split(event: SplitEvent, ports: SplitPorts, edge: Edge): P
     const open = await openSnapshot(client, job, [event.table]);
     const found = tableIn(open, event.table, seen.value);
     const agreed = agree(job, known, found, seen.value, edge.now());
-    const { table, state } = agreed;
+    const { table } = agreed;
+    const state = event.smaller ? { ...agreed.state, halved: halvedOnce(job, table, agreed.state) } : agreed.state;
     checkTable(table, found);
     const unique = hasUniqueKey(table, found);
     const { oid, parts = [] } = found;
@@ -115,7 +124,7 @@ export async function split(event: SplitEvent, ports: SplitPorts, edge: Edge): P
     if (event.ahead && !ahead) return { next: 'done', ...NOTHING };
     const pass = ahead ?? resumable(table, state, oid) ?? beginPass(table, state, observed);
     const rows = readingOf(job, table, found, state, pass, open.snapshot);
-    const limits = limitsOf(job, table);
+    const limits = limitsOf(job, table, state.halved);
     const proof = whatWouldProve(agreed, state, found, pass, {
       skip: rows.seen,
       treatment,
@@ -129,7 +138,7 @@ export async function split(event: SplitEvent, ports: SplitPorts, edge: Edge): P
       throw tableError(error, { schema: job.sourceSchema, name: event.table }, client);
     });
     const accounted = await accountFor(client, table, { ...pass, walk: batch.walk }, rows, batch.cursor, reading);
-    return await begin(event, store, { ...agreed, revision: seen.revision }, accounted, batch, edge);
+    return await begin(event, ports, { ...agreed, state, revision: seen.revision }, accounted, batch, edge);
   } catch (error) {
     throw brokenConnection(error, client);
   } finally {
@@ -137,11 +146,16 @@ export async function split(event: SplitEvent, ports: SplitPorts, edge: Edge): P
   }
 }
 
+/** @throws LoaderError ExtractTooSlow where nothing is left to be halved */
+function halvedOnce(job: Job, table: Table, { halved = 0 }: TableState): number {
+  if (table.primaryKey.length === 0 || limitsOf(job, table, halved).rowLimit === 1) throw tooSlow(table);
+  return halved + 1;
+}
+
 interface Cut {
   walk: Pass['walk'];
   extracts: Split['extracts'];
   /** How many objects each of them makes, at most. */
-  calls: number[];
   cursor: Key | null;
   last: boolean;
 }
@@ -159,7 +173,6 @@ async function cut(
     return {
       walk: 'whole',
       extracts: [{ batches: 0, index: 0, ranges: [{ kind: 'all' }] }],
-      calls: [1],
       cursor: null,
       last: true,
     };
@@ -167,7 +180,7 @@ async function cut(
   if (table.copyMode === 'FULL_DATA_SYNC') {
     const ranges: Range[] = [{ kind: 'keys', after, upTo: null }];
     const extracts = [{ batches: pass.batches, index: 0, ranges }];
-    return { walk: 'whole', extracts, calls: [MAX_OBJECTS], cursor: pass.cursor, last: true };
+    return { walk: 'whole', extracts, cursor: pass.cursor, last: true };
   }
   const rowLimit = Math.min(limits.rowLimit, limits.chunkSize * MAX_CHUNKS);
   const { upTo: keys, last } = await chunkBounds(client, source, after, scope, { ...limits, rowLimit });
@@ -175,10 +188,12 @@ async function cut(
   // What no walk by the key meets comes with the first batch.
   const others = pass.batches === 0 ? ranges.filter(({ kind }) => kind !== 'all' && kind !== 'keys') : [];
   const cursor = keys.at(-1) ?? pass.cursor;
-  const all = [...chunks, ...others];
-  const shares = shareOut(all, concurrency);
+  // A pass that replaces has to take away what was there though it brings no rows. Its load has an object all the same: a load
+  // is kept from being submitted late by taking its objects away.
+  const rest: Range[] = chunks.length === 0 && pass.replaces !== null ? [{ kind: 'keys', after, upTo: null }] : [];
+  const shares = shareOut([...chunks, ...others, ...rest], concurrency);
   const extracts = shares.map((share, index) => ({ batches: pass.batches, index, ranges: share }));
-  return { walk: pass.walk, extracts, calls: shares.map((share) => share.length), cursor, last };
+  return { walk: pass.walk, extracts, cursor, last };
 }
 
 /** As many calls as may run at once, neighbours together: each call costs a connection and a look at the catalog. */
@@ -214,7 +229,7 @@ async function accountFor(
 /** Writes the batch on the table's state, under the lease; a pass with nothing left is complete. */
 async function begin(
   event: SplitEvent,
-  store: Store,
+  { store, runs }: SplitPorts,
   { table, state: seen, update, changes, revision }: Agreed & { revision: number },
   { pass, gapsGivenUp }: { pass: Pass; gapsGivenUp: number },
   batch: Cut,
@@ -235,7 +250,6 @@ async function begin(
     shape: shapeOf(table),
     nullMarker: `~${randomBytes(8).toString('hex')}~`,
     objects: [],
-    calls: batch.calls,
     cursor: batch.cursor,
     last: batch.last,
   };
@@ -253,16 +267,22 @@ async function begin(
         run,
         behindSince: seen.behindSince ?? now.toISOString(),
       };
-  // A pass that replaces has to take away what was there, though it brings no rows.
-  const done = nothing && pass.replaces === null;
-  const saved = await store.saveState(event.jobId, done ? afterCommit(state, now) : state, revision);
+  const saved = await store.saveState(event.jobId, nothing ? afterCommit(state, now) : state, revision);
   if (saved === null) return { next: 'busy', ...NOTHING };
-  if (done) return { next: 'done', ...NOTHING };
+  if (nothing) return { next: 'done', ...NOTHING };
+  // The execution may have been stopped, and what it held been given back, before it held this.
+  const taken = seen.lease?.owner !== event.owner;
+  if (taken && (await runs.hasEnded(event.jobId, event, partOf(event.table)))) {
+    const error = errors.leaseLost(`${event.table} was given back before it was taken: the next run goes on with it`);
+    await store.saveState(event.jobId, afterFailure(state, describeError(error), now), saved);
+    throw error;
+  }
   // What no load brings waits for the next one that there is.
   if (update) await store.updateTable(event.jobId, event.table, update);
   return { next: 'load', extracts: batch.extracts, concurrency: event.connections, batches: pass.batches, last };
 }
 
 export const handler = handle(SplitEvent, (event, edge) => {
-  return split(event, { store: new Store(environmentOf('split').TABLE_NAME), connect: connectBySecret }, edge);
+  const { TABLE_NAME } = environmentOf('split');
+  return split(event, { store: new Store(TABLE_NAME), runs: new Runs(TABLE_NAME), connect: connectBySecret }, edge);
 });

@@ -52,6 +52,7 @@ import {
 } from '../shared/sql/buckets.ts';
 import { copyOut, isoTime, rowsWithKeys } from '../shared/sql/postgres.ts';
 import { type Edge, handle } from './edge.ts';
+import { discardStaged } from './sweep.ts';
 
 /** Rows that one comparison tells apart by key: they are held in memory, and the Data API gives no more than 500 MB. */
 const ROWS_BUDGET = 100_000;
@@ -120,6 +121,7 @@ async function end(event: ComparisonEvent, ports: VerifySourcePorts, edge: Edge)
     ...(event.kind === 'verify' ? { suspects: undefined } : {}),
   });
   await giveBack(event, ports.store);
+  await discardStaged(event.jobId, event.table, event.runId, ports.stage);
   return { ...event, step: 'done' };
 }
 

@@ -28,6 +28,7 @@ import {
   valueKinds,
 } from '../shared/sql/buckets.ts';
 import { type Edge, handle } from './edge.ts';
+import { settleOrphan } from './sweep.ts';
 
 /** Time kept back for the writes at a call's end, and for one long-poll. */
 const RESERVE_MS = 45_000;
@@ -156,7 +157,7 @@ class WarehouseSide {
       const held = free ? await this.#save({ ...taken, ...(orphan ? { orphan } : {}) }, revision) : null;
       if (held !== null) {
         if (orphan === undefined) return;
-        await this.#warehouse.settle(orphan);
+        await settleOrphan(orphan, { jobId, table }, [], { warehouse: this.#warehouse, stage: this.#ports.stage });
         if ((await this.#save(taken, held)) !== null) return;
       }
       if (this.#edge.remaining() < 2 * RESERVE_MS)

@@ -7,12 +7,6 @@ import type { Table } from '../shared/model/table.ts';
 import { qualified } from '../shared/sql/quote.ts';
 import { countOf, isShareGuard } from '../shared/sql/redshift.ts';
 
-/** Why a load was refused, and the URL of the staged object that shows it, where one does. */
-export interface Refusal {
-  error: Error;
-  kept?: string;
-}
-
 /**
  * Why the warehouse refused a table's load, and what to do: its own words, and what they mean where ours provoked them.
  * @param extracted the rows that the pass has brought, this batch included
@@ -22,24 +16,20 @@ export async function whyRefused(
   extracted: { table: Table; rows: number },
   job: Job,
   { warehouse, destination }: { warehouse: Warehouse; destination: Destination },
-): Promise<Refusal> {
+): Promise<Error> {
   const { table, rows } = extracted;
-  const refused = (why: string): Refusal => ({ error: errors.warehouseRefused(`${table.sourceName}: ${why}`) });
+  const refused = (why: string) => errors.warehouseRefused(`${table.sourceName}: ${why}`);
   if (statement.status === 'aborted') return refused('its statement was cancelled: the next run tries again');
   const value = await warehouse.loadError(statement);
-  if (value)
-    return {
-      ...refused(describeLoadError(value, table, job.sourceSchema, destination.schema)),
-      kept: value.file,
-    };
+  // Names the staged object, which is kept for people to look into while the table's error is told.
+  if (value) return refused(describeLoadError(value, table, job.sourceSchema, destination.schema));
   if (!isShareGuard(statement.sql)) return refused(describeRefusal(statement.error, table, destination.schema));
   const there = await rowsOf(warehouse, qualified(destination.schema, table.destinationName));
-  const error = errors.sourceShrank(
+  return errors.sourceShrank(
     `${table.sourceName}: the source has ${rows} rows and the warehouse ${there}, and minShare is ${table.minShare ?? job.minShare}, so ` +
       `nothing was replaced: check the source; if it is right, re-load the table once (npm run admin -- tables reset ` +
       `${job.jobId} ${table.sourceName}), or lower minShare`,
   );
-  return { error };
 }
 
 async function rowsOf(warehouse: Warehouse, target: string): Promise<string> {

@@ -127,9 +127,11 @@ export class Functions extends Construct {
       storage.grantProgress(this.all[name]);
     storage.grantProgress(warehouseRole);
     const comparing = this.all['verify-source'];
-    const staging = [this.all.plan, this.all.extract, this.all.finish, comparing, warehouseRole];
+    const staging = [this.all.plan, this.all.extract, comparing, warehouseRole];
     for (const grantee of staging) storage.grantStaging(grantee);
-    for (const grantee of [...staging, this.copyRole]) accept(grantee, stagedObjects(storage.bucket));
+    const sweeping = [this.all.finish, this.all.release, comparing, warehouseRole];
+    for (const grantee of sweeping) storage.grantSweeping(grantee);
+    for (const grantee of [...staging, ...sweeping, this.copyRole]) accept(grantee, stagedObjects(storage.bucket));
     for (const grantee of [comparing, warehouseRole]) {
       storage.grantComparing(grantee);
       accept(grantee, comparedObjects(storage.bucket));

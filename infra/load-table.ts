@@ -25,6 +25,9 @@ const BATCHES_PER_EXECUTION = 10;
 /** The Data API ends a statement after 24 hours: an execution that takes longer for its few batches goes round in circles. */
 const LOADS_FOR = Duration.hours(25);
 
+/** How an extract fails that takes longer than a function may. */
+const TOO_SLOW = ['ExtractTooSlow', 'Sandbox.Timedout'];
+
 /**
  * One large table: split → each chunk: extract → load → more? ↺ → finish. While one batch is being loaded, the next is split
  * and extracted.
@@ -61,18 +64,26 @@ export class LoadTable extends Construct {
         inFlight: jsonata('null'),
         objects: jsonata('null'),
         error: jsonata('null'),
+        smaller: false,
       },
     });
     const split = call(
       this,
       'Split',
       all.split,
-      { ...whole, connections: jsonata('$connections'), ahead: jsonata('$inFlight != null') },
+      {
+        ...whole,
+        startedAt: jsonata('$startedAt'),
+        connections: jsonata('$connections'),
+        ahead: jsonata('$inFlight != null'),
+        smaller: jsonata('$smaller'),
+      },
       {
         assign: {
           split: jsonata('$states.result.Payload'),
           batches: jsonata('$batches + 1'),
           objects: jsonata('null'),
+          smaller: false,
         },
       },
     );
@@ -123,6 +134,9 @@ export class LoadTable extends Construct {
       .when(hasFailed, finish)
       .when(Condition.jsonata(jsonata('$objects != null')), load)
       .otherwise(finish);
+    // What the source did not hand over in time is cut anew, smaller; what is in flight is seen to its end first.
+    const cutSmaller = Choice.jsonata(this, 'Too slow: anything in flight?').when(inFlight, loadOn).otherwise(split);
+    extracts.addCatch(cutSmaller, { errors: TOO_SLOW, assign: { smaller: true, objects: jsonata('null') } });
     for (const step of [split, extracts])
       step.addCatch(settle, { assign: { error: jsonata('$states.errorOutput'), objects: jsonata('null') } });
 

@@ -73,6 +73,27 @@ export class Storage extends Construct {
     );
   }
 
+  /** Removing what a dead function left: only by listing is it found. */
+  grantSweeping(grantee: IGrantable): void {
+    grantee.grantPrincipal.addToPrincipalPolicy(
+      new PolicyStatement({
+        actions: ['s3:AbortMultipartUpload', 's3:DeleteObject'],
+        resources: [this.bucket.arnForObjects(`${STAGE_PREFIX}*`)],
+      }),
+    );
+    grantee.grantPrincipal.addToPrincipalPolicy(
+      new PolicyStatement({
+        actions: ['s3:ListBucket'],
+        resources: [this.bucket.bucketArn],
+        conditions: { StringLike: { 's3:prefix': `${STAGE_PREFIX}*` } },
+      }),
+    );
+    // Knows no prefix as a condition.
+    grantee.grantPrincipal.addToPrincipalPolicy(
+      new PolicyStatement({ actions: ['s3:ListBucketMultipartUploads'], resources: [this.bucket.bucketArn] }),
+    );
+  }
+
   /** Telling which rows' values were changed on their way out of the source. */
   grantTelling(grantee: IGrantable): void {
     grantee.grantPrincipal.addToPrincipalPolicy(

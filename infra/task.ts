@@ -31,6 +31,7 @@ const MAY_PASS = [
   'ActiveStatementsExceededException',
   'InternalServerException',
   'InternalServerError',
+  'InternalServiceError',
   'ProvisionedThroughputExceededException',
   'RequestLimitExceeded',
   'InternalError',

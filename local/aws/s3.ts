@@ -107,9 +107,11 @@ export function createS3(options: { dir: string; buckets: string[]; gate: Gate; 
       return () =>
         xml(response, 'ListBucketResult', listing(store.list(bucket, query.get('prefix') ?? ''), bucket, query));
     },
-    async ListMultipartUploads({ bucket, response }) {
+    async ListMultipartUploads({ bucket, query, response }) {
       store.bucket(bucket);
-      const uploads = store.uploads(bucket).map(({ id, key, initiated }) => {
+      const prefix = query.get('prefix') ?? '';
+      const below = store.uploads(bucket).filter(({ key }) => key.startsWith(prefix));
+      const uploads = below.map(({ id, key, initiated }) => {
         return element(
           'Upload',
           element('Key', escapeXml(key)) + element('UploadId', id) + element('Initiated', initiated),
@@ -185,7 +187,9 @@ export function createS3(options: { dir: string; buckets: string[]; gate: Gate; 
       if (verb === undefined) throw new ServiceError('NotImplemented', `The local S3 has no ${action}`, 501);
       const exchange = { action, permission, ...parsed, request, response, caller };
       const permissions = action === 'DeleteObjects' ? [] : [permission];
-      const call = { service: 's3', action, caller, permissions };
+      // Of listings ListBucket alone knows the key (Service Authorization Reference, Amazon S3).
+      const prefix = action === 'ListObjectsV2' ? parsed.query.get('prefix') : null;
+      const call = { service: 's3', action, caller, permissions, ...(prefix ? { keys: { 's3:prefix': prefix } } : {}) };
       const answer = await options.gate.perform(call, () => verb(exchange));
       await answer();
     },

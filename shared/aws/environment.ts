@@ -26,7 +26,7 @@ export const NEEDS = {
   extract: ['TABLE_NAME', 'BUCKET_NAME'],
   load: ['TABLE_NAME', 'BUCKET_NAME', 'DESTINATIONS', 'COPY_ROLE_ARN'],
   finish: ['TABLE_NAME', 'BUCKET_NAME'],
-  release: ['TABLE_NAME'],
+  release: ['TABLE_NAME', 'BUCKET_NAME'],
   'verify-source': ['TABLE_NAME', 'BUCKET_NAME'],
   'verify-warehouse': ['TABLE_NAME', 'BUCKET_NAME', 'DESTINATIONS', 'COPY_ROLE_ARN'],
   probe: ['TABLE_NAME'],

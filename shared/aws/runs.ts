@@ -1,5 +1,5 @@
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
-import { PutCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb';
+import { GetCommand, PutCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb';
 import { expiryOf, type Run } from '../model/run.ts';
 import { ConfigTable } from './config-table.ts';
 import { RUN, runsKey } from './keys.ts';
@@ -24,13 +24,30 @@ export class Runs {
     this.#items = new ConfigTable(table, client);
   }
 
-  async put(jobId: string, run: Run): Promise<void> {
-    await this.#items.client.send(
+  /**
+   * Records a run as plan sees it.
+   * @returns false where an end of it has been told already: then nobody waits for what it does
+   */
+  async begin(jobId: string, run: Run): Promise<boolean> {
+    return this.#items.unlessRefused(
       new PutCommand({
         TableName: this.#items.name,
-        Item: { pk: runsKey(jobId), sk: `${RUN}${run.startedAt}#${run.runId}`, ...run },
+        Item: { pk: runsKey(jobId), sk: sortKey(run), ...run },
+        ConditionExpression: 'attribute_not_exists(parts)',
       }),
     );
+  }
+
+  /** Whether the end of a part of a run has been told. */
+  async hasEnded(jobId: string, run: Pick<Run, 'runId' | 'startedAt'>, part: string): Promise<boolean> {
+    const { Item } = await this.#items.client.send(
+      new GetCommand({
+        TableName: this.#items.name,
+        Key: { pk: runsKey(jobId), sk: sortKey(run) },
+        ConsistentRead: true,
+      }),
+    );
+    return (Item as { parts?: Set<string> } | undefined)?.parts?.has(part) ?? false;
   }
 
   /**
@@ -43,7 +60,7 @@ export class Runs {
     error: string | null,
     now: Date,
   ): Promise<Run> {
-    const key = { pk: runsKey(jobId), sk: `${RUN}${startedAt}#${runId}` };
+    const key = { pk: runsKey(jobId), sk: sortKey({ startedAt, runId }) };
     const first: Run = {
       runId,
       trigger,
@@ -122,6 +139,8 @@ export class Runs {
     return (await this.#items.newest(runsKey(jobId), RUN, limit)) as unknown as Run[];
   }
 }
+
+const sortKey = ({ startedAt, runId }: Pick<Run, 'startedAt' | 'runId'>): string => `${RUN}${startedAt}#${runId}`;
 
 /** DynamoDB allows 4 KB of update expression and 300 operators in it (its quotas). */
 const TABLES_AT_ONCE = 100;

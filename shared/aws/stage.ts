@@ -1,8 +1,15 @@
 import { createHash } from 'node:crypto';
 import { PassThrough, Transform, type Writable } from 'node:stream';
-import { DeleteObjectsCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
+import {
+  AbortMultipartUploadCommand,
+  DeleteObjectsCommand,
+  ListMultipartUploadsCommand,
+  PutObjectCommand,
+  paginateListObjectsV2,
+  S3Client,
+} from '@aws-sdk/client-s3';
 import { Upload } from '@aws-sdk/lib-storage';
-import type { Batch, TableState } from '../model/state.ts';
+import type { Batch } from '../model/state.ts';
 
 /** Parts of an upload: memory per stream is at most PART_BYTES × (PARTS_IN_FLIGHT + 1); an object at most 160 GB. */
 const PART_BYTES = 16 * 1024 * 1024;
@@ -10,35 +17,60 @@ const PARTS_IN_FLIGHT = 2;
 /** DeleteObjects takes at most this many keys. */
 const DELETE_AT_ONCE = 1_000;
 
-/** Where a chunk's object lies: under the job and run, the table by a hash, since its name may be anything. */
+/** A table's place in the stage: a hash, since its name may be anything. */
+export const tableHash = (table: string): string => createHash('sha256').update(table).digest('hex').slice(0, 16);
+
+/** Where an object lies: under job, table and run. */
 export const objectKey = (jobId: string, runId: string, table: string, part: string): string =>
-  `stage/${jobId}/${runId}/${createHash('sha256').update(table).digest('hex').slice(0, 16)}/${part}.csv.zst`;
+  `${tablePrefix(jobId, table)}${runId}/${part}.csv.zst`;
+
+export const jobPrefix = (jobId: string): string => `stage/${jobId}/`;
+export const tablePrefix = (jobId: string, table: string): string => `${jobPrefix(jobId)}${tableHash(table)}/`;
+
+/**
+ * Names a batch's objects apart from those of a batch that was cut before it in its place: what a function that nobody waits
+ * for any more writes late is then never taken for them.
+ */
+const markOf = ({ nullMarker }: Pick<Batch, 'nullMarker'>): string => nullMarker.replaceAll('~', '');
+
+/** A small delta's one object. */
+export const deltaKey = (jobId: string, runId: string, table: string, nullMarker: string): string =>
+  objectKey(jobId, runId, table, `delta-${markOf({ nullMarker })}`);
 
 /** Where it is told which rows' values an object has changed: kept for longer than the object, by the bucket's lifecycle. */
 export const changedKey = (objectKey: string): string =>
   objectKey.replace(/^stage\//, 'changed/').replace(/\.csv\.zst$/, '.jsonl');
 
-/** The object of one range of one call of extract, of the batch that comes after so many others of its pass. */
+/** The object of one range of one call of extract. */
 export const chunkKey = (
   { jobId, runId, table }: { jobId: string; runId: string; table: string },
-  batches: number,
+  batch: Pick<Batch, 'nullMarker'>,
   call: number,
   range: number,
-): string => objectKey(jobId, runId, table, `${batches}-${call}-${range}`);
+): string => objectKey(jobId, runId, table, `${markOf(batch)}-${call}-${range}`);
 
-/** Every object that a table's batches may have staged, whether their extracts ended or not. */
-export function stagedKeys(jobId: string, runId: string, { sourceName, pass, batch, ahead }: TableState): string[] {
-  if (!pass || !batch) return [];
-  const chunksOf = ({ calls = [] }: Batch, batches: number) =>
-    calls.flatMap((ranges, call) =>
-      Array.from({ length: ranges }, (_, i) => chunkKey({ jobId, runId, table: sourceName }, batches, call, i)),
-    );
-  const objects = batch.objects.map((object) => object.key);
-  const chunks = [...chunksOf(batch, pass.batches), ...(ahead ? chunksOf(ahead, pass.batches + 1) : [])];
-  const all = [...new Set([...objects, ...chunks])];
+/** A batch's objects, and what names them. */
+export function stagedKeys({ objects }: Batch): string[] {
+  const keys = objects.map((object) => object.key);
   // The manifest is named by the first of several.
-  return objects[0] && objects.length > 1 ? [...all, manifestKey(objects[0])] : all;
+  return keys[0] && keys.length > 1 ? [...keys, manifestKey(keys[0])] : keys;
 }
+
+/** Something that lies in the stage: an object, or an upload that was never completed. */
+export interface Staged {
+  key: string;
+  uploadId?: string;
+}
+
+/** The table, by its hash, and the run that staged it. */
+export function stagedBy({ key }: Staged): { table: string; runId: string } {
+  const [, , table = '', runId = ''] = key.split('/');
+  return { table, runId };
+}
+
+/** Whether something belongs to one of these batches. */
+export const isOf = ({ key }: Staged, batches: (Batch | undefined)[]): boolean =>
+  batches.some((batch) => batch && (key.includes(`/${markOf(batch)}-`) || key.includes(`-${markOf(batch)}.`)));
 
 /** Names the objects of a batch that has several. */
 export const manifestKey = (firstKey: string): string => `${firstKey}.manifest`;
@@ -118,7 +150,27 @@ export class Stage {
     await this.#client.send(new PutObjectCommand({ Bucket: this.bucket, Key: key, Body: body }));
   }
 
-  /** Removes objects that are loaded; what a dead run left, the bucket's lifecycle expires. */
+  /** All that lies below a prefix. */
+  async list(prefix: string): Promise<Staged[]> {
+    const staged: Staged[] = [];
+    const pages = paginateListObjectsV2({ client: this.#client }, { Bucket: this.bucket, Prefix: prefix });
+    for await (const { Contents = [] } of pages) staged.push(...Contents.map(({ Key = '' }) => ({ key: Key })));
+    // A thousand at once: those that more than a thousand dead writers leave, the bucket's lifecycle ends.
+    const { Uploads = [] } = await this.#client.send(
+      new ListMultipartUploadsCommand({ Bucket: this.bucket, Prefix: prefix }),
+    );
+    return [...staged, ...Uploads.map(({ Key = '', UploadId = '' }) => ({ key: Key, uploadId: UploadId }))];
+  }
+
+  /** Removes what was listed, open uploads as well. */
+  async discard(staged: Staged[]): Promise<void> {
+    for (const { key, uploadId } of staged)
+      if (uploadId !== undefined)
+        await this.#client.send(new AbortMultipartUploadCommand({ Bucket: this.bucket, Key: key, UploadId: uploadId }));
+    await this.remove(staged.flatMap(({ key, uploadId }) => (uploadId === undefined ? [key] : [])));
+  }
+
+  /** Removes objects by their keys, those that are not there without complaint. */
   async remove(keys: string[]): Promise<void> {
     for (let start = 0; start < keys.length; start += DELETE_AT_ONCE) {
       const Objects = keys.slice(start, start + DELETE_AT_ONCE).map((Key) => ({ Key }));

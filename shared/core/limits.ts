@@ -3,12 +3,17 @@ import { type Job, Limits } from '../model/job.ts';
 import { problemsOf } from '../model/problems.ts';
 import type { Table } from '../model/table.ts';
 
-/** A table's own limits, else its job's. @throws LoaderError BadConfiguration where the two don't go together */
-export function limitsOf(job: Job, table: Table): Limits {
+/**
+ * A table's own limits, else its job's.
+ * @param halved how often they were found too large for the source
+ * @throws LoaderError BadConfiguration where the two don't go together
+ */
+export function limitsOf(job: Job, table: Table, halved = 0): Limits {
   const parsed = Limits.safeParse({
     rowLimit: table.rowLimit ?? job.rowLimit,
     chunkSize: table.chunkSize ?? job.chunkSize,
   });
-  if (parsed.success) return parsed.data;
+  const smaller = (limit: number) => Math.max(1, Math.floor(limit / 2 ** halved));
+  if (parsed.success) return { rowLimit: smaller(parsed.data.rowLimit), chunkSize: smaller(parsed.data.chunkSize) };
   throw errors.badConfiguration(`${table.sourceName}: ${problemsOf(parsed.error)}`);
 }

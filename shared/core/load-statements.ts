@@ -36,6 +36,8 @@ export interface Cargo {
   copyUrl: string | null;
   /** Names the permanent stage of a pass that replaces by several batches: the same for every pass, so that none is left behind. */
   stageName: string;
+  /** Whether an earlier pass may have left that stage. */
+  abandoned: boolean;
   /** Columns whose type in the warehouse is another than agreed: replaced in the transaction that replaces all rows. */
   replace: Column[];
   /** The least share of the warehouse's rows that may take their place. */
@@ -48,7 +50,8 @@ export interface LoadContext {
 }
 
 /** Whether a pass that replaces is staged over several loads, in a permanent table, before one transaction swaps the rows. */
-const isStaged = ({ pass, batch }: Cargo): boolean => pass.replaces !== null && (pass.batches > 0 || !batch.last);
+export const isStaged = ({ pass, batch }: { pass: Pass; batch: Batch }): boolean =>
+  pass.replaces !== null && (pass.batches > 0 || !batch.last);
 
 /**
  * Whether COPY may go straight into the target: on a table's very first pass, where whatever the warehouse holds beyond
@@ -84,10 +87,11 @@ function parts(cargo: Cargo, index: number, context: LoadContext): Part {
   const staged = isStaged(cargo);
   // A stage of its own making has the agreed types, so that the target can wait until its rows are replaced.
   const retype = pass.replaces === 'all' && batch.last ? replaceColumns(schema, table, cargo.replace) : [];
+  const abandoned = !staged && cargo.abandoned ? [dropTable(qualified(schema, cargo.stageName))] : [];
   if (appends(cargo)) {
     const beyond = cursorCondition(table, pass.cursor);
     return {
-      fill: [...retype, deleteRows(schema, table, beyond), ...copyParts(cargo, target, context)],
+      fill: [...abandoned, ...retype, deleteRows(schema, table, beyond), ...copyParts(cargo, target, context)],
       expected: { from: beyond ? `${target} WHERE ${beyond}` : target, rows: extracted },
       apply: [],
     };
@@ -99,7 +103,7 @@ function parts(cargo: Cargo, index: number, context: LoadContext): Part {
       : []
     : [createTempStage(stage, target)];
   return {
-    fill: [...(staged ? [] : retype), ...create, ...copyParts(cargo, stage, context)],
+    fill: [...abandoned, ...(staged ? [] : retype), ...create, ...copyParts(cargo, stage, context)],
     expected: { from: stage, rows: staged ? pass.staged + extracted : extracted },
     apply: [...(staged ? retype : []), ...apply(cargo, stage, index, schema, staged)],
   };
@@ -189,11 +193,14 @@ export function loadStatements(cargos: Cargo[], context: LoadContext): string[] 
   ];
 }
 
-/** What a table adds to a load, before there is one: its statements and about how many bytes of SQL. */
-export function loadSize(table: Table, pass: Pass): { statements: number; sqlBytes: number } {
+/**
+ * What a table adds to a load, before there is one: its statements and about how many bytes of SQL.
+ * @param abandoned whether a stage is to be dropped that an earlier pass left
+ */
+export function loadSize(table: Table, pass: Pass, abandoned = false): { statements: number; sqlBytes: number } {
   const brings = bring(table, pass);
   // COPY lists all columns once, deduplicating again.
   const twice = deduplicates(table, pass) ? 1 : 0;
-  const statements = 2 + twice + (pass.replaces === null ? 0 : 2) + brings.statements;
+  const statements = 2 + twice + (pass.replaces === null ? 0 : 2) + brings.statements + (abandoned ? 1 : 0);
   return { statements, sqlBytes: (1 + twice + brings.listings) * bytesOfNames(table) + 1_000 };
 }

@@ -231,7 +231,14 @@ export function afterCommit(state: TableState, now: Date, columns: Pick<Column, 
     const kept = lease && leaseFor(lease.owner, now);
     return { ...rest, run, lease: kept, pass: advanced(pass, batch), ...(ahead ? { batch: ahead } : {}) };
   }
-  const { lastError: _error, behindSince: _behind, replaces: _replaced, ...clean } = rest;
+  const {
+    lastError: _error,
+    behindSince: _behind,
+    replaces: _replaced,
+    staged: _dropped,
+    halved: _smaller,
+    ...clean
+  } = rest;
   const whole = pass.next.mode === 'FULL_DATA_SYNC';
   const rows = whole ? { rows: pass.staged + rowsIn(batch) } : {};
   const snapshots = whole && pass.batches > 0 ? { snapshots: pass.batches + 1 } : {};

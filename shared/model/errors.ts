@@ -56,6 +56,7 @@ export const errors = {
   schemaChangePaused: (message: string) => new LoaderError('SchemaChangePaused', message),
   keyEndsInBlank: (message: string) => new LoaderError('KeyEndsInBlank', message),
   valueRefused: (message: string) => new LoaderError('ValueRefused', message),
+  extractTooSlow: (message: string, cause?: unknown) => new LoaderError('ExtractTooSlow', message, { cause }),
   leaseLost: (message: string) => new LoaderError('LeaseLost', message),
   notFound: (message: string) => new LoaderError('NotFound', message),
   alreadyExists: (message: string) => new LoaderError('AlreadyExists', message),

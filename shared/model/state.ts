@@ -85,11 +85,9 @@ export interface StagedObject {
 export interface Batch {
   /** The agreed columns that its CSV has, as `shapeOf` tells them apart. */
   shape: string;
-  /** The text that stands for NULL in its CSV: random, so that no value can be taken for it. */
+  /** The text that stands for NULL in its CSV: random, so that no value can be taken for it. Names its objects, too. */
   nullMarker: string;
   objects: StagedObject[];
-  /** For a large table, how many objects each call of extract makes: should they never be loaded, they are removed. */
-  calls?: number[];
   /** Where the pass stands once this batch is committed. */
   cursor: (string | null)[] | null;
   /** Whether the pass is complete once this batch is committed. */
@@ -135,9 +133,13 @@ export interface TableState {
   /** The batch that comes next: extracted while the warehouse still loads `batch`. */
   ahead?: Batch;
   lease?: Lease;
+  /** Whether the warehouse may hold the stage of a pass of several batches: the load that ends a pass drops it. */
+  staged?: true;
   /** A load of a dead owner whose statements must be settled before the next one is submitted. */
   orphan?: string;
   run?: TableRun;
+  /** How often chunks and batches were halved, because the source did not hand them over in time; gone when the pass completes. */
+  halved?: number;
   /** What a reset asked the next pass to replace; gone when that pass completes. */
   replaces?: 'all' | 'beyond';
   /** When the last pass completed: ISO, UTC. */

@@ -85,12 +85,20 @@ export function tableError(error: unknown, { schema, name }: TableName, client: 
         `${table} is locked by somebody else, an ALTER TABLE perhaps: the next run tries again`,
         error,
       );
+    case '40001':
+    case '40P01':
+      return errors.sourceUnavailable(
+        `${table}: the source gave up reading it in favour of others – on a standby set hot_standby_feedback = on, or raise max_standby_streaming_delay`,
+        error,
+      );
     case '57014':
       return errors.tableUnreadable(
         `${table}: the source took too long to find what is new – is there an index on the table's updatedKey?`,
         error,
       );
   }
+  // Memory, disk or connections of the moment.
+  if (/^53/.test(code)) return errors.sourceUnavailable(`${table}: ${message} (SQLSTATE ${code})`, error);
   return SQLSTATE.test(code)
     ? errors.tableUnreadable(
         `${table}: ${message} (SQLSTATE ${code}) – correct it at the source, or disable the table`,

@@ -81,7 +81,6 @@ const FULL_STATE: TableState = {
     shape: '0123456789abcdef',
     nullMarker: '~0~',
     objects: [{ key: 'stage/a', rows: 0, bytes: 1e15 }],
-    calls: [],
     cursor: [null, '', "it's"],
     last: true,
   },
@@ -198,7 +197,7 @@ const ROWS = { rows: 3, bytes: 4, seconds: 0.5 };
 
 test('a run ends when all its parts have, as failed where one of them did, however often a part is written', async () => {
   const { jobId } = await newJob();
-  await runs.put(jobId, RUN);
+  await runs.begin(jobId, RUN);
   const part = (name: string) => ({ jobId, runId: RUN.runId, startedAt: RUN.startedAt, part: name });
   const first = await runs.finish(part('job'), { 'a.b#c': ROWS }, null, NOW);
   assert.equal(first.status, 'running');
@@ -214,6 +213,18 @@ test('a run ends when all its parts have, as failed where one of them did, howev
   assert.deepEqual(kept?.tables, { 'a.b#c': ROWS, ...failed });
 });
 
+test('a run begins once more while no end of it was told, and never after', async () => {
+  const { jobId } = await newJob();
+  const part = { jobId, runId: RUN.runId, startedAt: RUN.startedAt, part: 'large "one"' };
+  assert.equal(await runs.begin(jobId, RUN), true);
+  assert.equal(await runs.begin(jobId, { ...RUN, status: 'idle' }), true);
+  assert.equal(await runs.hasEnded(jobId, RUN, part.part), false);
+  await runs.finish(part, { 'large "one"': ROWS }, null, NOW);
+  assert.deepEqual([await runs.hasEnded(jobId, RUN, part.part), await runs.hasEnded(jobId, RUN, 'job')], [true, false]);
+  assert.equal(await runs.begin(jobId, RUN), false);
+  assert.deepEqual((await runs.list(jobId, 1))[0]?.tables, { 'large "one"': ROWS });
+});
+
 test('a run that failed before it was recorded is recorded as failed', async () => {
   const { jobId } = await newJob();
   const part = { jobId, runId: 'r1', startedAt: RUN.startedAt, part: 'job' };
@@ -223,7 +234,7 @@ test('a run that failed before it was recorded is recorded as failed', async () 
 
 test('a run may have more tables than one update of an item takes', async () => {
   const { jobId } = await newJob();
-  await runs.put(jobId, { ...RUN, expected: ['job'] });
+  await runs.begin(jobId, { ...RUN, expected: ['job'] });
   const tables = Object.fromEntries(Array.from({ length: 450 }, (_, i) => [`table_${i}`, ROWS]));
   const part = { jobId, runId: RUN.runId, startedAt: RUN.startedAt, part: 'job' };
   assert.equal((await runs.finish(part, tables, null, NOW)).status, 'succeeded');
@@ -235,7 +246,7 @@ test('a run may have more tables than one update of an item takes', async () => 
 test('runs are listed newest first', async () => {
   const { jobId } = await newJob();
   for (const hour of ['10', '12', '11'])
-    await runs.put(jobId, { ...RUN, runId: `r${hour}`, startedAt: `2026-11-22T${hour}:00:00.000Z` });
+    await runs.begin(jobId, { ...RUN, runId: `r${hour}`, startedAt: `2026-11-22T${hour}:00:00.000Z` });
   assert.deepEqual(
     (await runs.list(jobId, 2)).map(({ runId }) => runId),
     ['r12', 'r11'],

@@ -16,6 +16,7 @@ const cargo = (table: Table, pass: Partial<Pass> = {}, batch: Partial<Batch> = {
   batch: { shape: 's', nullMarker: '~n~', objects: [object(3)], cursor: null, last: true, ...batch },
   copyUrl: 's3://bucket/key',
   stageName: 'loader_1',
+  abandoned: false,
   replace: [],
   minShare: 0.5,
 });
@@ -44,6 +45,15 @@ test('updates are counted in a stage, then merged', () => {
     guard('loader_stage_0', 3),
     MERGED('loader_stage_0'),
   ]);
+});
+
+test('a stage that an earlier pass left is dropped by whatever load comes next, unless that fills it anew', () => {
+  const [first = '', ...others] = sqlOf({ ...cargo(orders), abandoned: true });
+  assert.equal(first, 'DROP TABLE IF EXISTS "public"."loader_1"');
+  assert.deepEqual(others, sqlOf(cargo(orders)));
+  assert.equal(sqlOf({ ...cargo(orders, { fresh: true }), abandoned: true })[0], first);
+  const anew = { ...cargo(prices, { replaces: 'all' }, { last: false }) };
+  assert.deepEqual(sqlOf({ ...anew, abandoned: true }), sqlOf(anew));
 });
 
 test('where a key may come twice the newest of its rows is merged', () => {

@@ -55,13 +55,32 @@ test('the table is paid by request, can be restored, streams both images, expire
   });
 });
 
+test('those who sweep the stage list nothing else, and tell of uploads alone what S3 can not narrow', () => {
+  const functions = [...functionsOf(template)];
+  const listing = [...statementsOf(template)].flatMap(([role, all]) => {
+    const verbs = functions.flatMap(([verb, one]) => (one.role === role ? [verb] : []));
+    return all.filter(({ Action }) => Action.includes('s3:ListBucket')).map((one) => ({ ...one, verbs }));
+  });
+  const sweeping = listing.filter(({ verbs }) => verbs.length > 0);
+  for (const { Condition } of sweeping) assert.deepEqual(Condition, { StringLike: { 's3:prefix': 'stage/*' } });
+  assert.deepEqual(sweeping.flatMap(({ verbs }) => verbs).sort(), [
+    'create-tables',
+    'finish',
+    'load',
+    'release',
+    'verify-source',
+    'verify-warehouse',
+  ]);
+  assert.equal(listing.length - sweeping.length, 1, "COPY's own");
+});
+
 test('functions write below their prefixes alone, COPY alone reads what is staged, by its own role; what comparisons found only their two sides may read', () => {
   const functions = [...functionsOf(template)];
   const verbsOf = (role: string) => functions.flatMap(([verb, one]) => (one.role === role ? [verb] : []));
   for (const [role, all] of statementsOf(template))
     for (const { Action, Resource } of all.filter((one) => servicesOf(one).includes('s3'))) {
       const verbs = verbsOf(role);
-      if (verbs.length === 0) continue;
+      if (verbs.length === 0 || Action.some((one) => one.startsWith('s3:List'))) continue;
       const compares = verbs.some((verb) => verb.startsWith('verify-'));
       const below = Action.includes('s3:GetObject') ? '"/compare/\\*"' : '"/(stage|changed)/\\*"';
       assert.ok(compares || !Action.includes('s3:GetObject'), role);

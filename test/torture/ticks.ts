@@ -93,7 +93,11 @@ export class Ticks {
     let inFlight: z.input<typeof LoadEvent> | null = null;
     for (let batches = 1; ; batches++) {
       await this.#own.between();
-      const cut: Split = await split({ ...table, connections: 2, ahead: inFlight !== null }, ports, EDGE);
+      const cut: Split = await split(
+        { ...table, connections: 2, ahead: inFlight !== null, smaller: false },
+        ports,
+        EDGE,
+      );
       let objects: StagedObject[] | null = null;
       if (cut.next === 'load') {
         const extracted = [];
