@@ -62,7 +62,7 @@ export interface Cloud {
   counts(): Counts & { transitions: number };
   /** The same of one execution and all that it started, but of none of these machines. */
   countsOf(executionArn: string, without?: string[]): Counts & { transitions: number };
-  lambda: Pick<Lambda, 'kill' | 'peakRss' | 'invoke' | 'find'>;
+  lambda: Pick<Lambda, 'kill' | 'peakRss' | 'invoke' | 'find' | 'idle' | 'busy'>;
   states: StepFunctions;
   /** EventBridge Scheduler: its schedules tick once it is started. */
   scheduler: Pick<Scheduler, 'list' | 'start' | 'advance'>;
@@ -116,7 +116,7 @@ export async function startCloud(options: CloudOptions): Promise<Cloud> {
     undo.push(() => lambda.stop());
     const invoke = (caller: Caller, functionArn: string, payload: string, type?: 'Event') => {
       const permissions = [{ action: 'lambda:InvokeFunction', resource: functionArn }];
-      return gate.perform({ service: 'lambda', action: 'Invoke', caller, permissions }, () =>
+      return gate.perform({ service: 'lambda', action: 'Invoke', caller, permissions, repeatable: true }, () =>
         lambda.invoke({ functionArn, payload, type }),
       );
     };

@@ -13,6 +13,8 @@ export interface Call {
   caller: Caller;
   permissions: Permission[];
   keys?: ConditionKeys;
+  /** Whether a fault may have it done once more, as a service does that delivers at least once. */
+  repeatable?: boolean;
 }
 
 export interface Counts {
@@ -27,9 +29,13 @@ export interface Counts {
  * Awaited before each call is handled and after it has taken effect. A thrown ServiceError becomes the answer; anything
  * else thrown cuts the connection.
  */
-export type Fault = (
-  at: Pick<Call, 'service' | 'action' | 'caller'> & { moment: 'before' | 'after' },
-) => Promise<void> | void;
+export type Fault = (at: FaultyCall) => Promise<void> | void;
+
+export interface FaultyCall extends Pick<Call, 'service' | 'action' | 'caller' | 'permissions'> {
+  moment: 'before' | 'after';
+  /** Does the same once more, where a service may do that (Lambda's Invoke). */
+  repeat?: () => Promise<unknown>;
+}
 
 /** The caller never hears how its call went. */
 export class ConnectionLost extends Error {
@@ -65,9 +71,10 @@ export function createGate(iam: Iam, fault?: Fault): Gate {
     each.set(execution, own);
   };
 
-  const inject = async (call: Call, moment: 'before' | 'after') => {
+  const inject = async (call: Call, moment: 'before' | 'after', work: () => Promise<unknown>) => {
+    const { service, action, caller, permissions, repeatable } = call;
     try {
-      await fault?.({ service: call.service, action: call.action, caller: call.caller, moment });
+      await fault?.({ service, action, caller, permissions, moment, ...(repeatable ? { repeat: work } : {}) });
     } catch (error) {
       if (error instanceof ServiceError) throw error;
       throw new ConnectionLost(`${call.service} ${call.action}: ${error instanceof Error ? error.message : error}`);
@@ -80,9 +87,9 @@ export function createGate(iam: Iam, fault?: Fault): Gate {
       const counter = countedAs[call.service];
       if (counter !== undefined && call.caller.accessKeyId !== OPERATOR) count(counter);
       if (fault === undefined) return work();
-      await inject(call, 'before');
+      await inject(call, 'before', work);
       const result = await work();
-      await inject(call, 'after');
+      await inject(call, 'after', work);
       return result;
     },
     counts: (execution) => ({ ...(execution === undefined ? total : (each.get(execution) ?? noCounts())) }),

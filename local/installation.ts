@@ -21,7 +21,8 @@ export interface Installation {
   stop(): Promise<void>;
 }
 
-export interface InstallationOptions extends Pick<CloudOptions, 'onLog' | 'fault' | 'states' | 'scheduler' | 'port'> {
+export interface InstallationOptions
+  extends Pick<CloudOptions, 'onLog' | 'fault' | 'states' | 'scheduler' | 'port' | 'retryAfterMs'> {
   /** Folder for everything that is kept between starts. */
   state: string;
   /** Settings of the deployment besides the destinations. */

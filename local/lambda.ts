@@ -33,6 +33,8 @@ export interface Lambda {
   peakRss(functionName: string): number | undefined;
   /** Resolves when no asynchronous invocation is under way. */
   idle(): Promise<void>;
+  /** How many events are being handled. */
+  busy(): number;
   find(nameOrArn: string): LambdaFunction | undefined;
   /** Who signs with this access key: each process has one of its own. */
   identity(accessKeyId: string): Identity | undefined;
@@ -191,6 +193,7 @@ export async function startLambda(options: LambdaOptions): Promise<Lambda> {
     kill(functionName) {
       for (const sandbox of poolOf(find(functionName)?.name ?? functionName).all) sandbox.kill();
     },
+    busy: () => [...pools.values()].reduce((sum, pool) => sum + pool.busy, 0),
     peakRss: (functionName) => pools.get(find(functionName)?.name ?? functionName)?.peak,
     async idle() {
       while (background.size > 0) await Promise.all(background);

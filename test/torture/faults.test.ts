@@ -1,0 +1,89 @@
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { Ground } from './faults/ground.ts';
+import type { Point, Rule } from './faults/plane.ts';
+import { complaint, everyFault, momentsOf, SCENARIOS, type Scenario, someFaults, suffer } from './faults/suffer.ts';
+import { Random } from './random.ts';
+
+/** How many of each scenario's single faults, and schedules of several; `npm run torture -- --faults` takes all. */
+const SAMPLE = { 'a run': { singles: 8, schedules: 3 }, 'a comparison': { singles: 3, schedules: 1 } };
+const SEED = 1;
+
+let ground: Ground;
+let close: () => Promise<void>;
+before(async () => {
+  ({ ground, close } = await Ground.open());
+});
+after(() => close?.());
+
+const endure = async (scenario: Scenario, rules: Rule[]): Promise<number> => {
+  const suffered = await suffer(ground, scenario, rules);
+  const wrong = complaint(rules, suffered);
+  if (wrong) await ground.mend();
+  assert.equal(wrong, '', `${wrong}`);
+  return suffered.struck.length;
+};
+
+const moments = new Map<Scenario, Point[]>();
+for (const scenario of SCENARIOS) {
+  test(`${scenario.name} that meets a fault is completed by the next, and nothing is left behind`, async (t) => {
+    const random = new Random(SEED);
+    const points = await momentsOf(ground, scenario);
+    moments.set(scenario, points);
+    const { singles, schedules } = SAMPLE[scenario.name];
+    for (const rule of random.some(everyFault(points), singles)) await endure(scenario, [rule]);
+    let struck = 0;
+    for (let i = 0; i < schedules; i++) struck += await endure(scenario, someFaults(random, points));
+    assert.ok(struck > 0, 'faults came into play');
+    t.diagnostic(`a sample of ${everyFault(points).length} faults at ${points.length} moments`);
+  });
+}
+
+test('what passes by itself is waited for within the run, and a chunk that took too long is cut smaller', async () => {
+  const [run] = SCENARIOS;
+  if (!run) throw new Error('there is a run');
+  const once = (what: string, how: Rule['how'], moment: Rule['moment'] = 'before'): Rule => ({
+    what,
+    nth: 1,
+    moment,
+    how,
+  });
+  const rules = [
+    once('source connect', 'sqlstate 53300'),
+    once('source COPY "public"."lines"', 'sqlstate 57014'),
+    once('source COPY "public"."prices"', 'sqlstate 40001'),
+    once('split dynamodb:PutItem', 'throttled'),
+    once('extract s3:PutObject', 'down', 'after'),
+    once('load redshift-data:BatchExecuteStatement', 'throttled'),
+    once('load dynamodb:PutItem', 'killed', 'after'),
+    once('finish dynamodb:UpdateItem', 'down'),
+    once('states lambda:Invoke finish', 'lost', 'after'),
+  ];
+  await ground.failOnce('orders', '40001');
+  const suffered = await suffer(ground, run, rules);
+  assert.equal(complaint(rules, suffered), '');
+  assert.deepEqual([suffered.first, suffered.again, suffered.struck.length], ['succeeded', 0, rules.length]);
+});
+
+test('the worst of them: a load that was given up is submitted when others have long loaded newer rows', async () => {
+  const [run] = SCENARIOS;
+  if (!run) throw new Error('there is a run');
+  const what = 'load redshift-data:BatchExecuteStatement';
+  const submits = moments.get(run)?.filter((point) => point.what === what && point.moment === 'before') ?? [];
+  assert.ok(submits.length > 3, `${submits.length} loads`);
+  for (const { nth } of [submits[0], submits.at(-1)].flatMap((one) => one ?? []))
+    assert.equal(await endure(run, [{ what, nth, moment: 'before', how: 'late' }]), 1);
+});
+
+test('where nobody gives back what a stopped run held, the same ordeal shows it', async () => {
+  const [run] = SCENARIOS;
+  if (!run) throw new Error('there is a run');
+  const stopped: Rule = { what: 'state load-job Each load', nth: 1, moment: 'before', how: 'stopped' };
+  const lost = [1, 2].map(
+    (nth): Rule => ({ what: 'events lambda:Invoke release', nth, moment: 'before', how: 'down' }),
+  );
+  const { wrongs } = await suffer(ground, run, [stopped, ...lost]);
+  await ground.mend();
+  assert.match(wrongs.join('\n'), /still has its lease/);
+  assert.match(wrongs.join('\n'), /differs/);
+});

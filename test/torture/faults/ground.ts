@@ -1,0 +1,270 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { ListMultipartUploadsCommand, ListObjectsV2Command, S3Client } from '@aws-sdk/client-s3';
+import {
+  DescribeExecutionCommand,
+  ListExecutionsCommand,
+  RedriveExecutionCommand,
+  SFNClient,
+  StartExecutionCommand,
+  StopExecutionCommand,
+} from '@aws-sdk/client-sfn';
+import pg from 'pg';
+import { REGION } from '../../../local/identity.ts';
+import { type Installation, startInstallation } from '../../../local/installation.ts';
+import { Operator } from '../../../local/operator.ts';
+import { startPostgres } from '../../../local/postgres.ts';
+import { verify } from '../../../local/verify.ts';
+import { Schedules } from '../../../shared/aws/schedules.ts';
+import { Stage } from '../../../shared/aws/stage.ts';
+import { withoutProgress } from '../../../shared/core/pass.ts';
+import type { Run } from '../../../shared/model/run.ts';
+import { Schedule } from '../../../shared/model/schedule.ts';
+import { FaultPlane } from './plane.ts';
+import { DECISIONS, SOURCE } from './scenario.ts';
+import { openSourceProxy } from './source-proxy.ts';
+
+const MACHINES = ['LoadJobArn', 'LoadTableArn', 'VerifyJobArn'] as const;
+const JOB = 'faults';
+const SCHEMA = 't0';
+const DAY_MS = 86_400_000;
+
+/** An installation with a job, and a fault plane on all that leaves its functions: what tests do to it, and ask of it. */
+export class Ground {
+  readonly plane: FaultPlane;
+  readonly source: pg.Client;
+  readonly #installation: Installation;
+  readonly #url: string;
+  readonly #operator: Operator;
+  readonly #states: SFNClient;
+  readonly #s3: S3Client;
+  readonly #warehouse: pg.Client;
+  #day = Date.parse('2026-01-01T00:00:00Z');
+
+  private constructor(
+    plane: FaultPlane,
+    installation: Installation,
+    { url, source, warehouse }: { url: string; source: pg.Client; warehouse: pg.Client },
+  ) {
+    const { endpoint, credentials } = installation.cloud;
+    this.plane = plane;
+    this.source = source;
+    this.#installation = installation;
+    this.#url = url;
+    this.#warehouse = warehouse;
+    this.#operator = new Operator(installation.cloud);
+    this.#states = new SFNClient({ endpoint, region: REGION, credentials });
+    this.#s3 = new S3Client({ endpoint, region: REGION, credentials, forcePathStyle: true });
+    plane.hands = this.#hands();
+  }
+
+  /** Starts everything, and loads all tables for the first time. @returns the ground, and what ends it */
+  static async open(): Promise<{ ground: Ground; close(): Promise<void> }> {
+    const undo: (() => Promise<void> | void)[] = [];
+    const close = async () => {
+      for (let step = undo.pop(); step; step = undo.pop()) await step();
+    };
+    try {
+      const dir = mkdtempSync(join(tmpdir(), 'redshift-loader-faults-'));
+      undo.push(() => rmSync(dir, { recursive: true, force: true }));
+      const server = await startPostgres({ dir: join(dir, 'source'), name: 'source' });
+      undo.push(() => server.stop());
+      const plane = new FaultPlane();
+      const installation = await startInstallation({
+        state: join(dir, 'state'),
+        schemas: [SCHEMA],
+        fault: plane.onCall,
+        states: { fault: plane.onState, sleep: (ms) => new Promise((done) => setTimeout(done, Math.min(ms, 20))) },
+        retryAfterMs: [10, 20],
+      });
+      undo.push(() => installation.stop());
+      const proxy = await openSourceProxy(server.port, plane.onStatement);
+      undo.push(() => proxy.stop());
+      const url = await server.createDatabase(JOB);
+      const [source, warehouse] = [new pg.Client(url), new pg.Client(installation.warehouse)];
+      for (const client of [source, warehouse]) {
+        await client.connect();
+        undo.push(() => client.end());
+      }
+      const ground = new Ground(plane, installation, { url, source, warehouse });
+      await ground.#setUp(proxy.through(url));
+      return { ground, close };
+    } catch (error) {
+      await close();
+      throw error;
+    }
+  }
+
+  async #setUp(proxied: string): Promise<void> {
+    const { cloud } = this.#installation;
+    await this.source.query(SOURCE);
+    await this.#operator.createJob(JOB, proxied, { destination: SCHEMA, maxSourceConnections: 4 });
+    await this.#operator.setup(JOB);
+    for (const [table, decision] of Object.entries(DECISIONS))
+      await this.#operator.store.updateTable(JOB, table, decision);
+    const dynamodb = new DynamoDBClient({ endpoint: cloud.endpoint, region: REGION, credentials: cloud.credentials });
+    const schedules = new Schedules(cloud.outputs.ConfigTable ?? '', dynamodb);
+    await schedules.create(Schedule.parse({ jobId: JOB, scheduleId: 'main', name: 'Main', frequency: 300 }));
+    const status = await this.tick();
+    const compared = await this.reconcile();
+    if (status !== 'succeeded' || compared !== 'succeeded')
+      throw new Error(`the first run: ${status}, ${compared}: ${JSON.stringify(await this.lastRun())}`);
+  }
+
+  #hands() {
+    const { cloud } = this.#installation;
+    const functions = cloud.stack.of('AWS::Lambda::Function').map(({ name, arn, properties }) => {
+      const { Environment } = properties as { Environment?: { Variables?: Record<string, string> } };
+      return { name, arn, short: Environment?.Variables?.POWERTOOLS_SERVICE_NAME ?? name };
+    });
+    return {
+      nameOf: (one: string) => functions.find(({ name, arn }) => one === name || one === arn)?.short ?? one,
+      kill: (name: string) => cloud.lambda.kill(name),
+      stop: async () => {
+        const running = await this.#running();
+        for (const executionArn of running)
+          await this.#states.send(new StopExecutionCommand({ executionArn, cause: 'stopped by hand' }));
+        await cloud.lambda.idle();
+        return running;
+      },
+      redrive: async (arns: string[]) => {
+        for (const executionArn of arns) await this.#states.send(new RedriveExecutionCommand({ executionArn }));
+      },
+    };
+  }
+
+  async #running(): Promise<string[]> {
+    const lists = MACHINES.map((machine) => {
+      const stateMachineArn = this.#installation.cloud.outputs[machine];
+      return this.#states.send(new ListExecutionsCommand({ stateMachineArn, statusFilter: 'RUNNING' }));
+    });
+    return (await Promise.all(lists)).flatMap(({ executions = [] }) =>
+      executions.map(({ executionArn = '' }) => executionArn),
+    );
+  }
+
+  /** One tick of the job's schedule, and all that it starts. @returns how its run ended; `none` where it left no record */
+  async tick(): Promise<Run['status'] | 'none'> {
+    this.#day += DAY_MS;
+    const scheduledTime = new Date(this.#day).toISOString();
+    const arn = await this.#execute('LoadJobArn', {
+      jobId: JOB,
+      scheduleId: 'main',
+      scheduledTime,
+      trigger: 'schedule',
+    });
+    const runId = arn.split(':').at(-1);
+    return (await this.#operator.runs.list(JOB, 5)).find((run) => run.runId === runId)?.status ?? 'none';
+  }
+
+  /** Compares keys, and removes what the source deleted. @returns how that ended */
+  async reconcile(): Promise<'succeeded' | 'failed'> {
+    const executionArn = await this.#execute('VerifyJobArn', {
+      jobId: JOB,
+      comparisons: [{ table: 'stock', kind: 'reconcile' }],
+    });
+    const { status } = await this.#states.send(new DescribeExecutionCommand({ executionArn }));
+    return status === 'SUCCEEDED' ? 'succeeded' : 'failed';
+  }
+
+  async #execute(machine: 'LoadJobArn' | 'VerifyJobArn', input: object): Promise<string> {
+    const { cloud } = this.#installation;
+    const { executionArn = '' } = await this.#states.send(
+      new StartExecutionCommand({ stateMachineArn: cloud.outputs[machine], input: JSON.stringify(input) }),
+    );
+    await this.quiet();
+    return executionArn;
+  }
+
+  /** Resolves when nothing is under way, functions included whose executions were stopped, but for those that are held up. */
+  async quiet(): Promise<void> {
+    const { cloud } = this.#installation;
+    do {
+      await cloud.idle();
+      if (cloud.lambda.busy() > this.plane.held) await sleep(5);
+    } while (cloud.lambda.busy() > this.plane.held || (await this.#running()).length > 0);
+  }
+
+  /** Makes the warehouse fail the next statement that writes to a table by an error of this class, whatever becomes of its transaction. */
+  async failOnce(table: string, sqlstate: string): Promise<void> {
+    await this.#warehouse.query(`
+      DROP SEQUENCE IF EXISTS failures CASCADE; CREATE SEQUENCE failures; GRANT USAGE ON SEQUENCE failures TO PUBLIC;
+      CREATE OR REPLACE FUNCTION fail_once() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+        IF nextval('public.failures') = 1 THEN RAISE EXCEPTION 'once' USING ERRCODE = '${sqlstate}'; END IF;
+        RETURN NULL;
+      END $$;
+      CREATE OR REPLACE TRIGGER fail_once AFTER INSERT OR UPDATE ON "${SCHEMA}"."${table}" EXECUTE FUNCTION fail_once()`);
+  }
+
+  /** After a failure: makes it as if nothing had been, so that the next fault is judged by itself. */
+  async mend(): Promise<void> {
+    for (const { value, revision } of (await this.#operator.store.readStates(JOB)).values()) {
+      const { lease: _lease, orphan: _orphan, lastError: _error, ...rest } = withoutProgress(value);
+      await this.#operator.store.saveState(JOB, rest, revision);
+    }
+    await this.tick();
+    await this.reconcile();
+    const stage = new Stage(this.#installation.cloud.outputs.StageBucket ?? '', this.#s3);
+    await stage.discard(await stage.list('stage/'));
+    const left = await this.#warehouse.query(
+      `SELECT format('DROP TABLE %I.%I', schemaname, tablename) AS drop FROM pg_tables WHERE tablename LIKE 'loader%'`,
+    );
+    for (const { drop } of left.rows) await this.#warehouse.query(drop);
+  }
+
+  async lastRun(): Promise<Run | undefined> {
+    return (await this.#operator.runs.list(JOB, 1))[0];
+  }
+
+  /** Whatever must not be once all has been well: rows that differ, and what was left behind. */
+  async wrongs(): Promise<string[]> {
+    const all = [this.#differing(), this.#leftInTable(), this.#leftInBucket(), this.#leftInWarehouse()];
+    return (await Promise.all(all)).flat();
+  }
+
+  async #differing(): Promise<string[]> {
+    const { job, tables } = await this.#operator.readJob(JOB);
+    const results = await verify(job, tables, this.#url, this.#installation.warehouse, SCHEMA);
+    return [...results].flatMap(([name, found]) => {
+      if (found instanceof Error) return [`${name}: ${found.message}`];
+      const { sourceRows, warehouseRows, sourceChecksum, warehouseChecksum } = found;
+      if (sourceRows === warehouseRows && sourceChecksum === warehouseChecksum) return [];
+      return [`${name} differs: ${sourceRows} rows at the source, ${warehouseRows} in the warehouse`];
+    });
+  }
+
+  async #leftInTable(): Promise<string[]> {
+    const { states } = await this.#operator.readJob(JOB);
+    const left = [...states].flatMap(([name, { value }]) => {
+      const { lease, pass, batch, ahead, orphan, lastError } = value;
+      return Object.entries({ lease, pass, batch, ahead, orphan, lastError })
+        .filter(([, one]) => one !== undefined)
+        .map(([what, one]) => `${name} still has its ${what}: ${JSON.stringify(one)}`);
+    });
+    const runs = await this.#operator.runs.list(JOB, 6);
+    return [
+      ...left,
+      ...runs.filter(({ status }) => status === 'running').map(({ runId }) => `run ${runId} never ended`),
+    ];
+  }
+
+  async #leftInBucket(): Promise<string[]> {
+    const Bucket = this.#installation.cloud.outputs.StageBucket;
+    const { Contents = [] } = await this.#s3.send(new ListObjectsV2Command({ Bucket, Prefix: 'stage/' }));
+    const { Uploads = [] } = await this.#s3.send(new ListMultipartUploadsCommand({ Bucket }));
+    return [
+      ...Contents.map(({ Key }) => `object ${Key} is left`),
+      ...Uploads.map(({ Key }) => `upload ${Key} is open`),
+    ];
+  }
+
+  async #leftInWarehouse(): Promise<string[]> {
+    const { rows } = await this.#warehouse.query(
+      `SELECT tablename FROM pg_tables WHERE tablename LIKE 'loader%' AND schemaname = '${SCHEMA}'`,
+    );
+    return rows.map(({ tablename }) => `stage ${tablename} is left`);
+  }
+}

@@ -1,0 +1,45 @@
+import { Random } from '../random.ts';
+import { Ground } from './ground.ts';
+import { describe, type Point, type Rule } from './plane.ts';
+import { complaint, everyFault, momentsOf, SCENARIOS, type Scenario, someFaults, suffer } from './suffer.ts';
+
+export interface Ordeal {
+  /** Every `of`th single fault and schedule, from the `part`th: 1 of 1 are all. */
+  part: number;
+  of: number;
+  /** Random schedules of several faults, by the seeds from 1. */
+  seeds: number;
+  /** Only single faults whose description this fits. */
+  only?: RegExp;
+}
+
+/** Every fault by itself, then several at once. @returns what went wrong */
+export async function sufferAll(ordeal: Ordeal, say: (line: string) => void): Promise<string[]> {
+  const { ground, close } = await Ground.open();
+  const complaints: string[] = [];
+  const endure = async (scenario: Scenario, rules: Rule[], name: string) => {
+    const suffered = await suffer(ground, scenario, rules);
+    const wrong = complaint(rules, suffered);
+    say(`${scenario.name}, ${name}: ${suffered.first}, ${suffered.again} more runs: ${wrong || 'well'}`);
+    if (!wrong) return;
+    complaints.push(`${scenario.name}: ${wrong}`);
+    await ground.mend();
+  };
+  try {
+    for (const scenario of SCENARIOS) {
+      const points = await momentsOf(ground, scenario);
+      for (const rule of mine(ordeal, singles(points, ordeal.only))) await endure(scenario, [rule], describe(rule));
+      const seeds = Array.from({ length: ordeal.seeds }, (_, i) => i + 1);
+      for (const seed of mine(ordeal, seeds))
+        await endure(scenario, someFaults(new Random(seed), points), `seed ${seed}`);
+    }
+    return complaints;
+  } finally {
+    await close();
+  }
+}
+
+const singles = (points: Point[], only: RegExp | undefined): Rule[] =>
+  everyFault(points).filter((rule) => !only || only.test(describe(rule)));
+
+const mine = <T>({ part, of }: Ordeal, all: T[]): T[] => all.filter((_, i) => i % of === part - 1);

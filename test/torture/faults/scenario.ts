@@ -1,0 +1,57 @@
+import type { Table } from '../../../shared/model/table.ts';
+
+/**
+ * Small tables of each copy mode, which ride together; two large ones, of several batches of several chunks; and one from
+ * which rows are removed that the source deleted.
+ */
+export const SOURCE = `
+  CREATE TABLE orders (id bigserial PRIMARY KEY, note text, updated_at timestamptz NOT NULL DEFAULT now());
+  CREATE INDEX ON orders (updated_at);
+  CREATE TABLE notes (code text PRIMARY KEY, body text, updated_at timestamptz);
+  CREATE INDEX ON notes (updated_at);
+  CREATE TABLE events (id bigserial PRIMARY KEY, body text);
+  CREATE TABLE countries (code text PRIMARY KEY, name text);
+  CREATE TABLE lines (id bigserial PRIMARY KEY, item text, updated_at timestamptz NOT NULL DEFAULT now());
+  CREATE INDEX ON lines (updated_at);
+  CREATE TABLE prices (code text PRIMARY KEY, price int);
+  CREATE TABLE stock (sku text PRIMARY KEY, amount int, updated_at timestamptz NOT NULL DEFAULT now());
+  CREATE INDEX ON stock (updated_at);
+  INSERT INTO orders (note) SELECT 'order ' || n FROM generate_series(1, 30) n;
+  INSERT INTO notes SELECT 'n' || n, CASE WHEN n % 4 > 0 THEN 'first' END, now() FROM generate_series(1, 20) n;
+  INSERT INTO events (body) SELECT 'event ' || n FROM generate_series(1, 30) n;
+  INSERT INTO countries VALUES ('DE', 'Deutschland'), ('FR', NULL), ('JP', '日本');
+  INSERT INTO lines (item) SELECT 'line ' || n FROM generate_series(1, 60) n;
+  INSERT INTO prices SELECT 'p' || n, n FROM generate_series(1, 30) n;
+  INSERT INTO stock SELECT 's' || n, n FROM generate_series(1, 40) n`;
+
+/** What a person decides after setup. */
+export const DECISIONS: Record<string, Partial<Table>> = {
+  orders: { copyMode: 'INSERT_AND_UPDATE', updatedKey: 'updated_at' },
+  notes: { copyMode: 'INSERT_AND_UPDATE', updatedKey: 'updated_at' },
+  events: { copyMode: 'INSERT_ONLY', updatedKey: null },
+  countries: { copyMode: 'FULL_DATA_SYNC', updatedKey: null },
+  lines: { copyMode: 'INSERT_AND_UPDATE', updatedKey: 'updated_at', rowLimit: 20, chunkSize: 10 },
+  prices: { copyMode: 'FULL_DATA_SYNC', updatedKey: null, rowLimit: 20, chunkSize: 10 },
+  stock: { copyMode: 'INSERT_AND_UPDATE', updatedKey: 'updated_at', deletes: 'remove' },
+};
+
+/** What happens at the source before each run: rows come, change, and go where that is followed by loads. */
+export const CHANGES = `
+  BEGIN;
+  INSERT INTO orders (note) VALUES (NULL), ('new');
+  UPDATE orders SET note = md5(random()::text), updated_at = now() WHERE id % 5 = 0;
+  INSERT INTO notes VALUES ('k' || md5(random()::text), NULL, NULL);
+  UPDATE notes SET body = md5(random()::text), updated_at = now() WHERE ctid IN (SELECT ctid FROM notes LIMIT 4);
+  INSERT INTO events (body) SELECT md5(random()::text) FROM generate_series(1, 3);
+  UPDATE countries SET name = md5(random()::text) WHERE code = 'DE';
+  INSERT INTO lines (item) VALUES ('new');
+  UPDATE lines SET item = md5(random()::text), updated_at = now() WHERE id % 2 = 0 AND id < 84;
+  UPDATE prices SET price = price + 1;
+  DELETE FROM prices WHERE ctid IN (SELECT ctid FROM prices LIMIT 1);
+  INSERT INTO prices VALUES ('q' || md5(random()::text), 1);
+  INSERT INTO stock VALUES ('t' || md5(random()::text), 1);
+  COMMIT;
+  SELECT pg_stat_force_next_flush()`;
+
+/** Before each comparison of keys: rows that only the source lacks. */
+export const DELETES = 'DELETE FROM stock WHERE ctid IN (SELECT ctid FROM stock LIMIT 2)';
