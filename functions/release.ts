@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { Comparisons } from '../shared/aws/comparisons.ts';
 import { environmentOf } from '../shared/aws/environment.ts';
 import { Runs } from '../shared/aws/runs.ts';
 import { Stage } from '../shared/aws/stage.ts';
@@ -19,7 +20,7 @@ const Input = Trigger.extend({
   startedAt: z.string().optional(),
   table: z.string().optional(),
   /** What an execution that compares was asked for: it is no run. */
-  comparisons: z.array(z.unknown()).optional(),
+  comparisons: z.array(z.object({ table: z.string() })).optional(),
 });
 /** What the machines themselves fail with once finish has written the run's record. */
 const JUDGED = ['TablesFailed', 'TableFailed'];
@@ -42,6 +43,7 @@ export interface ReleasePorts {
   store: Store;
   runs: Runs;
   ticks: Ticks;
+  comparisons: Comparisons;
   stage: Stage;
 }
 
@@ -54,7 +56,7 @@ export interface ReleasePorts {
  */
 export async function release(
   { detail }: StatusChange,
-  { store, runs, ticks, stage }: ReleasePorts,
+  { store, runs, ticks, comparisons, stage }: ReleasePorts,
   edge: Edge,
 ): Promise<string[]> {
   const input = Input.parse(JSON.parse(detail.input));
@@ -77,6 +79,9 @@ export async function release(
   };
   const released = await giveAllBack();
   if (input.comparisons) {
+    for (const name of new Set(input.comparisons.map((one) => one.table)))
+      await comparisons.change(jobId, name, { stopped: detail.name });
+    await giveAllBack();
     for (const { sourceName } of released) await discardStaged(jobId, sourceName, detail.name, stage);
   } else if (!JUDGED.includes(detail.error ?? '')) {
     // A large table's end is told with the table: the run's other tables go on.
@@ -97,6 +102,7 @@ export const handler = handle(StatusChange, (event, edge) => {
     store: new Store(TABLE_NAME),
     runs: new Runs(TABLE_NAME),
     ticks: new Ticks(TABLE_NAME),
+    comparisons: new Comparisons(TABLE_NAME),
     stage: new Stage(BUCKET_NAME),
   };
   return release(event, ports, edge);

@@ -34,8 +34,8 @@ export async function sweepStage(
   await stage.discard(
     staged.filter((one) => {
       if (told.some((error) => error.includes(one.key))) return false;
-      const { table, runId } = stagedBy(one);
-      return ended.has(runId) && !held.includes(`${table}/${runId}`);
+      const { table, runId, mends } = stagedBy(one);
+      return (mends || ended.has(runId)) && !held.includes(`${table}/${runId}`);
     }),
   );
 }

@@ -6,7 +6,7 @@ import { Comparisons } from '../shared/aws/comparisons.ts';
 import { environmentOf } from '../shared/aws/environment.ts';
 import { Findings } from '../shared/aws/findings.ts';
 import { connectBySecret } from '../shared/aws/source.ts';
-import { objectKey, Stage } from '../shared/aws/stage.ts';
+import { mendKey, Stage } from '../shared/aws/stage.ts';
 import { Store } from '../shared/aws/store.ts';
 import { checkTable } from '../shared/core/check-table.ts';
 import {
@@ -247,7 +247,7 @@ class SourceSide {
     const nullMarker = `~${randomBytes(8).toString('hex')}~`;
     const { jobId, runId, table, kind } = this.#event;
     const { stage, findings } = this.#ports;
-    const keys = objectKey(jobId, runId, table, `${kind}-keys`);
+    const keys = mendKey(jobId, runId, table, `${kind}-keys`);
     const csv = mended.map(({ key }) => `${key.map((text) => `"${text.replaceAll('"', '""')}"`).join(',')}\n`);
     await stage.put(keys, zstdCompressSync(csv.join('')));
     const mend: StagedMend = {
@@ -262,7 +262,7 @@ class SourceSide {
   /** The rows as any load would bring them. */
   async #stageRows(suspects: Suspect[], source: Rows, nullMarker: string): Promise<{ object: string; rows: number }> {
     const { jobId, runId, table: name } = this.#event;
-    const object = objectKey(jobId, runId, name, 'verify-rows');
+    const object = mendKey(jobId, runId, name, 'verify-rows');
     const columns = this.#table.primaryKey.flatMap((key) => this.#found.columns.filter((one) => one.name === key));
     const from = {
       schema: this.#found.schema,

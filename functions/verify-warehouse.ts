@@ -156,6 +156,7 @@ class WarehouseSide {
       const free = isFree(value, owner, this.#edge.now());
       const held = free ? await this.#save({ ...taken, ...(orphan ? { orphan } : {}) }, revision) : null;
       if (held !== null) {
+        await this.#refuseStopped({ ...taken, ...(orphan ? { orphan } : {}) }, held);
         if (orphan === undefined) return;
         await settleOrphan(orphan, { jobId, table }, [], { warehouse: this.#warehouse, stage: this.#ports.stage });
         if ((await this.#save(taken, held)) !== null) return;
@@ -164,6 +165,15 @@ class WarehouseSide {
         throw errors.tableBusy(`${table} is being loaded all the time: the next comparison tries again`);
       await sleep(PATIENCE_MS);
     }
+  }
+
+  /** The execution may have been stopped, and what it held been given back, before it held this. */
+  async #refuseStopped({ lease: _lease, ...state }: TableState, revision: number): Promise<void> {
+    const { jobId, table, runId } = this.#event;
+    const { stopped } = await this.#ports.comparisons.read(jobId, table);
+    if (stopped !== runId) return;
+    await this.#save(state, revision);
+    throw errors.leaseLost(`the comparison of ${table} was stopped: the next one begins anew`);
   }
 
   #save(state: TableState, revision: number): Promise<number | null> {

@@ -33,6 +33,10 @@ export const tablePrefix = (jobId: string, table: string): string => `${jobPrefi
  */
 const markOf = ({ nullMarker }: Pick<Batch, 'nullMarker'>): string => nullMarker.replaceAll('~', '');
 
+/** What a comparison mends a table by: it lies there only while the comparison holds the table's lease. */
+export const mendKey = (jobId: string, runId: string, table: string, part: string): string =>
+  objectKey(jobId, runId, table, `mend-${part}`);
+
 /** A small delta's one object. */
 export const deltaKey = (jobId: string, runId: string, table: string, nullMarker: string): string =>
   objectKey(jobId, runId, table, `delta-${markOf({ nullMarker })}`);
@@ -62,10 +66,10 @@ export interface Staged {
   uploadId?: string;
 }
 
-/** The table, by its hash, and the run that staged it. */
-export function stagedBy({ key }: Staged): { table: string; runId: string } {
-  const [, , table = '', runId = ''] = key.split('/');
-  return { table, runId };
+/** The table, by its hash, the run or comparison that staged it, and which of the two that is. */
+export function stagedBy({ key }: Staged): { table: string; runId: string; mends: boolean } {
+  const [, , table = '', runId = '', part = ''] = key.split('/');
+  return { table, runId, mends: part.startsWith('mend-') };
 }
 
 /** Whether something belongs to one of these batches. */

@@ -69,6 +69,8 @@ export interface Compared {
   covered?: { rows: number; values: number; nextBucket: number };
   /** Rows that the last reconcile deleted. */
   deleted?: number;
+  /** The last comparison whose execution was stopped: what it takes after that nobody would give back. */
+  stopped?: string;
   /** Why the last comparison broke off, and what to do. */
   error?: string;
 }
