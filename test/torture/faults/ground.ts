@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
-import { ListMultipartUploadsCommand, ListObjectsV2Command, S3Client } from '@aws-sdk/client-s3';
+import { S3Client } from '@aws-sdk/client-s3';
 import {
   DescribeExecutionCommand,
   ListExecutionsCommand,
@@ -17,7 +17,6 @@ import { REGION } from '../../../local/identity.ts';
 import { type Installation, startInstallation } from '../../../local/installation.ts';
 import { Operator } from '../../../local/operator.ts';
 import { startPostgres } from '../../../local/postgres.ts';
-import { verify } from '../../../local/verify.ts';
 import { Schedules } from '../../../shared/aws/schedules.ts';
 import { Stage } from '../../../shared/aws/stage.ts';
 import { withoutProgress } from '../../../shared/core/pass.ts';
@@ -26,6 +25,7 @@ import { Schedule } from '../../../shared/model/schedule.ts';
 import { FaultPlane } from './plane.ts';
 import { DECISIONS, SOURCE } from './scenario.ts';
 import { openSourceProxy } from './source-proxy.ts';
+import { wrongsOf } from './wrongs.ts';
 
 const MACHINES = ['LoadJobArn', 'LoadTableArn', 'VerifyJobArn'] as const;
 const JOB = 'faults';
@@ -220,51 +220,15 @@ export class Ground {
   }
 
   /** Whatever must not be once all has been well: rows that differ, and what was left behind. */
-  async wrongs(): Promise<string[]> {
-    const all = [this.#differing(), this.#leftInTable(), this.#leftInBucket(), this.#leftInWarehouse()];
-    return (await Promise.all(all)).flat();
-  }
-
-  async #differing(): Promise<string[]> {
-    const { job, tables } = await this.#operator.readJob(JOB);
-    const results = await verify(job, tables, this.#url, this.#installation.warehouse, SCHEMA);
-    return [...results].flatMap(([name, found]) => {
-      if (found instanceof Error) return [`${name}: ${found.message}`];
-      const { sourceRows, warehouseRows, sourceChecksum, warehouseChecksum } = found;
-      if (sourceRows === warehouseRows && sourceChecksum === warehouseChecksum) return [];
-      return [`${name} differs: ${sourceRows} rows at the source, ${warehouseRows} in the warehouse`];
+  wrongs(): Promise<string[]> {
+    return wrongsOf({
+      operator: this.#operator,
+      s3: this.#s3,
+      warehouse: this.#warehouse,
+      bucket: this.#installation.cloud.outputs.StageBucket ?? '',
+      urls: { source: this.#url, warehouse: this.#installation.warehouse },
+      job: JOB,
+      schema: SCHEMA,
     });
-  }
-
-  async #leftInTable(): Promise<string[]> {
-    const { states } = await this.#operator.readJob(JOB);
-    const left = [...states].flatMap(([name, { value }]) => {
-      const { lease, pass, batch, ahead, orphan, lastError } = value;
-      return Object.entries({ lease, pass, batch, ahead, orphan, lastError })
-        .filter(([, one]) => one !== undefined)
-        .map(([what, one]) => `${name} still has its ${what}: ${JSON.stringify(one)}`);
-    });
-    const runs = await this.#operator.runs.list(JOB, 6);
-    return [
-      ...left,
-      ...runs.filter(({ status }) => status === 'running').map(({ runId }) => `run ${runId} never ended`),
-    ];
-  }
-
-  async #leftInBucket(): Promise<string[]> {
-    const Bucket = this.#installation.cloud.outputs.StageBucket;
-    const { Contents = [] } = await this.#s3.send(new ListObjectsV2Command({ Bucket, Prefix: 'stage/' }));
-    const { Uploads = [] } = await this.#s3.send(new ListMultipartUploadsCommand({ Bucket }));
-    return [
-      ...Contents.map(({ Key }) => `object ${Key} is left`),
-      ...Uploads.map(({ Key }) => `upload ${Key} is open`),
-    ];
-  }
-
-  async #leftInWarehouse(): Promise<string[]> {
-    const { rows } = await this.#warehouse.query(
-      `SELECT tablename FROM pg_tables WHERE tablename LIKE 'loader%' AND schemaname = '${SCHEMA}'`,
-    );
-    return rows.map(({ tablename }) => `stage ${tablename} is left`);
   }
 }
