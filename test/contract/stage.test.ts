@@ -7,6 +7,7 @@ import { pipeline } from 'node:stream/promises';
 import { test } from 'node:test';
 import {
   AbortMultipartUploadCommand,
+  CreateMultipartUploadCommand,
   GetObjectCommand,
   HeadObjectCommand,
   ListMultipartUploadsCommand,
@@ -138,6 +139,18 @@ test('objects are removed, those that are not there without complaint, more than
     [],
   );
   await stage.remove([]);
+});
+
+test('what lies below a prefix is listed and discarded, an upload that was never completed included', async () => {
+  const open = new CreateMultipartUploadCommand({ Bucket: at.bucket, Key: keyOf('left/open') });
+  const { UploadId: uploadId = '' } = await at.s3.send(open);
+  await stage.put(keyOf('left/object'), 'x');
+  await stage.put(keyOf('kept'), 'x');
+  const left = await stage.list(keyOf('left/'));
+  assert.deepEqual(left, [{ key: keyOf('left/object') }, { key: keyOf('left/open'), uploadId }]);
+  await stage.discard(left);
+  assert.deepEqual(await stage.list(keyOf('left/')), []);
+  assert.deepEqual(await stage.list(keyOf('kept')), [{ key: keyOf('kept') }]);
 });
 
 test('what S3 refused to remove is told', async () => {

@@ -2,11 +2,24 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { Ground } from './faults/ground.ts';
 import type { Point, Rule } from './faults/plane.ts';
-import { complaint, everyFault, momentsOf, SCENARIOS, type Scenario, someFaults, suffer } from './faults/suffer.ts';
+import {
+  complaint,
+  everyFault,
+  leave,
+  momentsOf,
+  SCENARIOS,
+  type Scenario,
+  someFaults,
+  suffer,
+} from './faults/suffer.ts';
 import { Random } from './random.ts';
 
 /** How many of each scenario's single faults, and schedules of several; `npm run torture -- --faults` takes all. */
-const SAMPLE = { 'a run': { singles: 8, schedules: 3 }, 'a comparison': { singles: 3, schedules: 1 } };
+const SAMPLE = {
+  'a run': { singles: 8, schedules: 3 },
+  'a comparison': { singles: 3, schedules: 1 },
+  'a large upload': { singles: 1, schedules: 0 },
+};
 const SEED = 1;
 
 let ground: Ground;
@@ -31,9 +44,10 @@ for (const scenario of SCENARIOS) {
     const points = await momentsOf(ground, scenario);
     moments.set(scenario, points);
     const { singles, schedules } = SAMPLE[scenario.name];
-    for (const rule of random.some(everyFault(points), singles)) await endure(scenario, [rule]);
     let struck = 0;
+    for (const rule of random.some(everyFault(points), singles)) struck += await endure(scenario, [rule]);
     for (let i = 0; i < schedules; i++) struck += await endure(scenario, someFaults(random, points));
+    await leave(ground, scenario);
     assert.ok(struck > 0, 'faults came into play');
     t.diagnostic(`a sample of ${everyFault(points).length} faults at ${points.length} moments`);
   });

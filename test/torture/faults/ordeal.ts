@@ -1,7 +1,7 @@
 import { Random } from '../random.ts';
 import { Ground } from './ground.ts';
 import { describe, type Point, type Rule } from './plane.ts';
-import { complaint, everyFault, momentsOf, SCENARIOS, type Scenario, someFaults, suffer } from './suffer.ts';
+import { complaint, everyFault, leave, momentsOf, SCENARIOS, type Scenario, someFaults, suffer } from './suffer.ts';
 
 export interface Ordeal {
   /** Every `of`th single fault and schedule, from the `part`th: 1 of 1 are all. */
@@ -29,9 +29,10 @@ export async function sufferAll(ordeal: Ordeal, say: (line: string) => void): Pr
     for (const scenario of SCENARIOS) {
       const points = await momentsOf(ground, scenario);
       for (const rule of mine(ordeal, singles(points, ordeal.only))) await endure(scenario, [rule], describe(rule));
-      const seeds = Array.from({ length: ordeal.seeds }, (_, i) => i + 1);
+      const seeds = Array.from({ length: scenario.about ? 0 : ordeal.seeds }, (_, i) => i + 1);
       for (const seed of mine(ordeal, seeds))
         await endure(scenario, someFaults(new Random(seed), points), `seed ${seed}`);
+      await leave(ground, scenario);
     }
     return complaints;
   } finally {

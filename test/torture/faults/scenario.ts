@@ -2,7 +2,7 @@ import type { Table } from '../../../shared/model/table.ts';
 
 /**
  * Small tables of each copy mode, which ride together; two large ones, of several batches of several chunks; and one from
- * which rows are removed that the source deleted.
+ * which rows are removed that the source deleted. A last one is empty, but where its upload takes several parts.
  */
 export const SOURCE = `
   CREATE TABLE orders (id bigserial PRIMARY KEY, note text, updated_at timestamptz NOT NULL DEFAULT now());
@@ -16,6 +16,7 @@ export const SOURCE = `
   CREATE TABLE prices (code text PRIMARY KEY, price int);
   CREATE TABLE stock (sku text PRIMARY KEY, amount int, updated_at timestamptz NOT NULL DEFAULT now());
   CREATE INDEX ON stock (updated_at);
+  CREATE TABLE files (id int PRIMARY KEY, body text);
   INSERT INTO orders (note) SELECT 'order ' || n FROM generate_series(1, 30) n;
   INSERT INTO notes SELECT 'n' || n, CASE WHEN n % 4 > 0 THEN 'first' END, now() FROM generate_series(1, 20) n;
   INSERT INTO events (body) SELECT 'event ' || n FROM generate_series(1, 30) n;
@@ -33,6 +34,7 @@ export const DECISIONS: Record<string, Partial<Table>> = {
   lines: { copyMode: 'INSERT_AND_UPDATE', updatedKey: 'updated_at', rowLimit: 20, chunkSize: 10 },
   prices: { copyMode: 'FULL_DATA_SYNC', updatedKey: null, rowLimit: 20, chunkSize: 10 },
   stock: { copyMode: 'INSERT_AND_UPDATE', updatedKey: 'updated_at', deletes: 'remove' },
+  files: { copyMode: 'FULL_DATA_SYNC', updatedKey: null, minShare: 0 },
 };
 
 /** What happens at the source before each run: rows come, change, and go where that is followed by loads. */
@@ -55,3 +57,10 @@ export const CHANGES = `
 
 /** Before each comparison of keys: rows that only the source lacks. */
 export const DELETES = 'DELETE FROM stock WHERE ctid IN (SELECT ctid FROM stock LIMIT 2)';
+
+/** More than a part of an upload holds, 16 MB, also when compressed. */
+export const FILES = `
+  DELETE FROM files;
+  INSERT INTO files SELECT n, (SELECT string_agg(encode(sha256((n * random())::text::bytea), 'base64'), '') FROM generate_series(1, 1300))
+    FROM generate_series(1, 420) n`;
+export const NO_FILES = 'DELETE FROM files';

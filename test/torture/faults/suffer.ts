@@ -1,22 +1,33 @@
 import type { Random } from '../random.ts';
 import type { Ground } from './ground.ts';
 import { describe, type How, type Point, type Rule } from './plane.ts';
-import { CHANGES, DELETES } from './scenario.ts';
+import { CHANGES, DELETES, FILES, NO_FILES } from './scenario.ts';
 
 /** Runs after the faulty one by which everything has to be well again. */
 const MOST_RUNS = 3;
 
 /** What is done while faults happen. */
 export interface Scenario {
-  name: 'a run' | 'a comparison';
+  name: 'a run' | 'a comparison' | 'a large upload';
   /** What happens at the source before. */
   changes: string;
   work(ground: Ground): Promise<string>;
+  /** The moments that it is about; all where absent. */
+  about?: RegExp;
+  /** Makes it as it was. */
+  undo?: string;
 }
 
 export const SCENARIOS: Scenario[] = [
   { name: 'a run', changes: CHANGES, work: (ground) => ground.tick() },
   { name: 'a comparison', changes: DELETES, work: (ground) => ground.reconcile() },
+  {
+    name: 'a large upload',
+    changes: FILES,
+    work: (ground) => ground.tick(),
+    about: / s3:.*(Multipart|Part)/,
+    undo: NO_FILES,
+  },
 ];
 
 export interface Suffered {
@@ -67,12 +78,20 @@ const isLeftObject = (wrong: string): boolean => /^(object|upload) /.test(wrong)
 const isWell = (status: string): boolean => status === 'succeeded' || status === 'idle';
 
 /** All moments of a scenario, as a run without a fault has them. */
-export async function momentsOf(ground: Ground, { changes, work }: Scenario): Promise<Point[]> {
+export async function momentsOf(ground: Ground, { changes, work, about }: Scenario): Promise<Point[]> {
   await ground.source.query(changes);
-  return ground.plane.record(async () => {
+  const points = await ground.plane.record(async () => {
     const status = await work(ground);
     if (!isWell(status)) throw new Error(`without a fault it ends as ${status}`);
   });
+  return points.filter(({ what }) => !about || about.test(what));
+}
+
+/** Ends with a scenario. */
+export async function leave(ground: Ground, { undo }: Scenario): Promise<void> {
+  if (undo === undefined) return;
+  await ground.source.query(undo);
+  await ground.tick();
 }
 
 /** What may go wrong at a moment. */
