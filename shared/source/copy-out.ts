@@ -17,7 +17,8 @@ type Listener = (bytes: Buffer) => void;
  * here, most of it in the garbage collector. Here a few buffers take turns: while some are being written another fills.
  */
 export class CopyOut implements pg.Submittable {
-  readonly #sql: string;
+  /** Sent as it stands when the session's turn comes. */
+  sql: string;
   readonly #sink: Writable;
   readonly #outcome = Promise.withResolvers<number>();
   #stream: Duplex | null = null;
@@ -37,7 +38,7 @@ export class CopyOut implements pg.Submittable {
   #writing = 0;
 
   constructor(sql: string, sink: Writable) {
-    this.#sql = sql;
+    this.sql = sql;
     this.#sink = sink;
     // Whoever waits for the sink first must not find this one unhandled.
     this.#outcome.promise.catch(() => undefined);
@@ -56,7 +57,7 @@ export class CopyOut implements pg.Submittable {
     [this.#parser = this.#parser] = this.#stream.listeners('data') as Listener[];
     this.#stream.on('data', this.#read);
     this.#stream.off('data', this.#parser);
-    connection.query(this.#sql);
+    connection.query(this.sql);
   }
 
   readonly #read = (received: Buffer): void => {
