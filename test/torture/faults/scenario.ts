@@ -61,6 +61,6 @@ export const DELETES = 'DELETE FROM stock WHERE ctid IN (SELECT ctid FROM stock 
 /** More than a part of an upload holds, 16 MB, also when compressed. */
 export const FILES = `
   DELETE FROM files;
-  INSERT INTO files SELECT n, (SELECT string_agg(encode(sha256((n * random())::text::bytea), 'base64'), '') FROM generate_series(1, 1300))
+  INSERT INTO files SELECT n, (SELECT string_agg(encode(sha256((n * m * random())::text::bytea), 'base64'), '') FROM generate_series(1, 1300) m)
     FROM generate_series(1, 420) n`;
 export const NO_FILES = 'DELETE FROM files';
