@@ -112,9 +112,9 @@ test('an answer above 6 MB is an error', async () => {
 });
 
 test('the most memory that a function has held is known', { skip: process.platform !== 'linux' }, async () => {
-  await cloud.probe({ does: 'allocate', mb: 150 });
+  await cloud.probe({ does: 'allocate', mb: 80 });
   const peak = cloud.lambda.peakRss(cloud.functionName('Probe')) ?? 0;
-  assert.ok(peak > 150 * 1024 * 1024 && peak < 400 * 1024 * 1024, `${peak}`);
+  assert.ok(peak > 100 * 1024 * 1024 && peak < 400 * 1024 * 1024, `${peak}`);
 });
 
 test('a payload above the limit is refused', async () => {

@@ -149,6 +149,7 @@ test('an edit of an outdated version is refused, whoever made the newer one; set
       (await refused(operation, { jobId, schedule: 'main', ifVersion: made.version })).name,
       'VersionConflict',
     );
+  await done(server, 'jobs.resume', { jobId });
 });
 
 test('two schedules of one name are refused, whatever the case of their letters', async () => {

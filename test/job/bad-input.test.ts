@@ -96,7 +96,7 @@ test('a table edited into nonsense fails alone: mode, keys, limits, names', asyn
   await edit({ primaryKey: ['nope'] });
   await fails(job, why('the key column "nope" does not exist at the source: correct the table\'s keys'));
   await edit({ primaryKey: 'id' });
-  await fails(job, /^BadConfiguration: bad: primaryKey Invalid input: expected array, received string$/);
+  await fails(job, why('primaryKey is a text: give a list'));
   await edit({ primaryKey: ['id'], sourceName: 'other' });
   await fails(job, why("sourceName is another than its item's: make it the same"));
   await edit({ sourceName: 'bad' });
