@@ -35,14 +35,14 @@ export interface Held {
  * So many that a burst of edits passes the quotas of EventBridge Scheduler without anybody hearing of it. Not in the SDK's
  * adaptive mode: after twenty refusals in a row it holds back every later call, and a thousand edits took a minute, not seconds.
  */
-export const SCHEDULER_ATTEMPTS = 12;
+const ATTEMPTS = 12;
 
 /** EventBridge Scheduler, as far as it follows the config table: the schedules of one group. */
 export class Scheduler {
   readonly #settings: SchedulerSettings;
   readonly #client: SchedulerClient;
 
-  constructor(settings: SchedulerSettings, client = new SchedulerClient({ maxAttempts: SCHEDULER_ATTEMPTS })) {
+  constructor(settings: SchedulerSettings, client = new SchedulerClient({ maxAttempts: ATTEMPTS })) {
     this.#settings = settings;
     this.#client = client;
   }

@@ -15,7 +15,7 @@ import { REGION } from '../../local/identity.ts';
 import { DESTINATION, startInstallation } from '../../local/installation.ts';
 import { synthesize } from '../../local/synth.ts';
 import { MachineArns } from '../../shared/aws/machines.ts';
-import { SCHEDULER_ATTEMPTS, SchedulerSettings } from '../../shared/aws/scheduler.ts';
+import { SchedulerSettings } from '../../shared/aws/scheduler.ts';
 import { Destination } from '../../shared/model/destination.ts';
 
 /** Set to 1, the same promises are put to the account that the variables below name (README.md beside this file). */
@@ -83,8 +83,7 @@ export function services(
       s3: new S3Client({ ...client, requestChecksumCalculation: 'WHEN_REQUIRED' }),
       redshift: new RedshiftDataClient(client),
       secrets: new SecretsManagerClient(client),
-      // One schedule takes ten calls a second: refused ones are tried again as often as the product does.
-      scheduler: new SchedulerClient({ ...client, maxAttempts: SCHEDULER_ATTEMPTS }),
+      scheduler: new SchedulerClient(client),
       states: new SFNClient(client),
       lambda: new LambdaClient(client),
     });
