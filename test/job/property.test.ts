@@ -164,7 +164,7 @@ async function unreported(job: TestJob, tables: GeneratedTable[], runId: string)
     );
     if (here.size !== there.size) found.push(`${one.name} has ${here.size} rows for ${there.size}`);
     const folder = createHash('sha256').update(one.name).digest('hex').slice(0, 16);
-    const lines = await linesBelow(server, `changed/${job.jobId}/${runId}/${folder}/`);
+    const lines = await linesBelow(server, `changed/${job.jobId}/${folder}/${runId}/`);
     const told = new Map(
       lines.map((line): [string, string] => {
         const { key, column, policy } = JSON.parse(line) as Line;
