@@ -18,7 +18,7 @@ type Listener = (bytes: Buffer) => void;
  */
 export class CopyOut implements pg.Submittable {
   /** Sent as it stands when the session's turn comes. */
-  sql: string;
+  text: string;
   readonly #sink: Writable;
   readonly #outcome = Promise.withResolvers<number>();
   #stream: Duplex | null = null;
@@ -37,8 +37,8 @@ export class CopyOut implements pg.Submittable {
   readonly #spare: Buffer[] = [];
   #writing = 0;
 
-  constructor(sql: string, sink: Writable) {
-    this.sql = sql;
+  constructor(text: string, sink: Writable) {
+    this.text = text;
     this.#sink = sink;
     // Whoever waits for the sink first must not find this one unhandled.
     this.#outcome.promise.catch(() => undefined);
@@ -57,7 +57,7 @@ export class CopyOut implements pg.Submittable {
     [this.#parser = this.#parser] = this.#stream.listeners('data') as Listener[];
     this.#stream.on('data', this.#read);
     this.#stream.off('data', this.#parser);
-    connection.query(this.sql);
+    connection.query(this.text);
   }
 
   readonly #read = (received: Buffer): void => {

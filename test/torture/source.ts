@@ -1,7 +1,6 @@
 import type pg from 'pg';
 import type { Snapshot } from '../../shared/model/state.ts';
 import { connectSource } from '../../shared/source/connect.ts';
-import type { CopyOut } from '../../shared/source/copy-out.ts';
 import type { Mutation } from './mutations.ts';
 import { SECOND_MS } from './shop.ts';
 
@@ -32,10 +31,10 @@ export async function openSource(url: string, { between, mutation, snapshots }: 
     await between(CRITICAL.test(sql));
     return (await mutation.answer?.(sql, send)) ?? send(text(sql), values);
   };
-  client.query = ((sql: string | CopyOut, values?: unknown[]) => {
+  client.query = ((sql: string | { text: string }, values?: unknown[]) => {
     if (typeof sql === 'string') return query(sql, values);
-    // COPY's stream is there at once: nobody can be let in before it.
-    sql.sql = text(sql.sql);
+    // COPY's rows, or keys as they are printed. COPY begins at once: nobody can be let in before it.
+    sql.text = text(sql.text);
     return send(sql);
   }) as typeof client.query;
   return client;
