@@ -16,7 +16,7 @@ import { Random } from './random.ts';
 
 /** How many of each scenario's single faults, and schedules of several; `npm run torture -- --faults` takes all. */
 const SAMPLE = {
-  'a run': { singles: 8, schedules: 3 },
+  'a run': { singles: 5, schedules: 2 },
   'a comparison': { singles: 3, schedules: 1 },
   'a large upload': { singles: 1, schedules: 0 },
 };
