@@ -9,6 +9,17 @@ import type { Reading } from '../shared/source/reading.ts';
 import { listChanged, readCounts, refuse, startCounting, sumByColumn } from '../shared/source/values.ts';
 import { copyOut, type Range, rowsOf } from '../shared/sql/postgres.ts';
 import { countersOf } from '../shared/sql/values.ts';
+import type { Edge } from './edge.ts';
+
+/** Time kept back for the end of an upload, and the writes after it. */
+const RESERVE_MS = 60_000;
+
+/** What a call of extract has left for reading rows. */
+export const timeToRead = (edge: Edge): number => edge.remaining() - RESERVE_MS;
+
+/** Lets the source end what would take longer: ended by it a call leaves nothing behind, ended by Lambda it would. */
+export const limitReading = (client: pg.Client, edge: Edge): Promise<unknown> =>
+  client.query(`SET LOCAL statement_timeout = ${Math.max(1_000, timeToRead(edge))}`);
 
 /** One object to be: which rows of which table, and where it goes. */
 export interface ToExtract {

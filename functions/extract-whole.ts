@@ -10,12 +10,10 @@ import type { Reading } from '../shared/source/reading.ts';
 import type { Key, Range } from '../shared/sql/postgres.ts';
 import type { Edge } from './edge.ts';
 import type { ExtractEvent, ExtractPorts } from './extract.ts';
-import { extractObject } from './extract-object.ts';
+import { extractObject, limitReading, timeToRead } from './extract-object.ts';
 
 /** Objects of one call that cuts a table itself: they are listed in a payload of 256 KiB, some 200 bytes each. */
 const MAX_OBJECTS = 400;
-/** Time kept back for what comes after the last chunk. */
-const RESERVE_MS = 60_000;
 
 interface Whole {
   event: ExtractEvent;
@@ -42,9 +40,9 @@ export async function extractWhole(
   let cursor: Key | null = ranges[0]?.kind === 'keys' ? ranges[0].after : null;
   let last = false;
   let slowest = 0;
-  while (!last && objects.length < MAX_OBJECTS && edge.remaining() > RESERVE_MS + 2 * slowest) {
+  while (!last && objects.length < MAX_OBJECTS && timeToRead(edge) > 2 * slowest) {
     const began = edge.now().getTime();
-    await client.query(`SET LOCAL statement_timeout = ${Math.max(1_000, edge.remaining() - RESERVE_MS)}`);
+    await limitReading(client, edge);
     const bounds = await chunkBounds(client, reading.source, cursor, reading.scope, { rowLimit: chunkSize, chunkSize });
     last = bounds.last;
     for (const upTo of bounds.upTo) {

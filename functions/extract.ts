@@ -16,11 +16,8 @@ import { openSnapshot, tableIn } from '../shared/source/session.ts';
 import { tableError } from '../shared/source/snapshot.ts';
 import type { Range } from '../shared/sql/postgres.ts';
 import { type Edge, handle } from './edge.ts';
-import { extractObject } from './extract-object.ts';
+import { extractObject, limitReading } from './extract-object.ts';
 import { extractWhole } from './extract-whole.ts';
-
-/** Time kept back for the end of the upload, and the writes after it. */
-const RESERVE_MS = 60_000;
 
 const Key = z.array(z.string().nullable()).nullable();
 const RangeSchema: z.ZodType<Range> = z.discriminatedUnion('kind', [
@@ -98,8 +95,7 @@ export async function extract(
     const objects: StagedObject[] = [];
     await refuseBlankKeys(client, table, found, { source, ranges: event.extract.ranges, scope });
     for (const [i, range] of event.extract.ranges.entries()) {
-      // Ended by the source it leaves nothing behind, ended by Lambda it would.
-      await client.query(`SET LOCAL statement_timeout = ${Math.max(1_000, edge.remaining() - RESERVE_MS)}`);
+      await limitReading(client, edge);
       const key = chunkKey(event, batch, event.extract.index, i);
       const { nullMarker } = batch;
       const reading = { source, scope };

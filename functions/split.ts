@@ -155,7 +155,6 @@ function halvedOnce(job: Job, table: Table, { halved = 0 }: TableState): number 
 interface Cut {
   walk: Pass['walk'];
   extracts: Split['extracts'];
-  /** How many objects each of them makes, at most. */
   cursor: Key | null;
   last: boolean;
 }
