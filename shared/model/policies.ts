@@ -17,7 +17,7 @@ export const ValuePolicies = z.strictObject({
   notANumber: oneOf(['null', 'error']),
   /** A number of more digits than the DECIMAL that profiling chose. */
   numericOverflow: oneOf(['error', 'null']),
-  /** What SUPER, VARBYTE and GEOMETRY can't hold: too long, strings too long within, or \u0000 in it. */
+  /** What SUPER, VARBYTE and GEOMETRY can't hold: too long, strings too long within, \u0000 or half a character in it. */
   oversizeDocument: oneOf(['error', 'null']),
   /** A binary value of no bytes. */
   emptyBinary: oneOf(['null', 'error']),
@@ -54,7 +54,7 @@ export const CONCERNED: Record<PolicyName, string> = {
   outOfRangeTime: 'infinite or outside the years 1 to 294276',
   notANumber: 'NaN or infinite',
   numericOverflow: 'of more digits than the DECIMAL',
-  oversizeDocument: 'more than SUPER, VARBYTE or GEOMETRY holds, or with \\u0000 in it',
+  oversizeDocument: 'more than SUPER, VARBYTE or GEOMETRY holds, or with \\u0000 or half a surrogate pair in it',
   emptyBinary: 'of no bytes',
 };
 

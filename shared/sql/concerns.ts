@@ -55,14 +55,20 @@ export const longDocument = (document: (column: string) => string): Concern => (
   },
 });
 
-/** An escape of NUL, which no text of either engine can hold: `\u0000` after an even number of backslashes. */
-const NUL = "'(?<!\\\\)(\\\\\\\\)*\\\\u0000'";
+/**
+ * Whether a json document has what jsonb refuses: an escape of NUL, which no text of either engine can hold, or one half of a
+ * surrogate pair without the other. A backslash that is meant as such is doubled; without those every `\u` is an escape.
+ */
+const unreadable = (column: string): string => {
+  const escapes = `replace(${column}::text, '\\\\', ' ')`;
+  const unpaired = `regexp_replace(${escapes}, '\\\\u[dD][89abAB]..\\\\u[dD][c-fC-F]..', '', 'g') ~ '\\\\u[dD][89a-fA-F]'`;
+  return `position('\\u' IN ${column}::text) > 0 AND (position('\\u0000' IN ${escapes}) > 0 OR ${unpaired})`;
+};
 
-/** json, which may have what jsonb refuses: such a document can't even be looked into. */
+/** json: a document that jsonb refuses can't even be looked into. */
 export const unreadableOr = (concern: Concern): Concern => ({
   ...concern,
-  when: (column) =>
-    `CASE WHEN position('\\u0000' IN ${column}::text) > 0 AND ${column}::text ~ ${NUL} THEN true ELSE ${concern.when(column)} END`,
+  when: (column) => `CASE WHEN ${unreadable(column)} THEN true ELSE ${concern.when(column)} END`,
 });
 
 export const longBinary = (bytes: number): Concern => ({

@@ -76,11 +76,11 @@ const READ: Record<Meaning, (at: string) => string> = {
   moment: (at) => `${at}::text`,
   day: (at) => `${at}::text`,
 };
-const NUL = /(?<!\\)(\\\\)*\\u0000/;
+const UNREADABLE = /(?<!\\)(\\\\)*\\u(0000|d83d)/;
 /** A document that jsonb refuses is read as it is. */
 const readSource = ({ meaning, type }: GeneratedColumn, at: string): string =>
   type === 'json'
-    ? `CASE WHEN position('u0000' IN ${at}::text) > 0 AND ${at}::text ~ '${NUL.source}' THEN ${at}::text ELSE ${READ.json(`(${at}::jsonb)`)} END`
+    ? `CASE WHEN ${at}::text ~ '${UNREADABLE.source}' THEN ${at}::text ELSE ${READ.json(`(${at}::jsonb)`)} END`
     : READ[meaning](at);
 
 /** A line of the listing beside a batch. */

@@ -82,11 +82,23 @@ test('DECIMAL never has 19 digits, as Redshift keeps those in eight bytes', () =
   assert.equal(mapType(base('numeric'), { numericDigits: { precision: 50, scale: 0 } }).type, 'VARCHAR(65535)');
 });
 
-test('a json document with a real \\u0000, which jsonb refuses, does not fail the extract: it is refused by name', async () => {
-  for (const document of ['{"a":"\\u0000"}', '"\\\\\\u0000"', '["x\\u0000"]'])
+test('a json document that jsonb refuses, for a real \\u0000 or half a surrogate pair, does not fail the extract: it is refused by name', async () => {
+  for (const document of [
+    '{"a":"\\u0000"}',
+    '"\\\\\\u0000"',
+    '["x\\u0000"]',
+    '"\\ud83d"',
+    '{"\\uDE00": 1}',
+    '"\\ud83d\\ud83d\\ude00"',
+    '"\\ud83d\\ude00\\ude00"',
+    '"\\ud83d\\\\\\ude00"',
+  ]) {
+    await assert.rejects(client.query('SELECT $1::json::jsonb', [document]), document);
     assert.deepEqual(await read('json', document), { loaded: null, compared: '(refused)' }, document);
-  for (const document of ['"\\\\u0000"', '"\\\\\\\\u0000"'])
+  }
+  for (const document of ['"\\\\u0000"', '"\\\\\\\\u0000"', '"\\\\ud83d"', '"\\\\\\\\uDE00"', '"ud83d"'])
     assert.deepEqual(await read('json', document), { loaded: document, compared: document }, document);
+  assert.equal((await read('json', '"\\ud83d\\uDE00\\u00e4\\uD83D\\ude00"'))?.loaded, '"😀ä😀"');
 });
 
 test('a document of more than 16 MB is refused, one of less is loaded', async () => {
