@@ -7,7 +7,7 @@ import { Stage } from '../shared/aws/stage.ts';
 import { Store } from '../shared/aws/store.ts';
 import { Warehouse } from '../shared/aws/warehouse.ts';
 import type { Sums, WarehouseSums } from '../shared/core/drift.ts';
-import type { LoadContext } from '../shared/core/load-statements.ts';
+import { checkLength, type LoadContext } from '../shared/core/load-statements.ts';
 import { type Mend, mendStatements, type StagedMend } from '../shared/core/mend-statements.ts';
 import { isFree, leaseFor, takeLease } from '../shared/core/pass.ts';
 import { treatedColumns } from '../shared/core/treatment.ts';
@@ -48,7 +48,7 @@ export interface VerifyWarehousePorts {
  * compared that are to be changed, and mends.
  *
  * @returns the event for the next call: of the source's side, or of this one while a statement runs (`mend`)
- * @throws LoaderError TableBusy, WarehouseRefused, FindingsGone, LeaseLost
+ * @throws LoaderError BadConfiguration, TableBusy, WarehouseRefused, FindingsGone, LeaseLost
  */
 export async function verifyWarehouse(
   event: ComparisonEvent,
@@ -110,16 +110,21 @@ class WarehouseSide {
     const whole = this.#event.kind === 'reconcile' && this.#table.copyMode === 'INSERT_AND_UPDATE';
     const scope = whole ? null : underWatermark(this.#table, watermark).warehouse;
     const sums: Sums = {};
-    for await (const [bucket, rows, sum] of this.#warehouse.query(bucketSums(this.#bucketed, 'warehouse', scope)))
+    for await (const [bucket, rows, sum] of this.#ask(bucketSums(this.#bucketed, 'warehouse', scope)))
       sums[bucket ?? ''] = [Number(rows), sum ?? '0'];
     const found: WarehouseSums = { watermark: whole ? null : watermark, sums };
     await this.#ports.findings.write('sums', [found]);
     return { ...this.#event, step: 'begin' };
   }
 
+  #ask(sql: string): AsyncGenerator<(string | null)[]> {
+    checkLength(this.#table, sql);
+    return this.#warehouse.query(sql);
+  }
+
   async rows(buckets: string[], step: 'rows' | 'again' = 'rows'): Promise<ComparisonEvent> {
     const kinds = valueKinds(this.#bucketed);
-    const answers = this.#warehouse.query(bucketRows(this.#bucketed, 'warehouse', buckets));
+    const answers = this.#ask(bucketRows(this.#bucketed, 'warehouse', buckets));
     const rows = async function* (table: Bucketed) {
       for await (const answer of answers) {
         const { bucket, key, hash, values } = readBucketRow(table, 'warehouse', answer);

@@ -183,6 +183,19 @@ export function checkWidth(table: Table): void {
     );
 }
 
+/**
+ * Refuses to compare a table of so many columns with so long names that one statement could not name what it compares.
+ * @throws LoaderError BadConfiguration
+ */
+export function checkLength({ sourceName, columns }: Table, sql: string): void {
+  const bytes = Buffer.byteLength(sql);
+  if (bytes > MAX_STATEMENT_BYTES)
+    throw errors.badConfiguration(
+      `${sourceName}: to compare its ${columns.length} columns takes a statement of ${bytes} bytes, and Redshift takes ` +
+        `${MAX_STATEMENT_BYTES}: exclude some by treat, shorten their names, or leave the table uncompared – it is loaded all the same`,
+    );
+}
+
 /** One load: one transaction. All that was copied is counted before a stage's rows touch their target. */
 export function loadStatements(cargos: Cargo[], context: LoadContext): string[] {
   const all = cargos.map((cargo, index) => parts(cargo, index, context));

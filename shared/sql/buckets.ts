@@ -69,10 +69,11 @@ export function underWatermark(table: Table, watermark: Watermark): Record<Side,
 
 const dialects: Record<Side, Dialect> = { source: postgres, warehouse: redshift };
 
-const keyHash = (table: Bucketed, dialect: Dialect): string =>
-  dialect.md5(rowText(table.keys.length > 0 ? table.keys : table.columns.filter(isText), dialect));
-const bucketOf = (table: Bucketed, dialect: Dialect): string =>
-  `SUBSTRING(${keyHash(table, dialect)}, 1, ${BUCKET_DIGITS})`;
+/** Three digits of a hash. */
+const bucketOf = (hash: string): string => `SUBSTRING(${hash}, 1, ${BUCKET_DIGITS})`;
+const keyHash = (table: Bucketed, dialect: Dialect): string => dialect.md5(rowText(table.keys, dialect));
+const rowHash = (table: Bucketed, dialect: Dialect): string =>
+  dialect.md5(rowText(table.columns.filter(isText), dialect));
 
 const where = (conditions: (string | null)[]): string => {
   const all = conditions.filter((condition) => condition !== null);
@@ -82,11 +83,14 @@ const where = (conditions: (string | null)[]): string => {
 /** Rows of {bucket, count, sum of the hashes}, all as text, over the columns that SQL can hash. */
 export function bucketSums(table: Bucketed, side: Side, scope: string | null): string {
   const dialect = dialects[side];
-  const hash = dialect.md5(rowText(table.columns.filter(isText), dialect));
+  const from = `FROM ${dialect.from(table)}${where([scope])}`;
+  const rows =
+    table.keys.length > 0
+      ? `SELECT ${bucketOf(keyHash(table, dialect))} AS bucket, ${rowHash(table, dialect)} AS hash ${from}`
+      : `SELECT ${bucketOf('hash')} AS bucket, hash FROM (SELECT ${rowHash(table, dialect)} AS hash ${from}) AS whole`;
   return (
-    `SELECT bucket, CAST(COUNT(*) AS VARCHAR), CAST(${sumOf('hash', dialect)} AS VARCHAR) FROM (` +
-    `SELECT ${bucketOf(table, dialect)} AS bucket, ${hash} AS hash FROM ${dialect.from(table)}${where([scope])}` +
-    ') AS hashed GROUP BY bucket'
+    `SELECT bucket, CAST(COUNT(*) AS VARCHAR), CAST(${sumOf('hash', dialect)} AS VARCHAR) FROM (${rows}) AS hashed ` +
+    'GROUP BY bucket'
   );
 }
 
@@ -97,16 +101,19 @@ export function bucketSums(table: Bucketed, side: Side, scope: string | null): s
  */
 export function bucketRows(table: Bucketed, side: Side, buckets: string[] | null): string {
   const dialect = dialects[side];
+  const hash = rowHash(table, dialect);
+  const values = table.columns.filter((column) => !isText(column)).map((column) => dialect.text(column));
+  const among = (bucket: string) => where([buckets && `${bucket} IN (${buckets.map(quoteLiteral).join(', ')})`]);
+  if (table.keys.length === 0) {
+    const list = [`${hash} AS hash`, ...values.map((value, i) => `${value} AS v${i}`)].join(', ');
+    const names = ['hash', ...values.map((_, i) => `v${i}`)].join(', ');
+    const bucket = bucketOf('hash');
+    return `SELECT ${bucket}, ${names} FROM (SELECT ${list} FROM ${dialect.from(table)}) AS hashed${among(bucket)}`;
+  }
+  const bucket = bucketOf(keyHash(table, dialect));
+  const keys = table.keys.map((column) => dialect.text(column));
   const written = side === 'source' ? table.keys.map((column) => `${quoteIdentifier(column.source)}::text`) : [];
-  const list = [
-    bucketOf(table, dialect),
-    ...table.keys.map((column) => dialect.text(column)),
-    ...written,
-    dialect.md5(rowText(table.columns.filter(isText), dialect)),
-    ...table.columns.filter((column) => !isText(column)).map((column) => dialect.text(column)),
-  ];
-  const among = buckets && `${bucketOf(table, dialect)} IN (${buckets.map(quoteLiteral).join(', ')})`;
-  return `SELECT ${list.join(', ')} FROM ${dialect.from(table)}${where([among])}`;
+  return `SELECT ${[bucket, ...keys, ...written, hash, ...values].join(', ')} FROM ${dialect.from(table)}${among(bucket)}`;
 }
 
 /** A row as either side answers `bucketRows`. */

@@ -1,5 +1,6 @@
 import type { TreatedColumn } from '../model/column.ts';
 import { qualified, quoteIdentifier } from './quote.ts';
+import { MAX_STATEMENT_BYTES } from './redshift.ts';
 import { type Mapping, mappingOf } from './types.ts';
 import { comparedValue } from './values.ts';
 
@@ -96,19 +97,30 @@ function build(table: ComparedTable, dialect: Dialect): ChecksumQuery {
 
 /**
  * The row as one text that no other row shares: every value ends in `|;`, a long one in `|#` with its MD5 in its place,
- * NULL is `|~`, and a `|` within a value is doubled. Hashing each column for itself would do, too, at twice the time.
+ * NULL is `|~`, and a `|` within a value is doubled. Hashing each column for itself would do, too, at twice the time: that is
+ * left to tables so wide that naming their columns three times would take the bytes that a statement may have.
  */
 export function rowText(columns: TreatedColumn[], dialect: Dialect): string {
-  const limit = inlineLimit(columns.length);
-  const part = (column: TreatedColumn) => {
-    const text = dialect.text(column);
-    if (PLAIN.test(column.type)) return `COALESCE(${text} || '|;', '|~')`;
-    const inline = `REPLACE(${text}, '|', '||') || '|;'`;
-    if (bytesOf(column.type) <= limit) return `COALESCE(${inline}, '|~')`;
-    return `COALESCE(CASE WHEN LENGTH(${text}) <= ${limit} THEN ${inline} ELSE ${dialect.md5(text)} || '|#' END, '|~')`;
-  };
-  return columns.length === 0 ? "''" : columns.map(part).join(' || ');
+  if (columns.length === 0) return "''";
+  const of = (write: typeof inPlace, one: Dialect) => columns.map(write(columns.length, one)).join(' || ');
+  // Both sides must choose alike, so it is the warehouse's statement that is measured for either.
+  return of(Buffer.byteLength(of(inPlace, redshift)) > WIDE_BYTES ? hashed : inPlace, dialect);
 }
+
+/** Half of what a statement may have: the rest is for keys, buckets, and what is compared in code. */
+const WIDE_BYTES = MAX_STATEMENT_BYTES / 2;
+
+const inPlace = (count: number, dialect: Dialect) => (column: TreatedColumn) => {
+  const limit = inlineLimit(count);
+  const text = dialect.text(column);
+  if (PLAIN.test(column.type)) return `COALESCE(${text} || '|;', '|~')`;
+  const inline = `REPLACE(${text}, '|', '||') || '|;'`;
+  if (bytesOf(column.type) <= limit) return `COALESCE(${inline}, '|~')`;
+  return `COALESCE(CASE WHEN LENGTH(${text}) <= ${limit} THEN ${inline} ELSE ${dialect.md5(text)} || '|#' END, '|~')`;
+};
+
+const hashed = (_count: number, dialect: Dialect) => (column: TreatedColumn) =>
+  `COALESCE(${dialect.md5(dialect.text(column))}, '~')`;
 
 /** Types whose text holds no `|`. */
 const PLAIN = /^(SMALLINT|INTEGER|BIGINT|DECIMAL|BOOLEAN|DATE|TIME|TIMESTAMP|TIMESTAMPTZ)\b/;

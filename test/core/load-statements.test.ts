@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { translate } from '../../local/redshift/dialect.ts';
-import { type Cargo, loadStatements } from '../../shared/core/load-statements.ts';
+import { type Cargo, checkLength, loadStatements } from '../../shared/core/load-statements.ts';
 import type { Batch, Pass } from '../../shared/model/state.ts';
 import type { Table } from '../../shared/model/table.ts';
 import { createTable } from '../../shared/sql/redshift.ts';
@@ -236,4 +236,13 @@ test('the sort key is taken away while columns are replaced', () => {
   assert.equal(sqls[0], 'ALTER TABLE "public"."orders" ALTER SORTKEY NONE');
   assert.equal(sqls.at(-1), 'ALTER TABLE "public"."orders" ALTER SORTKEY ("id")');
   assert.equal(sqls.length, 6);
+});
+
+test('a comparison whose statement Redshift would not take is refused by name', () => {
+  checkLength(orders, 'x'.repeat(200_000));
+  assert.throws(() => checkLength(orders, 'ü'.repeat(100_001)), {
+    name: 'BadConfiguration',
+    message:
+      /^Orders: to compare its 3 columns takes a statement of 200002 bytes, and Redshift takes 200000: exclude some/,
+  });
 });

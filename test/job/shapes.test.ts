@@ -247,11 +247,11 @@ const wide = (count: number, bytes: number): string =>
     ', ',
   );
 
-test('a table of 1,600 columns is loaded and merged; one whose names no statement could list is refused by name', async () => {
+test('a table of 1,600 columns is loaded, merged and compared; one whose names no statement could list is refused by name', async () => {
   const first = 'c1'.padEnd(48, '_');
   const job = await server.job(`
     CREATE TABLE long (id bigserial PRIMARY KEY, updated_at timestamptz NOT NULL DEFAULT now(), ${wide(1_598, 48)}); CREATE INDEX ON long (updated_at);
-    INSERT INTO long (${first}) VALUES ('old'), ('stays');
+    INSERT INTO long (${first}, updated_at) SELECT unnest(ARRAY['old', 'stays', 'stays', 'stays']), now() - interval '1 h';
     CREATE TABLE longest (${wide(1_600, 63)})`);
   const { refused = [] } = await job.setup();
   assert.deepEqual(
@@ -271,6 +271,20 @@ test('a table of 1,600 columns is loaded and merged; one whose names no statemen
     assert.equal(status, 'succeeded', JSON.stringify(tables));
     if (run === 0) await job.source.query(`UPDATE long SET ${first} = 'new', updated_at = now() WHERE id = 1`);
   }
-  assert.deepEqual(await job.rows(`SELECT ${first} AS c FROM $.long ORDER BY id`), [{ c: 'new' }, { c: 'stays' }]);
+  assert.deepEqual(
+    (await job.rows(`SELECT ${first} AS c FROM $.long ORDER BY id`)).map(({ c }) => c),
+    ['new', 'stays', 'stays', 'stays'],
+  );
   assert.deepEqual(await job.differing(), []);
+
+  const same = await server.operator.compare(job.jobId, { tables: ['long'] });
+  assert.deepEqual(same.get('long')?.found, { missing: 0, extra: 0, different: 0, object: null, repaired: false });
+  for (const [id, column, value] of [
+    [2, 'c1593', "'wrong'"],
+    [3, 'c1594', 'now()'],
+    [4, 'c1597', "'{}'"],
+  ] as const)
+    await job.warehouse.query(`UPDATE "${job.schema}".long SET ${column.padEnd(48, '_')} = ${value} WHERE id = ${id}`);
+  const differing = await server.operator.compare(job.jobId, { tables: ['long'] });
+  assert.equal(differing.get('long')?.suspects?.rows, 3);
 });
