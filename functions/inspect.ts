@@ -4,6 +4,7 @@ import { environmentOf } from '../shared/aws/environment.ts';
 import { connectBySecret } from '../shared/aws/source.ts';
 import { Store } from '../shared/aws/store.ts';
 import { adopt } from '../shared/core/agree.ts';
+import { tooLarge } from '../shared/core/item-size.ts';
 import { newTables } from '../shared/core/new-table.ts';
 import { isCopied, type SourceCatalog, type SourceTable } from '../shared/model/catalog.ts';
 import type { Job } from '../shared/model/job.ts';
@@ -57,8 +58,11 @@ export async function inspect(
   const checks = [...(blind ? [blind] : []), ...leftOut(job, catalog)];
   let added = 0;
   const names = tables.map((table) => table.destinationName);
-  for (const table of newTables(job, catalog, fresh, names, profiled))
-    if (await store.addTable(event.jobId, table)) added += 1;
+  for (const table of newTables(job, catalog, fresh, names, profiled)) {
+    const large = tooLarge(table);
+    if (large) checks.push(`${table.sourceName}: ${large}`);
+    else if (await store.addTable(event.jobId, table)) added += 1;
+  }
   for (const found of catalog.tables) {
     const table = known.get(found.name);
     if (!table) continue;

@@ -6,6 +6,7 @@ import {
   QueryCommand,
   type UpdateCommand,
 } from '@aws-sdk/lib-dynamodb';
+import { errors } from '../model/errors.ts';
 
 /** One for the whole process, so that a warm function's connections are used again. */
 let own: DynamoDBClient | undefined;
@@ -43,13 +44,20 @@ export class ConfigTable {
     return Items.map(({ pk: _pk, sk: _sk, ...item }) => item);
   }
 
-  /** @returns false where the condition did not hold; every other error is thrown */
+  /**
+   * @returns false where the condition did not hold; every other error is thrown
+   * @throws LoaderError BadConfiguration where an item would have more than DynamoDB takes
+   */
   async unlessRefused(command: PutCommand | UpdateCommand | DeleteCommand): Promise<boolean> {
     try {
       await this.client.send(command as PutCommand);
       return true;
     } catch (error) {
       if (error instanceof ConditionalCheckFailedException) return false;
+      if (/^item size .*exceeded/i.test((error as Error).message))
+        throw errors.badConfiguration(
+          'takes more than the 400 KB that DynamoDB has for an item: name fewer tables and columns in it',
+        );
       throw error;
     }
   }

@@ -7,6 +7,7 @@ import type { TableState } from '../model/state.ts';
 import type { Table } from '../model/table.ts';
 import { checkTreatment } from './check-table.ts';
 import { type ColumnChange, type Comparison, compareColumns, differs } from './column-changes.ts';
+import { tooLarge } from './item-size.ts';
 import { keysOf, withoutProgress } from './pass.ts';
 
 /** What a table's load goes by, once the source's changes are agreed. */
@@ -27,7 +28,7 @@ const KEPT_CHANGES = 20;
  * Takes over what changed at the source, or says why that needs a person. Nothing is written, in the warehouse or here:
  * that waits for the next load, so that a change alone wakes nobody.
  *
- * @throws LoaderError BadConfiguration for masks that can't be had; ColumnsDiffer where a key went or a type changed beyond what the warehouse's column can take;
+ * @throws LoaderError BadConfiguration for masks that can't be had, or a table whose columns its item can't hold; ColumnsDiffer where a key went or a type changed beyond what the warehouse's column can take;
  *   SchemaChangePaused where the job wants to be asked
  */
 export function agree(job: Job, table: Table, found: SourceTable, state: TableState, now: Date): Agreed {
@@ -45,6 +46,8 @@ export function agree(job: Job, table: Table, found: SourceTable, state: TableSt
   const columns = reloads || fills ? comparison.columns.map(whole) : comparison.columns;
   const changes = fills ? [...told, 'the table is loaded again, so that older rows get their values'] : told;
   const update = updateOf(table, { ...comparison, columns }, changes, now);
+  const large = update && tooLarge({ ...table, ...update });
+  if (large) throw errors.badConfiguration(`${table.sourceName}: ${large}`);
   return {
     table: { ...table, ...update },
     state: fills ? { ...withoutProgress(state), replaces: 'all' } : update ? withoutStaged(state) : state,
@@ -64,7 +67,9 @@ export function adopt(
   const refused = whyRefused(table, comparison.changes, state);
   if (refused) return { update: null, told: [refused] };
   const told = describeChanges(comparison.changes);
-  return { update: updateOf(table, comparison, told, now), told };
+  const update = updateOf(table, comparison, told, now);
+  const large = update && tooLarge({ ...table, ...update });
+  return large ? { update: null, told: [large] } : { update, told };
 }
 
 function updateOf(table: Table, comparison: Comparison, told: string[], now: Date): Partial<Table> | null {

@@ -4,6 +4,8 @@ import { DynamoDBDocumentClient, PutCommand } from '@aws-sdk/lib-dynamodb';
 import { Edits } from '../../shared/aws/edits.ts';
 import { Runs } from '../../shared/aws/runs.ts';
 import { Store } from '../../shared/aws/store.ts';
+import { tooLarge } from '../../shared/core/item-size.ts';
+import type { Column } from '../../shared/model/column.ts';
 import { Job } from '../../shared/model/job.ts';
 import type { Run } from '../../shared/model/run.ts';
 import type { TableState } from '../../shared/model/state.ts';
@@ -150,6 +152,36 @@ test('a job is read whole, though it fills several pages', async () => {
   assert.ok(tables.every((table) => table.why.length === why.length));
   assert.deepEqual([...states.keys()], ['large_6']);
   assert.deepEqual([...(await store.readStates(jobId)).keys()], ['large_6']);
+});
+
+test('a table that is said to fit into its item fits, and one that is said not to would not have fitted by far', async () => {
+  const { jobId } = await newJob();
+  const columnsOf = (count: number): Column[] =>
+    Array.from({ length: count }, (_, i) => ({
+      source: `${`c${i}`.padEnd(40, 'ü')}`,
+      name: `${`c${i}`.padEnd(40, 'ü')}_${i % 2}`,
+      sourceType: {
+        name: 'varchar',
+        schema: 'pg_catalog',
+        kind: 'base',
+        typmod: 24,
+        declared: 'character varying(20)',
+      },
+      type: 'VARCHAR(80)',
+      attnum: i + 1,
+      ...(i % 3 === 0 ? { mask: 'sha256' as const } : {}),
+    }));
+  const wide = (count: number) => tableNamed(`wide_${count}`, { columns: columnsOf(count), dropped: columnsOf(100) });
+  let most = 3_000;
+  while (tooLarge(wide(most))) most -= 50;
+  assert.equal(await store.addTable(jobId, wide(most)), true);
+  // The stand-in counts only a part of what is within lists and maps.
+  const next = wide(2 * most);
+  assert.match(
+    tooLarge(next) ?? '',
+    /name fewer columns, shorten their names at the source, or copy a materialized view/,
+  );
+  await assert.rejects(store.addTable(jobId, next), { name: 'BadConfiguration' });
 });
 
 test('a table that is there stays as a person left it; updateTable changes what it is told, reserved words included', async () => {

@@ -253,6 +253,21 @@ test('older rows are filled by a re-load where that is wanted, or where the colu
   assert.equal(agreeOn([ID, NOTE, STAMP, plain], { job: { newColumns: 'reload' } }).state, loaded, 'nothing to fill');
 });
 
+test('a change that the item of its table could not hold stops the table by name; what stands there goes on', () => {
+  const many = Array.from({ length: 2_900 }, (_, i) => seen(`c${i}`.padEnd(63, '_'), i + 4, type('text')));
+  assert.throws(() => agreeOn([ID, NOTE, STAMP, ...many]), {
+    name: 'BadConfiguration',
+    message: /^Orders: names 0 columns in treat beside the 2903 that are agreed, .*: name fewer columns/,
+  });
+  const held = {
+    ...table,
+    columns: [ID, NOTE, STAMP, ...many].map(({ name, attnum = 0, type: pg }) => agreed(name, attnum, pg)),
+  };
+  assert.equal(agreeOn([ID, NOTE, STAMP, ...many], { of: held }).update, null);
+  const { update, told } = adopt(table, found(ID, NOTE, STAMP, ...many), loaded, NOW);
+  assert.deepEqual([update, told.length], [null, 1]);
+});
+
 test('a pass that replaces begins anew under other columns, another goes on', () => {
   const stage = { pass: passOf(prices, { batches: 2, replaces: 'all' }) };
   const full = { copyMode: 'FULL_DATA_SYNC' as const, updatedKey: null };

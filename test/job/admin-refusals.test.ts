@@ -31,6 +31,10 @@ async function secret(name: string, text: string, tagged: boolean): Promise<stri
   return ARN;
 }
 
+/** Columns of the longest names that are to be left out. */
+const excluding = (count: number) =>
+  Object.fromEntries(Array.from({ length: count }, (_, i) => [`c${i}`.padEnd(63, '_'), 'exclude']));
+
 /** Asks for what must be refused, and that nothing has changed by it. */
 async function refused(operation: string, input: object): Promise<{ name: string; message: string; fields: string[] }> {
   const before = await allItems(server);
@@ -101,6 +105,8 @@ test('fields that are unknown, missing or of another type are named, each with w
     ['tables.edit', { jobId, table: 'orders', distStyle: 'SIDEWAYS' }, ['distStyle']],
     ['tables.edit', { jobId, table: 'orders', treat: { id: 'sha256' } }, ['treat']],
     ['tables.edit', { jobId, table: 'orders', treat: { note: 'hide' } }, ['treat.note']],
+    // The item would still hold these, but no longer once a run has noted what it left out.
+    ['tables.edit', { jobId, table: 'orders', treat: excluding(3_500) }, ['treat']],
     ['schedules.create', { jobId }, ['frequency']],
     ['schedules.create', { jobId, frequency: 'soon' }, ['frequency']],
     ['schedules.create', { jobId, frequency: 1.5, at: '09:**,' }, ['frequency', 'at']],
@@ -112,6 +118,9 @@ test('fields that are unknown, missing or of another type are named, each with w
     const found = await refused(operation, input);
     assert.deepEqual([found.name, found.fields], ['InvalidInput', fields], `${operation} ${JSON.stringify(input)}`);
   }
+  const large = await refused('jobs.edit', { jobId, tables: { orders: { treat: excluding(6_500) } } });
+  assert.equal(large.name, 'BadConfiguration');
+  assert.match(large.message, /takes more than the 400 KB that DynamoDB has for an item: name fewer/);
 });
 
 test('an edit of an outdated version is refused, whoever made the newer one; setup makes none', async () => {

@@ -113,6 +113,15 @@ test('columns that come, go, grow and change their names are followed in every m
   await runs(job);
   assert.deepEqual(await job.differing(), [], 'a column that comes back is the one that was kept');
   assert.equal((await job.run()).tables.orders, undefined);
+
+  const widened = Object.keys(await columnsOf(job, 'orders')).length;
+  const fillers = Array.from({ length: 1_600 - widened }, (_, i) => `ADD COLUMN filler_${i} int`);
+  await job.warehouse.query(`ALTER TABLE "${job.schema}".orders ${fillers.join(', ')}`);
+  await job.source.query('ALTER TABLE orders ADD COLUMN one_more int; UPDATE orders SET updated_at = now()');
+  assert.match(
+    (await job.run()).tables.orders?.error ?? '',
+    /at most 1,?600 columns – the warehouse keeps 1 that the source no longer has: drop one that nobody needs, ALTER TABLE "\w+"\."orders" DROP COLUMN "old_name";$/,
+  );
 });
 
 test('rows of older batches and large full syncs follow, too, also where the change comes in the middle of a pass', async () => {

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { tableKey } from '../../../shared/aws/keys.ts';
 import type { JobData } from '../../../shared/aws/store.ts';
+import { tooLarge } from '../../../shared/core/item-size.ts';
 import { keyProblems } from '../../../shared/core/key-problems.ts';
 import { foldTableNames } from '../../../shared/core/names.ts';
 import { treatProblems } from '../../../shared/core/treat-problems.ts';
@@ -56,7 +57,9 @@ function problemsOfEdit(edited: Table, given: Record<string, unknown>, { job, ta
     ...(limits.success || !touches(given, ['rowLimit', 'chunkSize']) ? [] : problemsIn(limits.error)),
     ...(touches(given, ['sortKey', 'distKey', 'distStyle']) ? warehouseKeyProblems(edited) : []),
     // Whether the source has what it names, the next run tells: setup need not have met it.
-    ...(touches(given, ['treat']) ? treatProblems(edited, Object.keys(edited.treat ?? {})) : []),
+    ...(touches(given, ['treat'])
+      ? [...treatProblems(edited, Object.keys(edited.treat ?? {})), ...sizeProblems(edited)]
+      : []),
     ...(touches(given, ['destinationName'])
       ? nameProblems(
           edited.destinationName,
@@ -68,6 +71,11 @@ function problemsOfEdit(edited: Table, given: Record<string, unknown>, { job, ta
 }
 
 const touches = (given: Record<string, unknown>, fields: string[]): boolean => fields.some((field) => field in given);
+
+function sizeProblems(edited: Table): Problem[] {
+  const message = tooLarge(edited);
+  return message ? [{ field: 'treat', message }] : [];
+}
 
 function nameProblems(name: string, before: Table | undefined, taken: string[]): Problem[] {
   const field = 'destinationName';
