@@ -1,7 +1,7 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { OperationName } from '../functions/admin/operations.ts';
 import { NAMES } from '../infra/names.ts';
 import { ADDRESS_FILE, readAddress } from '../local/admin-address.ts';

@@ -1,5 +1,5 @@
 import { Option } from 'commander';
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** A field of an operation's input, as the command line has it. */
 export interface Field {

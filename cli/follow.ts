@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { OperationName } from '../functions/admin/operations.ts';
 import type { Answer } from '../shared/model/answer.ts';
 import type { Ask } from './connect.ts';

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { z } from 'zod';
+import * as z from 'zod';
 import { Comparisons } from '../shared/aws/comparisons.ts';
 import { Edits } from '../shared/aws/edits.ts';
 import { destinationsIn, environmentOf } from '../shared/aws/environment.ts';

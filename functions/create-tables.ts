@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { zstdCompressSync } from 'node:zlib';
-import { z } from 'zod';
+import * as z from 'zod';
 import { destinationOf, environmentOf } from '../shared/aws/environment.ts';
 import { Stage } from '../shared/aws/stage.ts';
 import { Store } from '../shared/aws/store.ts';

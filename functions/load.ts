@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { MetricUnit } from '@aws-lambda-powertools/metrics';
-import { z } from 'zod';
+import * as z from 'zod';
 import { destinationOf, environmentOf } from '../shared/aws/environment.ts';
 import { manifestKey, Stage, stagedKeys } from '../shared/aws/stage.ts';
 import { type Revised, Store } from '../shared/aws/store.ts';

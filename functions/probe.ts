@@ -1,5 +1,5 @@
 import type pg from 'pg';
-import { z } from 'zod';
+import * as z from 'zod';
 import { environmentOf } from '../shared/aws/environment.ts';
 import { connectBySecret } from '../shared/aws/source.ts';
 import { Store } from '../shared/aws/store.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { Edits } from '../shared/aws/edits.ts';
 import { environmentOf } from '../shared/aws/environment.ts';
 import { SCHEDULE } from '../shared/aws/keys.ts';

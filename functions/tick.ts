@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Ticks } from '../shared/aws/ticks.ts';
 import { admit } from '../shared/core/schedule/admit.ts';
 import { settleTick } from '../shared/core/schedule/memory.ts';

@@ -32,6 +32,8 @@ export function bundle(scope: Construct, names: string[]): Bundles {
     minify: true,
     // An error's name is API: state machines retry by it.
     keepNames: true,
+    // Of a package that has both, the module: what isn't used of it stays out, and a cold start has half as much to read.
+    mainFields: ['module', 'main'],
     // The SDK is bundled: the runtime's own copy may lack newer parameters.
     external: ['pg-native'],
     logLevel: 'warning',

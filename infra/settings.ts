@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { Destination } from '../shared/model/destination.ts';
 
 const id = (prefix: string) =>

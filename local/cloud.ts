@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { startDynamoDb } from './aws/dynamodb.ts';
 import { createS3 } from './aws/s3.ts';
 import { createSecrets } from './aws/secrets.ts';

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { z } from 'zod';
+import * as z from 'zod';
 import { matchesPattern } from './event-pattern.ts';
 import { ACCOUNT, REGION } from './identity.ts';
 import { isRecord } from './intrinsics.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { applies, type ConditionKeys, matches, meets, type Statement, statementsOf } from './iam-policy.ts';
 import { ACCOUNT, REGION } from './identity.ts';
 import { roleId } from './physical-names.ts';

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { cpSync, existsSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { assumedRole, type Iam } from './iam.ts';
 import { REGION } from './identity.ts';
 import type { Identity } from './sigv4.ts';

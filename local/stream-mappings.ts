@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { StreamRecord } from './aws/dynamodb-stream.ts';
 import { matchesPattern } from './event-pattern.ts';
 import type { Iam } from './iam.ts';

@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { resolve, type Scope } from './intrinsics.ts';
 import { namings, type PhysicalNames, physicalNames } from './physical-names.ts';
 

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { errors, InvalidInput } from '../../shared/model/errors.ts';
 import { Job } from '../../shared/model/job.ts';
 

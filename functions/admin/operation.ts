@@ -1,4 +1,4 @@
-import type { z } from 'zod';
+import type * as z from 'zod';
 import type { Comparisons } from '../../shared/aws/comparisons.ts';
 import type { Edits } from '../../shared/aws/edits.ts';
 import type { Machines } from '../../shared/aws/machines.ts';

@@ -1,7 +1,7 @@
 import { Agent, request as httpRequest } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import dynalite from 'dynalite';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { ConditionKeys } from '../iam-policy.ts';
 import { ACCOUNT, REGION } from '../identity.ts';
 import { type JsonService, type Permission, type ServiceCall, ServiceError } from '../service.ts';

@@ -1,7 +1,7 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { ConditionKeys } from '../iam-policy.ts';
 import { ACCOUNT, REGION } from '../identity.ts';
 import { type JsonService, type ServiceCall, ServiceError } from '../service.ts';

@@ -1,6 +1,6 @@
 import { pipeline, Readable } from 'node:stream';
 import { createGunzip, createZstdDecompress } from 'node:zlib';
-import { z } from 'zod';
+import * as z from 'zod';
 import { ServiceError } from '../service.ts';
 import type { CopyStatement } from './copy-statement.ts';
 import { LoadSourceError } from './load-error.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { ServiceError } from '../service.ts';
 
 /** A statement's text: 200 KB (MG "Quotas for the Data API"). */

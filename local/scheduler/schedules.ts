@@ -1,6 +1,6 @@
 import { appendFileSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { ACCOUNT, REGION } from '../identity.ts';
 import { ServiceError } from '../service.ts';
 import { Definition } from './requests.ts';

@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import { z } from 'zod';
+import * as z from 'zod';
 import { type RestService, readBody, send } from '../endpoint.ts';
 import type { Gate } from '../gate.ts';
 import { assumedRole, type Iam } from '../iam.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { isExpression } from './expression.ts';
 
 /** The fields of the Amazon States Language that this interpreter runs; every object is strict, so that nothing is ignored. */

@@ -1,4 +1,4 @@
-import type { z } from 'zod';
+import type * as z from 'zod';
 import { ServiceError } from '../service.ts';
 import { checkWorkflow } from './checks.ts';
 import { machineSchema, type State, type StateMachine, type Workflow } from './definition.ts';

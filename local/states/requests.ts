@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { ACCOUNT, REGION } from '../identity.ts';
 import { ServiceError } from '../service.ts';
 import { MAX_PAYLOAD } from './limits.ts';

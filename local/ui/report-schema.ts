@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { ValuePolicies } from '../../shared/model/policies.ts';
 import { CopyMode } from '../../shared/model/table.ts';
 import { Verification } from '../../shared/model/verification.ts';

@@ -6,7 +6,7 @@ import {
   StartExecutionCommand,
   StopExecutionCommand,
 } from '@aws-sdk/client-sfn';
-import { z } from 'zod';
+import * as z from 'zod';
 import { describeStepError } from '../model/errors.ts';
 
 /** The state machines that people start, or that work for what they started, by their ARNs. */

@@ -9,7 +9,7 @@ import {
   SchedulerClient,
   UpdateScheduleCommand,
 } from '@aws-sdk/client-scheduler';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Followed } from '../core/schedule/follow.ts';
 
 /** What every schedule of the installation has in common. */

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** Why an operation was not done: a name to go by, a sentence that says what to do, and where there are, its fields. */
 const Refusal = z.object({

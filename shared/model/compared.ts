@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** Why both sides of a table are compared: to prove that rows are the same, or to find keys that the source deleted. */
 export const COMPARISONS = ['verify', 'reconcile'] as const;

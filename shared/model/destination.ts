@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 
 const WORKGROUP = /^arn:[\w-]+:redshift-serverless:[a-z0-9-]+:\d{12}:workgroup\/[\w-]+$/;
 const CLUSTER = /^arn:[\w-]+:redshift:[a-z0-9-]+:\d{12}:cluster:[\w-]+$/;

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { PolicyChoices } from './policies.ts';
 import { Wishes } from './wishes.ts';
 

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** One of a few words, and what to say to any other. */
 const oneOf = <const Choices extends readonly [string, ...string[]]>(choices: Choices) =>

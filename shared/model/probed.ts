@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** What the source side finds when a connection is tested. */
 export const Probed = z.object({

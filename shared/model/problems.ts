@@ -1,4 +1,4 @@
-import type { z } from 'zod';
+import type * as z from 'zod';
 
 /** What is wrong with one field of something that a person wrote: `rowLimit`, `is 0: give a whole number above 0`. */
 export interface Problem {

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { readAt } from './at.ts';
 import { parseInWords, problemsOf } from './problems.ts';
 

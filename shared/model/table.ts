@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { restoredColumn, type StoredColumn } from './column.ts';
 import { NewColumns, positive, Revision, Share } from './job.ts';
 import { Wishes } from './wishes.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** How one table stood when both sides were compared. */
 export const VerifiedTable = z.object({

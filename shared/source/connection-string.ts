@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type pg from 'pg';
 import { parse } from 'pg-connection-string';
-import { z } from 'zod';
+import * as z from 'zod';
 import { errors } from '../model/errors.ts';
 import { SALT_SETTING } from '../sql/masks.ts';
 

@@ -9,7 +9,7 @@ import { S3Client } from '@aws-sdk/client-s3';
 import { SchedulerClient } from '@aws-sdk/client-scheduler';
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { SFNClient } from '@aws-sdk/client-sfn';
-import { z } from 'zod';
+import * as z from 'zod';
 import { startCloud } from '../../local/cloud.ts';
 import { REGION } from '../../local/identity.ts';
 import { DESTINATION, startInstallation } from '../../local/installation.ts';

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { DescribeStateMachineCommand, SFNClient } from '@aws-sdk/client-sfn';
-import { z } from 'zod';
+import * as z from 'zod';
 import { type Cloud, startCloud } from '../../local/cloud.ts';
 import { REGION } from '../../local/identity.ts';
 import { DESTINATION } from '../../local/installation.ts';

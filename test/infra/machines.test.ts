@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import aslValidator from 'asl-validator';
 import { Match } from 'aws-cdk-lib/assertions';
-import { z } from 'zod';
+import * as z from 'zod';
 import { metrics } from '../../functions/edge.ts';
 import { COMPARES_FOR_SECONDS } from '../../shared/core/due.ts';
 import { EVERYTHING, functionsOf, templateOf } from './fixture.ts';

@@ -4,7 +4,7 @@ import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { RedshiftDataClient } from '@aws-sdk/client-redshift-data';
 import { S3Client } from '@aws-sdk/client-s3';
 import type pg from 'pg';
-import type { z } from 'zod';
+import type * as z from 'zod';
 import { createTables } from '../../functions/create-tables.ts';
 import type { Edge } from '../../functions/edge.ts';
 import { ExtractEvent, extract } from '../../functions/extract.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { runningText } from '../../../shared/aws/machines.ts';
 import { errors, InvalidInput } from '../../../shared/model/errors.ts';
 import { jobId, overtaken } from '../fields.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { InvalidInput } from '../../../shared/model/errors.ts';
 import { checkChange, checkVersion, edited, ifVersion, jobId, overtaken } from '../fields.ts';
 import { operation } from '../operation.ts';

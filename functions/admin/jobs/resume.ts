@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { ifVersion, jobId } from '../fields.ts';
 import { operation } from '../operation.ts';
 import { changeJob } from './change.ts';

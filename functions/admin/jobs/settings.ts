@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Destination } from '../../../shared/model/destination.ts';
 import { InvalidInput } from '../../../shared/model/errors.ts';
 import { Job } from '../../../shared/model/job.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { errors } from '../../../shared/model/errors.ts';
 import { operation } from '../operation.ts';
 

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { jobId } from '../fields.ts';
 import { operation } from '../operation.ts';
 import { readJobItem } from './read.ts';

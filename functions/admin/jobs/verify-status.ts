@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { JobData } from '../../../shared/aws/store.ts';
 import { verdictOn, whyUndecided } from '../../../shared/core/verification.ts';
 import { errors } from '../../../shared/model/errors.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { mayRun } from '../../../shared/core/due.ts';
 import { COMPARISONS } from '../../../shared/model/compared.ts';
 import { errors, InvalidInput } from '../../../shared/model/errors.ts';

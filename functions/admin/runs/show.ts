@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Run, RunTable } from '../../../shared/model/run.ts';
 import type { TableState } from '../../../shared/model/state.ts';
 import { jobId } from '../fields.ts';

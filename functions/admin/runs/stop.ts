@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Running } from '../../../shared/aws/machines.ts';
 import { errors } from '../../../shared/model/errors.ts';
 import { jobId } from '../fields.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { checkVersion, ifVersion, jobId, overtaken } from '../fields.ts';
 import { operation } from '../operation.ts';
 import { schedule } from './fields.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { StoredSchedule } from '../../../shared/aws/schedules.ts';
 import { describeError } from '../../../shared/model/errors.ts';
 import { jobId } from '../fields.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { describeError } from '../../../shared/model/errors.ts';
 import { jobId } from '../fields.ts';
 import { operation } from '../operation.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { tableKey } from '../../../shared/aws/keys.ts';
 import type { JobData } from '../../../shared/aws/store.ts';
 import { tooLarge } from '../../../shared/core/item-size.ts';

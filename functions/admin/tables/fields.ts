@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { positive, Share } from '../../../shared/model/job.ts';
 import { Timezone } from '../../../shared/model/schedule.ts';
 import { Table } from '../../../shared/model/table.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { resetState } from '../../../shared/core/reset.ts';
 import { errors } from '../../../shared/model/errors.ts';
 import { jobId } from '../fields.ts';
