@@ -119,7 +119,7 @@ function takeWord(reader: Reader, word: string): void {
 
 function takeColumn(reader: Reader): void {
   reader.takeName();
-  for (let parts = 1; reader.sees('.') && reader.peek(1).value !== '*'; parts++) {
+  for (let parts = 1; reader.sees('.') && reader.peek(1).text !== '*'; parts++) {
     if (parts === 3) throw new StandInLimit('navigation into SUPER values');
     reader.take('.');
     reader.takeName();

@@ -11,7 +11,7 @@ const write = (sql: string[], writes: RelationName): TranslatedSql => ({ kind: '
 export function insert(reader: Reader): TranslatedSql {
   reader.expectTaking('insert into');
   const table = takeTarget(reader);
-  if (reader.sees('(') && !/^(select|with|\()$/.test(reader.peek(1).value)) takeNames(reader);
+  if (reader.sees('(') && !reader.seesAny('( select', '( with', '( (')) takeNames(reader);
   if (!reader.take('default values')) {
     if (reader.take('values')) reader.takeCommaSeparated(() => takeRow(reader));
     else takeQuery(reader);
