@@ -37,6 +37,9 @@ export interface Held {
  */
 const ATTEMPTS = 12;
 
+/** Names as Scheduler takes them ("API_DeleteSchedule", EventBridge Scheduler API Reference). */
+const NAME = /^[0-9a-zA-Z-_.]{1,64}$/;
+
 /** EventBridge Scheduler, as far as it follows the config table: the schedules of one group. */
 export class Scheduler {
   readonly #settings: SchedulerSettings;
@@ -55,8 +58,9 @@ export class Scheduler {
     else if (!isDeepStrictEqual(held, wanted)) await this.#client.send(new UpdateScheduleCommand(wanted));
   }
 
-  /** Deletes a schedule, if there is one. */
+  /** Deletes a schedule, if there is one. Of an id that a person made up there can be none: Scheduler refuses to look. */
   async remove(name: string): Promise<void> {
+    if (!NAME.test(name)) return;
     await this.#unlessMissing(
       this.#client.send(new DeleteScheduleCommand({ Name: name, GroupName: this.#settings.group })),
     );

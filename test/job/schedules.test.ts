@@ -7,6 +7,7 @@ import { BatchWriteCommand, DeleteCommand, DynamoDBDocumentClient, PutCommand } 
 import type { Fault } from '../../local/gate.ts';
 import { REGION } from '../../local/identity.ts';
 import { ServiceError } from '../../local/service.ts';
+import { done } from './admin-harness.ts';
 import { bench, type TestJob } from './harness.ts';
 import { ticking } from './ticking.ts';
 
@@ -97,18 +98,37 @@ test('an item that makes no sense is parked with the reason, and nothing else st
   await put(jobId, 'late', { name: 'Late', ...good, at: '25:00' });
   await put(jobId, 'lost', { name: 'Lost', ...good, timezone: 'Europe/Atlantis' });
   await put(jobId, 'twin', { name: 'a', ...good });
+  await put(jobId, 'No id!', { name: 'No id', ...good });
   await put(jobId, 'z', { name: 'Z', ...good });
   assert.deepEqual(Object.keys(await followed(jobId)), ['a', 'z']);
-  const { a, soon, late, lost, twin, z } = await syncErrors(jobId);
+  const { a, soon, late, lost, twin, z, 'No id!': noId } = await syncErrors(jobId);
   assert.deepEqual([a, z], [null, null]);
+  assert.match(noId ?? '', /scheduleId takes 1 to 20 of a-z, 0-9 and -/);
   assert.match(soon ?? '', /frequency is "soon": give a number of seconds/);
   assert.match(late ?? '', /"25:00" has the hour 25, but hours end at 23/);
   assert.match(lost ?? '', /timezone is "Europe\/Atlantis", which is no IANA time zone/);
   assert.match(twin ?? '', /schedule a is called "a" as well: give this one another name/);
+  const next = async () => {
+    const { schedules } = await done<{ schedules: { schedule: string; next: string | null }[] }>(
+      server,
+      'schedules.list',
+      { jobId },
+    );
+    const shown = await done<{ next: string[]; rests: string | null }>(server, 'schedules.show', {
+      jobId,
+      schedule: 'twin',
+    });
+    const listed = schedules.filter((one) => one.next !== null).map(({ schedule: id }) => id);
+    return { listed, shown: shown.next.length, rests: shown.rests };
+  };
+  assert.deepEqual(await next(), { listed: ['a', 'z'], shown: 0, rests: 'it is parked, see its error' });
   // Whose name is free again is followed, though nobody touched it.
   await put(jobId, 'a', { name: 'Another', frequency: 60 });
   assert.deepEqual(Object.keys(await followed(jobId)), ['a', 'twin', 'z']);
   assert.equal((await syncErrors(jobId)).twin, null);
+  assert.deepEqual(await next(), { listed: ['a', 'twin', 'z'], shown: 10, rests: null });
+  await done(server, 'schedules.delete', { jobId, schedule: 'No id!' });
+  assert.equal(await at().schedules.read(jobId, 'No id!'), null);
 });
 
 test('an hourly repair makes what is missing, deletes what has no item, and mends what differs', async () => {

@@ -269,6 +269,10 @@ test('what comes next is told from the ticks that were, and why nothing comes', 
   assert.ok((await next()).first <= last + 2 * FIVE, 'the first tick comes as soon as it can');
   assert.equal((await tick(job, new Date(last).toISOString(), 'hourly')).skipped, null);
   assert.deepEqual(await next(), { first: last + 3_600_000, count: 10, rests: null });
+  const { schedules } = await done<{ schedules: { schedule: string; next: string }[] }>(server, 'schedules.list', {
+    jobId,
+  });
+  assert.equal(Date.parse(schedules.find((one) => one.schedule === 'hourly')?.next ?? ''), last + 3_600_000);
   const shown = await done<{ ticks: { status: string }[] }>(server, 'schedules.show', { jobId, schedule: 'hourly' });
   assert.deepEqual(
     shown.ticks.map(({ status }) => status),

@@ -1,8 +1,10 @@
 import * as z from 'zod';
 import { checkVersion, ifVersion, jobId, overtaken } from '../fields.ts';
 import { operation } from '../operation.ts';
-import { schedule } from './fields.ts';
 import { readSchedule } from './read.ts';
+
+/** Whatever a person made its id by hand. */
+const schedule = z.string().min(1).describe("the schedule's id");
 
 export const deleteSchedule = operation({
   summary: 'Deletes a schedule',

@@ -3,7 +3,7 @@ import type { StoredSchedule } from '../../../shared/aws/schedules.ts';
 import { describeError } from '../../../shared/model/errors.ts';
 import { jobId } from '../fields.ts';
 import { type AdminPorts, operation } from '../operation.ts';
-import { outlookOf, restOf } from './outlook.ts';
+import { outlookOf, PARKED, restOf } from './outlook.ts';
 
 export const listSchedules = operation({
   summary: "Lists a job's schedules, with when each runs next",
@@ -21,7 +21,8 @@ async function summaryOf(
   ports: Pick<AdminPorts, 'ticks' | 'now'>,
 ) {
   const broken = schedule instanceof Error;
-  const { description, next } = broken ? { description: null, next: [] } : await outlookOf(schedule, rests, ports);
+  const rest = syncError === null ? rests : PARKED;
+  const { description, next } = broken ? { description: null, next: [] } : await outlookOf(schedule, rest, ports);
   return {
     schedule: scheduleId,
     name: broken ? null : schedule.name,

@@ -29,6 +29,9 @@ export async function restOf(
   return (await schedules.readPause()) ? 'the installation is paused' : null;
 }
 
+/** Why a schedule does not run that EventBridge Scheduler does not follow: its error says more. */
+export const PARKED = 'it is parked, see its error';
+
 /** What a schedule will do, after the ticks that it has had. @param rests see `restOf` */
 export async function outlookOf(
   schedule: Schedule,
