@@ -3,7 +3,7 @@ import {
   type DeleteCommand,
   DynamoDBDocumentClient,
   type PutCommand,
-  QueryCommand,
+  paginateQuery,
   type UpdateCommand,
 } from '@aws-sdk/lib-dynamodb';
 import { errors } from '../model/errors.ts';
@@ -31,17 +31,23 @@ export class ConfigTable {
 
   /** The last of a partition's items of one kind, by their sort keys, the last first. Without their keys. */
   async newest(pk: string, kind: string, limit: number): Promise<Record<string, unknown>[]> {
-    const { Items = [] } = await this.client.send(
-      new QueryCommand({
+    const found: Record<string, unknown>[] = [];
+    // However few were asked for, a page ends at 1 MB: some dozens of runs of many tables.
+    const pages = paginateQuery(
+      { client: this.client, pageSize: limit },
+      {
         TableName: this.name,
         KeyConditionExpression: 'pk = :pk AND begins_with(sk, :kind)',
         ExpressionAttributeValues: { ':pk': pk, ':kind': kind },
         ScanIndexForward: false,
         ConsistentRead: true,
-        Limit: limit,
-      }),
+      },
     );
-    return Items.map(({ pk: _pk, sk: _sk, ...item }) => item);
+    for await (const { Items = [] } of pages) {
+      found.push(...Items);
+      if (found.length >= limit) break;
+    }
+    return found.slice(0, limit).map(({ pk: _pk, sk: _sk, ...item }) => item);
   }
 
   /**

@@ -71,3 +71,13 @@ test('the history tells the newest first; a skip never replaces what is known of
   );
   assert.equal((await ticks().list(jobId, 1)).length, 1);
 });
+
+test('as many as are asked for are told, though a page of DynamoDB ends at 1 MB', async () => {
+  const jobId = newJob();
+  for (const minute of [0, 1, 2, 3]) {
+    const scheduledTime = `2026-11-22T10:0${minute}:00Z`;
+    const entry = { scheduleId: 'main', scheduledTime, at: TEN, expiresAt: 2_000_000_000 };
+    await ticks().record(jobId, { ...entry, status: 'skipped', code: 'claimed', reason: 'x'.repeat(380_000) });
+  }
+  for (const limit of [4, 3, 1]) assert.equal((await ticks().list(jobId, limit)).length, limit);
+});
