@@ -1,2 +1,5 @@
-/** Takes user and password out of every URL in a text: what somebody mistyped may hold a connection string. */
-export const withoutPasswords = (text: string): string => text.replace(/:\/\/[^\s'"]*@/g, '://…@');
+/**
+ * Takes user and password out of every URL in a text: what somebody mistyped may hold a connection string. The example that
+ * our own messages give stays.
+ */
+export const withoutPasswords = (text: string): string => text.replace(/:\/\/(?!user:password@host:)\S*@/g, '://…@');

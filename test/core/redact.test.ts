@@ -2,8 +2,9 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { AdminPorts } from '../../functions/admin/operation.ts';
 import { admin } from '../../functions/admin.ts';
+import { withoutPasswords } from '../../shared/model/redact.ts';
 
-const STRING = 'postgres://loader:pw-that-nobody-sees@db.example.com:5432/orders';
+const STRING = `postgres://loader:o'"pw-that-nobody-sees@db.example.com:5432/orders`;
 /** Nothing is reached: each of these is refused before. */
 const NOTHING = { destinations: [], edits: { read: async () => null } } as unknown as AdminPorts;
 
@@ -24,4 +25,10 @@ test('whatever field a connection string was put into, its password is not repea
     assert.equal(answer.ok, false);
     assert.doesNotMatch(JSON.stringify(answer), /pw-that/, JSON.stringify(input));
   }
+});
+
+test('the example that our own messages give stays, unless a password follows it', () => {
+  const advice = 'the connection string is malformed: write postgres://user:password@host:5432/database, with %XX';
+  assert.equal(withoutPasswords(advice), advice);
+  assert.equal(withoutPasswords('postgres://user:password@host@db/shop'), 'postgres://…@db/shop');
 });
