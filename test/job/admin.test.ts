@@ -3,7 +3,14 @@ import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { DescribeExecutionCommand, ListExecutionsCommand, SFNClient } from '@aws-sdk/client-sfn';
+import {
+  DescribeExecutionCommand,
+  ListExecutionsCommand,
+  paginateGetExecutionHistory,
+  SFNClient,
+} from '@aws-sdk/client-sfn';
+import type { AdminPorts } from '../../functions/admin/operation.ts';
+import { stopRun } from '../../functions/admin/runs/stop.ts';
 import { REGION } from '../../local/identity.ts';
 import { allItems, done, refusal } from './admin-harness.ts';
 import { bench, type TestJob } from './harness.ts';
@@ -108,6 +115,34 @@ test('a run is stopped by hand, with its large tables; the next one goes on', as
   assert.deepEqual(await differing(), []);
 });
 
+test("executions that begin just as a run is stopped are stopped as well, its own first, and nobody else's", async () => {
+  const working = [
+    { machine: 'loadTable', name: 'other-0' },
+    { machine: 'loadTable', name: 'mine-0' },
+    { machine: 'loadJob', name: 'mine' },
+    { machine: 'verifyJob', name: 'mine' },
+  ];
+  const stopped: string[] = [];
+  const machines = {
+    runningFor: async () => [...working],
+    stop: async ({ machine, name }: { machine: string; name: string }) => {
+      working.splice(
+        working.findIndex((one) => one.machine === machine && one.name === name),
+        1,
+      );
+      stopped.push(`${machine} ${name}`);
+      if (name === 'mine-0') working.push({ machine, name: 'mine-0-1' });
+    },
+  };
+  const edits = { read: async () => ({ revision: 1 }) };
+  await stopRun.run({ jobId: 'any', runId: 'mine' }, { edits, machines } as unknown as AdminPorts);
+  assert.deepEqual(stopped, ['loadJob mine', 'loadTable mine-0', 'loadTable mine-0-1']);
+  assert.deepEqual(
+    working.map(({ name }) => name),
+    ['other-0', 'mine'],
+  );
+});
+
 test('a password appears in no answer, log, item, message or execution, only in Secrets Manager', async () => {
   const { connection, schema } = await source('secretive', 'pw-that-nobody-sees');
   const answers: unknown[] = [
@@ -134,9 +169,12 @@ test('a password appears in no answer, log, item, message or execution, only in 
   const states = new SFNClient({ endpoint: cloud.endpoint, region: REGION, credentials: cloud.credentials });
   for (const stateMachineArn of [cloud.outputs.SetupJobArn, cloud.outputs.LoadJobArn]) {
     const { executions = [] } = await states.send(new ListExecutionsCommand({ stateMachineArn }));
+    assert.ok(executions.length > 0);
     for (const { executionArn } of executions) {
       const { $metadata: _, ...execution } = await states.send(new DescribeExecutionCommand({ executionArn }));
       assert.doesNotMatch(JSON.stringify(execution), /pw-that/);
+      for await (const { events } of paginateGetExecutionHistory({ client: states }, { executionArn }))
+        assert.doesNotMatch(JSON.stringify(events), /pw-that/);
     }
   }
   assert.doesNotMatch(JSON.stringify(await allItems(server)), /pw-that/);
