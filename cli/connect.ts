@@ -55,7 +55,8 @@ function served(): string {
   const all = existsSync('.local') ? readdirSync('.local').map((name) => join('.local', name)) : [];
   const running = all.filter((dir) => existsSync(join(dir, ADDRESS_FILE)));
   const [only, ...others] = running;
-  if (only === undefined) throw new Error('NotServed: nothing in .local is served: start npm start -- --serve');
+  if (only === undefined)
+    throw new Error('NotServed: nothing in .local is served: run npm start -- --serve, and leave it running');
   if (others.length === 0) return only;
   throw new Error(`SeveralServed: ${running.join(', ')}: name one with --state`);
 }

@@ -15,7 +15,11 @@ export interface Field {
 }
 
 /** Fields that have shorter or plainer names here. */
-const FLAGS: Record<string, string> = { frequency: '--every', secretArn: '--secret' };
+const FLAGS: Record<string, string> = {
+  frequency: '--every',
+  secretArn: '--secret',
+  connectionString: '--connection-string-stdin',
+};
 
 export const flagOf = (name: string): string =>
   FLAGS[name] ?? `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
@@ -66,7 +70,9 @@ export function fieldsOf(input: z.ZodType): Field[] {
 
 /** A field as commander's options: a flag has one to take it back. */
 export function optionsOf({ flag, kind, description, fallback, choices, nullable, required }: Field): Option[] {
-  const shown = /^(\{\}|"")?$/.test(JSON.stringify(fallback) ?? '') ? '' : ` (default: ${[fallback].flat().join(',')})`;
+  const shown = /^(\{\}|\[\]|"")?$/.test(JSON.stringify(fallback) ?? '')
+    ? ''
+    : ` (default: ${[fallback].flat().join(',')})`;
   const text = `${description}${nullable && !description.includes('null') ? '; none takes it away' : ''}`;
   const described = `${text.replace(/\bnull\b/g, 'none')}${choices.length > 0 ? `: ${choices.join(', ')}` : ''}${shown}`;
   if (kind === 'flag')

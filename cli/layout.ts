@@ -59,7 +59,8 @@ function texts(value: unknown): string[] {
   if (value === null || value === '') return ['–'];
   if (typeof value === 'number') return [value.toLocaleString('en-US')];
   if (typeof value === 'boolean') return [value ? 'yes' : 'no'];
-  return [typeof value === 'string' ? value : JSON.stringify(value)];
+  const text = typeof value === 'string' ? value : JSON.stringify(value);
+  return [text === '{}' ? '–' : text];
 }
 
 /** `2026-11-24T15:04:05.678Z` as people read it: `2026-11-24 15:04:05`. */

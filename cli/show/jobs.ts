@@ -24,7 +24,7 @@ export const JOBS: Commands<'jobs'> = {
           { head: 'destination', cell: (one) => one.destination },
           { head: 'tables', cell: (one) => one.tables },
           { head: 'last run', cell: (one) => one.lastRun?.status ?? null },
-          { head: 'at', cell: (one) => moment(one.lastRun?.startedAt) },
+          { head: 'at (UTC)', cell: (one) => moment(one.lastRun?.startedAt) },
           { head: 'error', cell: (one) => one.error },
         ],
         style,
@@ -33,7 +33,7 @@ export const JOBS: Commands<'jobs'> = {
   'jobs.show': {
     args: ['jobId'],
     show: ({ job, version, tables, lastRun, error }, style) => {
-      const run = lastRun ? `${lastRun.status}, ${moment(lastRun.startedAt)}` : 'none yet';
+      const run = lastRun ? `${lastRun.status}, ${moment(lastRun.startedAt)} UTC` : 'none yet';
       const told = { ...job, version, 'last run': run, ...(error ? { error } : {}) };
       return `${details(told, style)}\n${tableGrid(tables, style)}`;
     },
@@ -43,7 +43,8 @@ export const JOBS: Commands<'jobs'> = {
   'jobs.setup-status': {
     args: ['setupId'],
     show: ({ status, output, error }, style) =>
-      details({ setup: status, ...(error ? { error } : {}), ...(isRecord(output) ? output : {}) }, style),
+      details({ setup: status, ...(error ? { error } : {}), ...(isRecord(output) ? output : {}) }, style) +
+      (status === 'succeeded' ? '  Next: tables show JOB TABLE tells what was guessed, and what to check\n' : ''),
   },
   'jobs.run': { args: ['jobId'], show: ({ job, runId }) => `  Run ${runId} is started: runs show ${job} --watch\n` },
   'jobs.verify': {

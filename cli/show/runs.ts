@@ -52,7 +52,7 @@ export const RUNS: Commands<'runs'> = {
       const head = {
         run: `${runId}, by ${trigger}`,
         status,
-        started: moment(startedAt),
+        'started (UTC)': moment(startedAt),
         took: between(startedAt, finishedAt),
         ...(told.length > 0 ? { warnings: told } : {}),
         ...(error ? { error } : {}),

@@ -35,7 +35,7 @@ export const SCHEDULES: Commands<'schedules'> = {
   'schedules.list': {
     args: ['jobId'],
     show: ({ schedules, rests }, style) =>
-      (rests ? `  None runs: ${rests}\n` : '') +
+      (rests && schedules.length > 0 ? `  None runs: ${rests}\n` : '') +
       grid(
         schedules,
         [
@@ -54,7 +54,7 @@ export const SCHEDULES: Commands<'schedules'> = {
       if (result.schedule === null) return details({ version: result.version, error: result.error }, style);
       const { schedule, version, ticks: past, error } = result;
       const head = details({ ...schedule, version, ...outlook(result), ...(error ? { error } : {}) }, style);
-      return `${head}\n${grid(past, PAST, style, 100)}`;
+      return `${head}\n${past.length > 0 ? grid(past, PAST, style, 100) : '  No tick yet\n'}`;
     },
   },
 };

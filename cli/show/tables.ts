@@ -9,17 +9,18 @@ export const tableGrid = (tables: TableOverview[], style: Style): string =>
       { head: 'table', cell: (one) => one.table },
       { head: 'copy mode', cell: (one) => one.copyMode },
       { head: '', cell: whereItStands },
-      { head: 'complete', cell: (one) => moment(one.completedAt) },
+      { head: 'complete (UTC)', cell: (one) => moment(one.completedAt) },
       { head: 'error', cell: (one) => one.error },
     ],
     style,
   );
 
-function whereItStands({ disabled, created, loadedBy, behindSince }: TableOverview): string {
+function whereItStands({ disabled, created, loadedBy, behindSince, completedAt }: TableOverview): string {
   if (disabled) return 'disabled';
   if (!created) return 'not set up';
   if (loadedBy !== null) return 'loading';
-  return behindSince === null ? 'well' : 'behind';
+  if (behindSince !== null) return 'behind';
+  return completedAt === null ? 'not loaded yet' : 'well';
 }
 
 export const TABLES: Commands<'tables'> = {
@@ -29,8 +30,8 @@ export const TABLES: Commands<'tables'> = {
     show: ({ table, version, state }, style) => {
       const { columns, ...rest } = table;
       const progress = {
-        'complete since': moment(state.completedAt),
-        'behind since': moment(state.behindSince),
+        'complete since (UTC)': moment(state.completedAt),
+        'behind since (UTC)': moment(state.behindSince),
         'loaded by': state.lease?.owner,
         error: state.lastError,
       };

@@ -149,13 +149,14 @@ test('a job lives its whole life on the command line alone, beside the one that 
   assert.match(secrets(), /\/orders"/);
   assert.match(await done('jobs', 'test-connection', 'orders'), /server\s+Postgres 17.*\n\s+tables\s+2\n/);
   assert.match(await done('jobs', 'setup', 'orders'), /setup\s+succeeded\n\s+tables\s+2\n/);
-  assert.match(await done('tables', 'list', 'orders'), /lines\s+FULL_DATA_SYNC\s+well/);
+  assert.match(await done('tables', 'list', 'orders'), /lines\s+FULL_DATA_SYNC\s+not loaded yet/);
   await done('tables', 'edit', 'orders', 'lines', '--copy-mode', 'INSERT_ONLY', '--if-version', '0');
   assert.match(await done('tables', 'show', 'orders', 'lines'), /copyMode\s+INSERT_ONLY\n/);
 
   const first = JSON.parse(await done('jobs', 'run', 'orders', '--wait', '--json'));
   assert.equal(first.status, 'succeeded');
   assert.deepEqual(rowsOf(await done('runs', 'show', 'orders', '--json')), { lines: 1, people: 2 });
+  assert.match(await done('tables', 'list', 'orders'), /lines\s+INSERT_ONLY\s+well/);
 
   const hour = new Date().getUTCHours();
   const hours = [hour, (hour + 1) % 24].map((one) => `${String(one).padStart(2, '0')}:**`);
@@ -219,6 +220,8 @@ test('what is refused ends with 1 and says which option is wrong; what is not un
   assert.equal((await admin(['jobs', 'shw'])).code, 2);
   assert.equal((await admin(['tables', 'edit', 'source'])).code, 2);
   assert.equal((await admin(['schedules', 'create', 'source'])).code, 2);
+  const without = await admin(['jobs', 'create', 'x', '--destination', 'warehouse']);
+  assert.match(without.err, /^InvalidInput\n {2}--connection-string-stdin give either a connection string or/);
   const mistyped = await admin(['jobs', 'create', 'x', '--destinaton', 'postgres://user:secret@host/db']);
   assert.equal(mistyped.code, 2);
   assert.doesNotMatch(mistyped.err, /secret@/);

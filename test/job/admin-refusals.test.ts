@@ -151,6 +151,9 @@ test('an edit of an outdated version is refused, whoever made the newer one; set
 
   const { version } = await done<{ version: number }>(server, 'jobs.pause', { jobId });
   assert.equal((await refused('jobs.edit', { jobId, rowLimit: 9, ifVersion: version - 1 })).name, 'VersionConflict');
+  await done(server, 'jobs.edit', { jobId, verifyEvery: 86_400 });
+  await done(server, 'jobs.edit', { jobId, verifyEvery: null });
+  assert.equal('verifyEvery' in (await done<{ job: object }>(server, 'jobs.show', { jobId })).job, false);
   const made = await done<{ version: number }>(server, 'schedules.create', { jobId, frequency: 60, enabled: false });
   await done(server, 'schedules.disable', { jobId, schedule: 'main', ifVersion: made.version });
   for (const operation of ['schedules.enable', 'schedules.delete'])

@@ -10,7 +10,7 @@ export const createJob = operation({
   async run({ connectionString, secretArn, ...rest }, { edits, secrets, destinations }) {
     if ((connectionString === undefined) === (secretArn === undefined))
       throw new InvalidInput([
-        { field: 'connectionString', message: 'give either a connection string or the ARN of a secret (secretArn)' },
+        { field: 'connectionString', message: 'give either a connection string or the ARN of a secret of yours' },
       ]);
     checkDestination(rest.destination, destinations);
     const taken = errors.alreadyExists(`there is a job ${rest.jobId} already: edit it, or choose another id`);

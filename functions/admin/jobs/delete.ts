@@ -6,7 +6,8 @@ import { operation } from '../operation.ts';
 import { readJobItem } from './read.ts';
 
 export const deleteJob = operation({
-  summary: 'Deletes a job with its tables’ progress, its history and its own secret; the warehouse keeps its rows',
+  summary:
+    "Deletes a job with its schedules, its tables' progress, its history and its own secret; the warehouse keeps its rows",
   input: z.strictObject({ jobId, confirm: z.string().describe("the job's id once more") }),
   async run({ jobId: id, confirm }, { edits, secrets, machines }) {
     if (confirm !== id) throw new InvalidInput([{ field: 'confirm', message: `is not the job's id: give ${id}` }]);

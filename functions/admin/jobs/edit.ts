@@ -11,6 +11,11 @@ export const editJob = operation({
     jobId,
     ifVersion,
     ...edited({ destination: DESTINATION, ...SETTINGS }),
+    verifyEvery: SETTINGS.verifyEvery
+      .unwrap()
+      .nullable()
+      .optional()
+      .describe('seconds between two verifications; null for none'),
     ...CONNECTION,
   }),
   async run({ jobId: id, ifVersion: seen, connectionString, secretArn, ...change }, { edits, secrets, destinations }) {
@@ -20,7 +25,9 @@ export const editJob = operation({
     const item = await readJobItem(edits, id);
     checkVersion(`job ${id}`, item.revision, seen);
     if (change.destination !== undefined) checkDestination(change.destination, destinations);
-    const given = Object.fromEntries(Object.entries(change).filter(([, value]) => value !== undefined));
+    const given = Object.fromEntries(
+      Object.entries(change).flatMap(([field, value]) => (value === undefined ? [] : [[field, value ?? undefined]])),
+    );
     parseJob({ ...item.raw, ...given });
     if (secretArn !== undefined) await secrets.check(secretArn);
     if (connectionString !== undefined) checkConnectionString(connectionString);

@@ -30,6 +30,7 @@ export const SETTINGS = {
     'tables that are new at the source are set up without being asked for',
   ),
   disabled: settings.disabled.describe('its schedules rest'),
+  verifyEvery: settings.verifyEvery.describe('seconds between two verifications; none where it is left out'),
 };
 
 /** Either of both: a connection string, which goes to Secrets Manager at once, or the ARN of a secret with our tag. */
@@ -42,7 +43,7 @@ export const CONNECTION = {
     .describe('postgres://user:password@host:5432/database; kept in Secrets Manager, and never shown again'),
   secretArn: secretArn
     .optional()
-    .describe('the ARN of a secret of yours that holds it and has the tag redshift-loader'),
+    .describe('the ARN of a secret of yours that holds the connection string and has the tag redshift-loader'),
 };
 
 export const DESTINATION = destination.describe("one of the deployment's destinations");

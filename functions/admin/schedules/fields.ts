@@ -12,8 +12,8 @@ export const TIMING = {
   timezone: timezone.describe('the IANA time zone that `at` is meant in'),
 };
 
-export const NAME = name.describe('what people call it; one of its kind in a job');
-export const ENABLED = enabled.describe('false: it rests');
+export const NAME = name.describe('what people call it; no two of a job have the same');
+export const ENABLED = enabled.describe('it runs at its times, and else rests');
 
 /** An id out of a name: `Every night!` → `every-night`. */
 export const idFrom = (text: string): string =>
