@@ -1,12 +1,10 @@
-import { randomBytes } from 'node:crypto';
-import { zstdCompressSync } from 'node:zlib';
 import { MetricUnit } from '@aws-lambda-powertools/metrics';
 import type pg from 'pg';
 import { Comparisons } from '../shared/aws/comparisons.ts';
 import { environmentOf } from '../shared/aws/environment.ts';
 import { Findings } from '../shared/aws/findings.ts';
 import { connectBySecret } from '../shared/aws/source.ts';
-import { mendKey, Stage } from '../shared/aws/stage.ts';
+import { Stage } from '../shared/aws/stage.ts';
 import { Store } from '../shared/aws/store.ts';
 import { checkTable } from '../shared/core/check-table.ts';
 import {
@@ -15,7 +13,6 @@ import {
   differing,
   driftOf,
   guardDeletes,
-  idOf,
   inTurn,
   type Looked,
   Rows,
@@ -26,18 +23,15 @@ import {
   type WarehouseSums,
   within,
 } from '../shared/core/drift.ts';
-import type { StagedMend } from '../shared/core/mend-statements.ts';
 import { resetState } from '../shared/core/reset.ts';
 import { treatedColumns } from '../shared/core/treatment.ts';
 import { rowDigest } from '../shared/core/value-sum.ts';
 import type { SourceTable } from '../shared/model/catalog.ts';
-import type { TreatedColumn } from '../shared/model/column.ts';
-import { type Compared, ComparisonEvent, comparisonOwner, type Suspect } from '../shared/model/compared.ts';
-import { describeStepError, errors } from '../shared/model/errors.ts';
+import { type Compared, ComparisonEvent, type Suspect } from '../shared/model/compared.ts';
+import { errors } from '../shared/model/errors.ts';
 import type { Job } from '../shared/model/job.ts';
 import type { Table } from '../shared/model/table.ts';
 import { brokenConnection } from '../shared/source/connect.ts';
-import { copyCompressed } from '../shared/source/read.ts';
 import { openSnapshot, tableIn } from '../shared/source/session.ts';
 import { tableError } from '../shared/source/snapshot.ts';
 import { streamRows } from '../shared/source/stream.ts';
@@ -50,13 +44,14 @@ import {
   underWatermark,
   valueKinds,
 } from '../shared/sql/buckets.ts';
-import { copyOut, isoTime, rowsWithKeys } from '../shared/sql/postgres.ts';
+import { isoTime } from '../shared/sql/postgres.ts';
 import { type Edge, handle } from './edge.ts';
-import { discardStaged } from './sweep.ts';
+import { endComparison, giveBack } from './end-comparison.ts';
+import { type AtSource, stageMend } from './stage-mend.ts';
 
 /** Rows that one comparison tells apart by key: they are held in memory, and the Data API gives no more than 500 MB. */
 const ROWS_BUDGET = 100_000;
-/** Rows that are named for people, and rows that are repaired at one go. */
+/** Rows that are named for people. */
 const NAMED_ROWS = 10_000;
 const RESERVE_MS = 30_000;
 
@@ -79,7 +74,7 @@ export async function verifySource(
   ports: VerifySourcePorts,
   edge: Edge,
 ): Promise<ComparisonEvent> {
-  if (event.step === 'end') return end(event, ports, edge);
+  if (event.step === 'end') return endComparison(event, ports, edge);
   const { job, tables, broken } = await ports.store.readJob(event.jobId, [event.table]);
   const table = tables.find((one) => one.sourceName === event.table);
   if (!table)
@@ -111,39 +106,13 @@ export async function verifySource(
   }
 }
 
-/** A comparison that broke off: said on the table's item, and begun again when its time comes. */
-async function end(event: ComparisonEvent, ports: VerifySourcePorts, edge: Edge): Promise<ComparisonEvent> {
-  const error = describeStepError(event.error ?? {});
-  edge.logger.error('comparison broke off', { table: event.table, kind: event.kind, error });
-  await ports.comparisons.change(event.jobId, event.table, {
-    [`${event.kind}Ended`]: edge.now().toISOString(),
-    error,
-    ...(event.kind === 'verify' ? { suspects: undefined } : {}),
-  });
-  await giveBack(event, ports.store);
-  await discardStaged(event.jobId, event.table, event.runId, ports.stage);
-  return { ...event, step: 'done' };
-}
-
-/** The statement of a mending that broke off may still run: whoever takes the table next settles it. */
-async function giveBack(event: ComparisonEvent, store: Store): Promise<void> {
-  const { jobId, table } = event;
-  await store.changeState(jobId, await store.readState(jobId, table), (state) => {
-    if (state.lease?.owner !== comparisonOwner(event)) return null;
-    const { lease, ...rest } = state;
-    const orphan = rest.orphan ?? lease.load;
-    return { ...rest, ...(orphan === undefined ? {} : { orphan }) };
-  });
-}
-
 class SourceSide {
   readonly #event: ComparisonEvent;
   readonly #ports: VerifySourcePorts;
   readonly #edge: Edge;
   readonly #table: Table;
-  readonly #found: SourceTable;
+  readonly #source: AtSource;
   readonly #client: pg.Client;
-  readonly #columns: TreatedColumn[];
   readonly #bucketed: Bucketed;
 
   constructor(
@@ -156,11 +125,11 @@ class SourceSide {
     this.#ports = ports;
     this.#edge = edge;
     this.#table = table;
-    this.#found = found;
     this.#client = client;
     const schemas = { source: job.sourceSchema, warehouse: '' };
-    this.#columns = treatedColumns(job, table);
-    this.#bucketed = bucketed(table, this.#columns, schemas, event.kind === 'reconcile');
+    const columns = treatedColumns(job, table);
+    this.#source = { client, table, found, columns };
+    this.#bucketed = bucketed(table, columns, schemas, event.kind === 'reconcile');
   }
 
   /** Chooses the buckets whose rows are looked at: those that differ, then in turns those whose values SQL can't hash. */
@@ -242,39 +211,9 @@ class SourceSide {
     if (extra > 0)
       guardDeletes(this.#table, extra, reconcile ? (await this.#looked())[1].rows : rowsWhenVerified(ended));
     if (this.#bucketed.keys.length === 0) return this.#reload(ended);
-    const there = wrong.filter(({ what }) => what !== 'extra').slice(0, NAMED_ROWS);
-    const mended = [...there, ...wrong.filter(({ what }) => what === 'extra')];
-    const nullMarker = `~${randomBytes(8).toString('hex')}~`;
-    const { jobId, runId, table, kind } = this.#event;
     const { stage, findings } = this.#ports;
-    const keys = mendKey(jobId, runId, table, `${kind}-keys`);
-    const csv = mended.map(({ key }) => `${key.map((text) => `"${text.replaceAll('"', '""')}"`).join(',')}\n`);
-    await stage.put(keys, zstdCompressSync(csv.join('')));
-    const mend: StagedMend = {
-      nullMarker,
-      keys: { object: keys, rows: mended.length },
-      rows: there.length === 0 ? null : await this.#stageRows(there, source, nullMarker),
-    };
-    await findings.write('mend', [mend]);
+    await findings.write('mend', [await stageMend(this.#event, wrong, source, this.#source, stage)]);
     return { ...this.#event, step: 'mend' };
-  }
-
-  /** The rows as any load would bring them. */
-  async #stageRows(suspects: Suspect[], source: Rows, nullMarker: string): Promise<{ object: string; rows: number }> {
-    const { jobId, runId, table: name } = this.#event;
-    const object = mendKey(jobId, runId, name, 'verify-rows');
-    const columns = this.#table.primaryKey.flatMap((key) => this.#found.columns.filter((one) => one.name === key));
-    const from = {
-      schema: this.#found.schema,
-      name: this.#found.name,
-      keys: columns,
-      updatedKey: null,
-      timezone: this.#table.timezone,
-    };
-    const keys = suspects.map(({ key }) => source.written(idOf(key)) ?? []);
-    const sql = copyOut(this.#columns, [rowsWithKeys(from, keys)], nullMarker);
-    const { result: rows } = await this.#ports.stage.write(object, (sink) => copyCompressed(this.#client, sql, sink));
-    return { object, rows };
   }
 
   /** Without a key to name rows by, the whole table comes anew. */

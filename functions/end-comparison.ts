@@ -1,0 +1,36 @@
+import type { Comparisons } from '../shared/aws/comparisons.ts';
+import type { Stage } from '../shared/aws/stage.ts';
+import type { Store } from '../shared/aws/store.ts';
+import { type ComparisonEvent, comparisonOwner } from '../shared/model/compared.ts';
+import { describeStepError } from '../shared/model/errors.ts';
+import type { Edge } from './edge.ts';
+import { discardStaged } from './sweep.ts';
+
+/** A comparison that broke off: said on the table's item, and begun again when its time comes. */
+export async function endComparison(
+  event: ComparisonEvent,
+  ports: { store: Store; comparisons: Comparisons; stage: Stage },
+  edge: Edge,
+): Promise<ComparisonEvent> {
+  const error = describeStepError(event.error ?? {});
+  edge.logger.error('comparison broke off', { table: event.table, kind: event.kind, error });
+  await ports.comparisons.change(event.jobId, event.table, {
+    [`${event.kind}Ended`]: edge.now().toISOString(),
+    error,
+    ...(event.kind === 'verify' ? { suspects: undefined } : {}),
+  });
+  await giveBack(event, ports.store);
+  await discardStaged(event.jobId, event.table, event.runId, ports.stage);
+  return { ...event, step: 'done' };
+}
+
+/** The statement of a mending that broke off may still run: whoever takes the table next settles it. */
+export async function giveBack(event: ComparisonEvent, store: Store): Promise<void> {
+  const { jobId, table } = event;
+  await store.changeState(jobId, await store.readState(jobId, table), (state) => {
+    if (state.lease?.owner !== comparisonOwner(event)) return null;
+    const { lease, ...rest } = state;
+    const orphan = rest.orphan ?? lease.load;
+    return { ...rest, ...(orphan === undefined ? {} : { orphan }) };
+  });
+}
