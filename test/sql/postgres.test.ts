@@ -67,6 +67,15 @@ test('each range means its rows, without those that are loaded already', () => {
   const attached = { ...scope, skip: { ...skip, except: [16400, 16410] } };
   const either = `(${SKIP} OR t.tableoid IN (16400, 16410))`;
   assert.equal(of({ kind: 'all' }, attached), `${FROM} WHERE ${SINCE} AND ${either}`, 'but what was attached is read');
+  assert.equal(
+    of({ kind: 'attached', upTo: ['9'] }, { ...attached, since: null }),
+    `${FROM} WHERE "Id" <= '9'::bigint AND t.tableoid IN (16400, 16410)`,
+  );
+  assert.equal(
+    of({ kind: 'gaps' }, attached),
+    `${joined} WHERE ${either} AND t.tableoid NOT IN (16400, 16410)`,
+    'and by one range alone',
+  );
 });
 
 /** What the condition says of a row, as Postgres computes it. */

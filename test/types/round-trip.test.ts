@@ -25,6 +25,7 @@ before(async () => {
   server = await startTestServer();
   owner = await server.connect();
   await owner.query(`
+    SET TimeZone = 'UTC';
     ${SAMPLE_TYPES}
     CREATE ROLE odd LOGIN PASSWORD 'odd' IN ROLE pg_read_all_data;
     ALTER ROLE odd SET DateStyle = 'SQL, DMY'; ALTER ROLE odd SET TimeZone = 'Asia/Kathmandu';
@@ -95,8 +96,10 @@ for (const sample of SAMPLES) {
     }
 
     const back = sample.back ?? `$text::text::${sample.type}`;
-    const meaning =
-      back === 'ARRAYJSON'
+    const meaning = mapping.type.startsWith('VARCHAR')
+      ? // As a session prints it whose settings are the server's own.
+        `s.c = concat(o.${COLUMN})`
+      : back === 'ARRAYJSON'
         ? `to_jsonb(o.${COLUMN}) = s.c::jsonb`
         : sample.type === 'json'
           ? `o.${COLUMN}::jsonb = s.c::jsonb`
@@ -105,8 +108,7 @@ for (const sample of SAMPLES) {
       owner,
       `SELECT o.n::text FROM origin o JOIN stage s USING (n) WHERE s.c IS NOT NULL AND NOT (${meaning}) ORDER BY n`,
     );
-    // "char" has no cast from \200 that reads its own output in one step.
-    assert.deepEqual(sample.type === '"char"' ? [] : changed, [], 'rows that mean something else when read back');
+    assert.deepEqual(changed, [], 'rows that mean something else when read back');
   });
 }
 

@@ -203,6 +203,7 @@ export const SAMPLES: Sample[] = [
   { type: 'int4[]', values: ['{}', '{1,NULL,3}', '{{1,2},{3,4}}'], back: 'ARRAYJSON' },
   { type: 'text[]', values: ['{}', '{"a,b","","NULL",NULL,"\\"q\\"","\\\\"}'], back: 'ARRAYJSON' },
   { type: 'timestamptz[]', values: ['{"2024-01-01 00:00:00.000001+05"}'], back: 'ARRAYJSON' },
+  { type: 'bytea[]', values: ['{"\\\\x00ff","\\\\x"}'], back: 'ARRAYJSON' },
   { type: 'float8[]', values: ['{0.1,NaN,Infinity}'], back: 'ARRAYJSON' },
   { type: 'mood[]', values: ['{sad}'], back: 'ARRAYJSON' },
   { type: 'pair', values: ['(1,"a ""b"", c")', '(,)'], back: 'ARRAYJSON' },
