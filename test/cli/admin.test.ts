@@ -7,8 +7,10 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda';
 import { ListSchedulesCommand, SchedulerClient } from '@aws-sdk/client-scheduler';
 import pg from 'pg';
+import { NAMES } from '../../infra/names.ts';
 import { readAddress } from '../../local/admin-address.ts';
 import { type Postgres, startPostgres } from '../../local/postgres.ts';
 import { Report } from '../../local/ui/report-schema.ts';
@@ -195,12 +197,30 @@ test('a job lives its whole life on the command line alone, beside the one that 
   assert.doesNotMatch(secrets(), /\/orders"/);
 });
 
+/** Asks the admin function itself: a command would begin when a run that finds nothing has long ended. */
+async function testConnection(): Promise<void> {
+  const Payload = JSON.stringify({ operation: 'jobs.test-connection', jobId: 'source' });
+  await new LambdaClient(readAddress(state)).send(new InvokeCommand({ FunctionName: NAMES.admin, Payload }));
+}
+
+async function testUntil(ended: Promise<unknown>): Promise<void> {
+  let over = false;
+  const end = () => {
+    over = true;
+  };
+  ended.then(end, end);
+  while (!over) await testConnection();
+}
+
 test("a run's report counts the run's own calls, whatever else is done meanwhile", async () => {
   const { control } = Report.parse(JSON.parse(readFileSync(report, 'utf8')));
   const again = async () => Report.parse(await (await fetch(`${control}/run`, { method: 'POST' })).json());
   // Nothing has changed: one function that asks the source, and neither S3 nor Redshift.
-  for (const meanwhile of [async () => undefined, () => done('jobs', 'test-connection', 'source')]) {
-    const [{ run, tables, calls }] = await Promise.all([again(), meanwhile()]);
+  for (const meanwhile of [async () => undefined, testUntil]) {
+    // So that its functions have started, and answer while the run goes on.
+    await testConnection();
+    const report = again();
+    const [{ run, tables, calls }] = await Promise.all([report, meanwhile(report)]);
     assert.deepEqual(
       [run, tables.map(({ name, mode, rows }) => [name, mode, rows])],
       ['incremental', [['served', 'INSERT_AND_UPDATE', 0]]],
