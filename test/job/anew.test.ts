@@ -71,6 +71,12 @@ test('a value that COPY refuses is told with what would help, and its file is ke
       error,
     ) ?? assert.fail(error);
   assert.deepEqual(await keysBelow(server, `stage/${job.jobId}/`), [file]);
+  await job.warehouse.query(
+    `ALTER TABLE "${job.schema}".orders ALTER COLUMN note TYPE varchar(65535) USING 'old ' || id`,
+  );
+  await succeeds(job);
+  assert.deepEqual(await job.differing(), []);
+  assert.deepEqual(await keysBelow(server, `stage/${job.jobId}/`), [], 'until the error is over');
 });
 
 test('materialized views and a table called job are no trouble', async () => {
