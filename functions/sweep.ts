@@ -58,7 +58,7 @@ export async function settleOrphan(
   orphan: string,
   { jobId, table }: { jobId: string; table: string },
   mine: (Batch | undefined)[],
-  { warehouse, stage }: { warehouse: Warehouse; stage: Stage },
+  { warehouse, stage }: { warehouse: Pick<Warehouse, 'settle'>; stage: Stage },
 ): Promise<void> {
   const staged = await stage.list(tablePrefix(jobId, table));
   await stage.discard(staged.filter((one) => !isOf(one, mine)));

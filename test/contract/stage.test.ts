@@ -14,7 +14,8 @@ import {
   ListObjectsV2Command,
   S3Client,
 } from '@aws-sdk/client-s3';
-import { Stage } from '../../shared/aws/stage.ts';
+import { settleOrphan } from '../../functions/sweep.ts';
+import { deltaKey, Stage } from '../../shared/aws/stage.ts';
 import { services } from './services.ts';
 
 const MB = 1024 * 1024;
@@ -151,6 +152,17 @@ test('what lies below a prefix is listed and discarded, an upload that was never
   await stage.discard(left);
   assert.deepEqual(await stage.list(keyOf('left/')), []);
   assert.deepEqual(await stage.list(keyOf('kept')), [{ key: keyOf('kept') }]);
+});
+
+test('when a dead load is settled its objects are gone already, those of the batch that stays are not', async () => {
+  const [jobId, table] = [at.prefix, 'orders'];
+  const mine = { shape: '', nullMarker: '~22~', objects: [], cursor: null, last: true };
+  const [dead, alive] = ['~11~', '~22~'].map((nullMarker) => deltaKey(jobId, 'run', table, nullMarker));
+  for (const key of [dead, alive]) await stage.put(key ?? '', 'rows');
+  const settled: string[][] = [];
+  const settle = async (name: string) => void settled.push([name, ...(await keys())]);
+  await settleOrphan('load/1/', { jobId, table }, [mine], { stage, warehouse: { settle } });
+  assert.deepEqual(settled, [['load/1/', alive]]);
 });
 
 test('what S3 refused to remove is told', async () => {
