@@ -41,17 +41,23 @@ export const longText = (
 /** Compression makes a stored value at most 255 times shorter: of a short one nothing more has to be asked. */
 const stored = (column: string, bytes: number): string => `pg_column_size(${column}) > ${bytes}`;
 
-/** SUPER holds 16 MB, and 65,535 bytes of a string in it: users report the smaller of two documented limits. */
+/** SUPER holds 16 MB, 1,000 levels, and 65,535 bytes of a string in it: users report the smaller of two documented limits. */
 const MAX_DOCUMENT = 16_777_216;
 const MAX_STRING = 65_535;
+const MAX_LEVELS = 1_000;
 
 /** @param document jsonb, from a quoted column */
 export const longDocument = (document: (column: string) => string): Concern => ({
   policy: 'oversizeDocument',
   when: (column) => {
-    const length = `octet_length(convert_to((${document(column)})::text, 'UTF8'))`;
+    const text = `(${document(column)})::text`;
+    const length = `octet_length(convert_to(${text}, 'UTF8'))`;
     const strings = `SELECT FROM jsonb_path_query(${document(column)}, 'strict $.**') part WHERE jsonb_typeof(part) = 'string' AND octet_length(convert_to(part #>> '{}', 'UTF8')) > ${MAX_STRING}`;
-    return `${stored(column, 64)} AND ${length} > ${MAX_STRING} AND (${length} > ${MAX_DOCUMENT} OR EXISTS (${strings}))`;
+    const opened = `char_length(${text}) - char_length(translate(${text}, '[{', ''))`;
+    const deep = `${opened} > ${MAX_LEVELS} AND jsonb_path_exists(${document(column)}, 'strict $.**{${MAX_LEVELS + 1} to last}')`;
+    // Every level opens and closes a bracket.
+    const suspect = `${stored(column, 64)} AND ${length} > ${2 * MAX_LEVELS}`;
+    return `${suspect} AND (${length} > ${MAX_DOCUMENT} OR ${length} > ${MAX_STRING} AND EXISTS (${strings}) OR ${deep})`;
   },
 });
 

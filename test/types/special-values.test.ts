@@ -63,6 +63,16 @@ test('NaN and Infinity become NULL where the column is DECIMAL, and stay text wh
   }
 });
 
+test('a document of more than the 1,000 levels that SUPER has is refused, one of as many brackets in its texts is not', async () => {
+  const nested = (levels: number) => `${'['.repeat(levels)}1${']'.repeat(levels)}`;
+  for (const type of ['json', 'jsonb']) {
+    assert.deepEqual(await read(type, nested(1000)), { loaded: nested(1000), compared: nested(1000) });
+    assert.deepEqual(await read(type, nested(1001)), { loaded: null, compared: '(refused)' });
+    const flat = JSON.stringify(['['.repeat(3000)]);
+    assert.equal((await read(type, flat))?.loaded, flat);
+  }
+});
+
 test('midnight at the end of a day is not compared as midnight at its beginning', async () => {
   assert.notEqual((await read('time', '24:00'))?.compared, (await read('time', '00:00'))?.compared);
 });
