@@ -5,7 +5,7 @@ import { connectBySecret } from '../shared/aws/source.ts';
 import { Store } from '../shared/aws/store.ts';
 import { adopt } from '../shared/core/agree.ts';
 import { tooLarge } from '../shared/core/item-size.ts';
-import { newTables } from '../shared/core/new-table.ts';
+import { checksAnew, newTables } from '../shared/core/new-table.ts';
 import { isCopied, type SourceCatalog, type SourceTable } from '../shared/model/catalog.ts';
 import type { Job } from '../shared/model/job.ts';
 import { readCatalog } from '../shared/source/catalog.ts';
@@ -30,7 +30,8 @@ export interface Inspected {
 
 /**
  * Reads the source's schema and puts an item in the config table for each table that is new, with its guessed keys and
- * copy mode. An item that is there keeps whatever a person decided; what changed of its columns is taken over.
+ * copy mode. An item that is there keeps whatever a person decided; what changed of its columns is taken over, and what is to
+ * be checked is said anew.
  *
  * @throws LoaderError SourceUnavailable, SourceRefused, BadConfiguration
  */
@@ -68,7 +69,9 @@ export async function inspect(
     if (!table) continue;
     const state = states.get(found.name)?.value ?? { sourceName: found.name };
     const { update, told } = adopt(table, found, state, now());
-    if (update) await store.updateTable(event.jobId, found.name, update);
+    const anew = checksAnew({ ...table, ...update }, found, catalog.user);
+    if (update || anew)
+      await store.updateTable(event.jobId, found.name, { ...update, ...(anew ? { checks: anew } : {}) });
     checks.push(...told.map((one) => `${found.name}: ${one}`));
   }
   return { tables: catalog.tables.filter((found) => isWanted(job, found)).length, added, checks };

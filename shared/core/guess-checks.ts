@@ -1,11 +1,12 @@
 import type { SourceTable } from '../model/catalog.ts';
-import type { CopyMode } from '../model/table.ts';
+import type { CopyMode, Table } from '../model/table.ts';
 import { qualified, quoteIdentifier } from '../sql/quote.ts';
 
 interface Chosen {
   primaryKey: string[];
   updatedKey: string | null;
   copyMode: CopyMode;
+  deletes?: Table['deletes'];
 }
 
 /** Names that other frameworks give to what Rails calls updated_at. */
@@ -34,7 +35,7 @@ const access = (table: SourceTable, user: string): string[] => {
   return checks;
 };
 
-const updatedKeyChecks = (table: SourceTable, { primaryKey, updatedKey }: Chosen): string[] => {
+const updatedKeyChecks = (table: SourceTable, { primaryKey, updatedKey, deletes }: Chosen): string[] => {
   const column = columnOf(table, updatedKey);
   if (column === undefined) return [];
   const checks: string[] = [];
@@ -54,7 +55,7 @@ const updatedKeyChecks = (table: SourceTable, { primaryKey, updatedKey }: Chosen
   if (column.type.name === 'timestamp') {
     checks.push(`${column.name} has no time zone: check that it is written in UTC, not in local time`);
   }
-  if (table.stats !== null && table.stats.deleted > 0) {
+  if (table.stats !== null && table.stats.deleted > 0 && deletes !== 'remove') {
     checks.push(
       `${table.stats.deleted} rows were deleted so far, which INSERT_AND_UPDATE does not copy: mark rows as deleted instead, or choose FULL_DATA_SYNC`,
     );

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { SourceCatalog, SourceColumn, SourceTable } from '../model/catalog.ts';
 import type { Column } from '../model/column.ts';
 import type { Job } from '../model/job.ts';
@@ -7,6 +8,7 @@ import { HASH_TYPE } from '../sql/masks.ts';
 import { mappingOf, mapType } from '../sql/types.ts';
 import type { NumericDigits } from '../sql/types-number.ts';
 import { guess } from './guess.ts';
+import { checksFor } from './guess-checks.ts';
 import { type FoldedName, foldColumnNames, foldTableNames, isRenamed } from './names.ts';
 
 /** What is known of columns besides the catalog: digits that their values need, by name. */
@@ -47,17 +49,14 @@ export function newTables(
   );
   return fresh.map((found, i) => {
     const { primaryKey, updatedKey, copyMode, why, checks } = guess(found, catalog.user);
+    const destinationName = names[i]?.name ?? found.name;
     // Of the job's own names alone: a table may be called `constructor`.
     const wishes = Object.hasOwn(job.tables, found.name) ? (job.tables[found.name] ?? {}) : {};
     const columns = columnsOf(found, wishes.treat, profile.get(found.name));
-    const name = names[i] ?? { source: found.name, name: found.name };
-    const renamed = [name, ...columns.map((column) => ({ source: column.source, name: column.name }))].filter(
-      isRenamed,
-    );
     // What nobody can guess has the schema's defaults.
     return Table.parse({
       sourceName: found.name,
-      destinationName: name.name,
+      destinationName,
       primaryKey,
       updatedKey,
       copyMode,
@@ -66,11 +65,22 @@ export function newTables(
         columns.some(({ source }) => source === column) ? [] : [column],
       ),
       why,
-      checks: [...checks, ...few(renamed.map(toldOf))],
+      checks: [...checks, ...renamed({ sourceName: found.name, destinationName, columns })],
       notes: notesOn(columns),
       ...wishes,
     });
   });
+}
+
+/** What a person should check of a table that setup knows, as it is copied now; null where that has been said already. */
+export function checksAnew(table: Table, found: SourceTable, user: string): string[] | null {
+  const checks = [...checksFor(found, table, user), ...renamed(table)];
+  return isDeepStrictEqual(checks, table.checks) ? null : checks;
+}
+
+function renamed({ sourceName, destinationName, columns }: Pick<Table, 'sourceName' | 'destinationName' | 'columns'>) {
+  const names = [{ source: sourceName, name: destinationName }, ...columns];
+  return few(names.filter(isRenamed).map(toldOf));
 }
 
 const toldOf = ({ source, name }: FoldedName): string =>
