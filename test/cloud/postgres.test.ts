@@ -17,6 +17,7 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
+import * as z from 'zod';
 import { type Postgres, type PostgresOptions, startPostgres } from '../../local/postgres.ts';
 import { identityOf } from '../../local/processes.ts';
 
@@ -69,6 +70,24 @@ async function untilEnded(pid: number): Promise<void> {
     await sleep(25);
   }
 }
+
+test('whatever npm has to run of what it installs is allowed on every system: newer ones run nothing else', () => {
+  const read = (file: string) => JSON.parse(readFileSync(join(import.meta.dirname, '../..', file), 'utf8'));
+  const Names = z.array(z.string()).optional();
+  const Lock = z.object({
+    packages: z.record(z.string(), z.object({ hasInstallScript: z.boolean().default(false), os: Names, cpu: Names })),
+  });
+  const { allowScripts } = z
+    .object({ allowScripts: z.record(z.string(), z.literal(true)) })
+    .parse(read('package.json'));
+  const needed = Object.entries(Lock.parse(read('package-lock.json')).packages).flatMap(
+    ([path, { hasInstallScript, os = ['linux'], cpu = ['x64'] }]) => {
+      const supported = os.some((one) => /^(linux|darwin)$/.test(one)) && cpu.some((one) => /^(x64|arm64)$/.test(one));
+      return hasInstallScript && supported ? [path.replace(/^.*node_modules\//, '')] : [];
+    },
+  );
+  assert.deepEqual(Object.keys(allowScripts).sort(), needed.sort());
+});
 
 test('data written before a stop are there after the next start', async () => {
   await withPostgres({}, async (postgres) => {
