@@ -19,6 +19,7 @@ import { renderReport } from './ui/report.ts';
 import { allIdentical, type Report } from './ui/report-schema.ts';
 import { renderSetup } from './ui/setup.ts';
 import { terminalOf } from './ui/terminal.ts';
+import { count, plural } from './ui/units.ts';
 import { renderVerification } from './ui/verification.ts';
 
 const whole = (text: string): number => {
@@ -157,7 +158,7 @@ async function trade(url: string): Promise<void> {
     const changes = await changeShop(client, { now: new Date() });
     const total = (kind: 'inserted' | 'updated' | 'deleted') => changes.reduce((sum, one) => sum + one[kind], 0);
     say(
-      `\nThe shop does business: ${total('inserted')} rows inserted, ${total('updated')} updated, ${total('deleted')} deleted`,
+      `\nThe shop does business: ${plural(total('inserted'), 'row')} inserted, ${count(total('updated'))} updated, ${count(total('deleted'))} deleted`,
     );
   } finally {
     await client.end();
@@ -180,7 +181,7 @@ async function openShop(folder: StateFolder, rows: number): Promise<string> {
   const { rows: found } = await client.query("SELECT to_regclass('public.orders') IS NOT NULL AS there");
   try {
     if (!found[0].there) {
-      say(`Creating a shop of ${rows.toLocaleString('en-US')} rows`);
+      say(`Creating a shop of ${plural(rows, 'row')}`);
       await createShop(client, { rows, now: new Date() });
       return url;
     }

@@ -2,7 +2,7 @@
 export const count = (n: number): string => Math.round(n).toLocaleString('en-US');
 
 /** `1 row`, `2,000 rows`. */
-export const plural = (n: number, noun: string): string => `${count(n)} ${noun}${n === 1 ? '' : 's'}`;
+export const plural = (n: number, noun: string): string => `${count(n)} ${noun}${Math.round(n) === 1 ? '' : 's'}`;
 
 const SIZES = ['B', 'kB', 'MB', 'GB', 'TB', 'PB'];
 
@@ -32,6 +32,6 @@ export function duration(seconds: number): string {
   return `${Math.floor(whole / 86_400)}d ${two((whole % 86_400) / 3_600)}h`;
 }
 
-/** `12,345 rows/s`; nothing before there is anything to divide. */
+/** `12,345 rows/s`; nothing before there is anything to divide, or where a row takes two seconds and more. */
 export const speed = (rows: number, seconds: number): string =>
-  rows > 0 && seconds > 0 ? `${count(rows / seconds)} rows/s` : '';
+  rows > 0 && seconds > 0 && rows / seconds >= 0.5 ? `${plural(rows / seconds, 'row')}/s` : '';

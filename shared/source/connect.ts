@@ -10,18 +10,18 @@ const CONNECT_TIMEOUT_MS = 10_000;
 
 /** SQLSTATE classes and Node's codes by what a person can do about them. */
 const ADVICE: [RegExp, (where: string) => string][] = [
-  [/^(28P01|28000)$/, () => "the user or password is refused: correct the job's secret, and check pg_hba.conf"],
-  [/^3D000$/, () => "the database does not exist: correct the job's secret"],
+  [/^(28P01|28000)$/, () => 'the user or password is refused: correct the connection string, and check pg_hba.conf'],
+  [/^3D000$/, () => 'the database does not exist: correct the connection string'],
   [/^53300$/, () => "it has no connection left: raise max_connections or lower the job's maxSourceConnections"],
   [
     /^(ECONNREFUSED|EHOSTUNREACH|ENETUNREACH|ETIMEDOUT|TIMEOUT)$/,
     () => 'nobody answers there: check host, port and security group',
   ],
-  [/^(ENOTFOUND|EAI_AGAIN)$/, () => "the host name is unknown: correct the job's secret"],
+  [/^(ENOTFOUND|EAI_AGAIN)$/, () => 'the host name is unknown: correct the connection string'],
   [/^NO_TLS$/, () => 'the server speaks no TLS, which sslmode asks for: set ssl = on there, or sslmode=disable here'],
   [
     /^NEEDS_TLS$/,
-    () => "the server wants TLS, or knows no such user and database: add ?sslmode=require to the job's secret",
+    () => 'the server wants TLS, or knows no such user and database: add ?sslmode=require to the connection string',
   ],
   [/^TLS$/, () => "TLS failed: check sslmode and the server's certificate"],
 ];
@@ -85,7 +85,7 @@ export function sourceError(error: unknown, where: string): Error {
   const code = codeOf(error);
   const advice =
     ADVICE.find(([pattern]) => pattern.test(code))?.[1](where) ??
-    `${(error as Error).message}: check the job's secret, and the server's log`;
+    `${(error as Error).message}: check the connection string, and the server's log`;
   const text = `cannot reach ${where} – ${advice}`;
   return PERMANENT.test(code) ? errors.sourceRefused(text, error) : errors.sourceUnavailable(text, error);
 }

@@ -70,7 +70,7 @@ test('a source that nobody answers at is named, with what to check', () =>
 test('a wrong password is refused at once', () =>
   refused(
     (url) => url.replace(/\/\/[^@]*@/, `//postgres:${PASSWORD}@`),
-    /^SourceRefused: cannot reach 127\.0\.0\.1:\d+\/db_t\d+ – the user or password is refused: correct the job's secret, and check pg_hba\.conf$/,
+    /^SourceRefused: cannot reach 127\.0\.0\.1:\d+\/db_t\d+ – the user or password is refused: correct the connection string, and check pg_hba\.conf$/,
   ));
 
 test('a server without TLS is refused where sslmode asks for it', () =>
@@ -91,7 +91,7 @@ test('a server that wants TLS says so to who comes without', async () => {
     await admin.query("CREATE ROLE wants_tls LOGIN PASSWORD 'x'; SELECT pg_reload_conf()");
     await refused(
       (url) => url.replace(/\/\/[^@]*@/, '//wants_tls:x@'),
-      /^SourceRefused: cannot reach .* – the server wants TLS, .*: add \?sslmode=require to the job's secret$/,
+      /^SourceRefused: cannot reach .* – the server wants TLS, .*: add \?sslmode=require to the connection string$/,
     );
   } finally {
     writeFileSync(file, before);
