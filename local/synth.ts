@@ -45,13 +45,15 @@ export async function synthesize(settings: object): Promise<string> {
   return dir;
 }
 
-function hashOf(context: string): string {
+/** What an assembly is known by: the context, and every file that it is made from. */
+export function hashOf(context: string, root = ROOT): string {
   const hash = createHash('sha256').update(context);
   const add = (path: string): void => {
-    if (statSync(path).isDirectory()) for (const entry of readdirSync(path).sort()) add(join(path, entry));
-    else hash.update(path.slice(ROOT.length)).update('\0').update(readFileSync(path)).update('\0');
+    const full = join(root, path);
+    if (statSync(full).isDirectory()) for (const entry of readdirSync(full).sort()) add(join(path, entry));
+    else hash.update(path).update('\0').update(readFileSync(full)).update('\0');
   };
-  for (const input of INPUTS) add(join(ROOT, input));
+  for (const input of INPUTS) add(input);
   return hash.digest('hex').slice(0, 24);
 }
 

@@ -1,13 +1,15 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import pg from 'pg';
+import { startPostgres } from '../../local/postgres.ts';
+import { commandOf, identityOf } from '../../local/processes.ts';
 import { Report } from '../../local/ui/report-schema.ts';
 
 const dir = mkdtempSync(join(tmpdir(), 'redshift-loader-cli-'));
@@ -28,7 +30,17 @@ function start(...args: string[]) {
 
 const readReport = (file: string) => Report.parse(JSON.parse(readFileSync(file, 'utf8')));
 
-test('the first call is an initial run, the second an incremental one, both proved identical', async () => {
+/** Does something to the warehouse while nothing is up. */
+async function inWarehouse(sql: string): Promise<void> {
+  const postgres = await startPostgres({ dir: join(dir, 'state', 'warehouse'), name: 'warehouse' });
+  const client = new pg.Client({ connectionString: await postgres.createDatabase('warehouse') });
+  await client.connect();
+  await client.query(sql);
+  await client.end();
+  await postgres.stop();
+}
+
+test('the first call is an initial run, the second an incremental one; the exit code tells whether all is identical', async () => {
   const file = join(dir, 'first.json');
   const first = start('--report', file);
   const [code] = await once(first.child, 'exit');
@@ -36,17 +48,23 @@ test('the first call is an initial run, the second an incremental one, both prov
   const report = readReport(file);
   assert.equal(report.run, 'initial');
   assert.ok(report.tables.length >= 8);
-  assert.match(first.output(), /identical/);
+  assert.match(first.output(), /All \d+ tables are identical/);
 
+  const wrong = 'UPDATE customers SET full_name = reverse(full_name) WHERE id = 7';
+  await inWarehouse(wrong);
   const again = start('--verify', '--report', join(dir, 'second.json'));
   const [second] = await once(again.child, 'exit');
-  assert.equal(second, 0, again.output());
+  assert.equal(second, 1, again.output());
   const { run, verification, tables } = readReport(join(dir, 'second.json'));
+  assert.deepEqual([run, verification?.status], ['incremental', 'failed']);
   assert.deepEqual(
-    [run, verification?.status, verification?.tables.length],
-    ['incremental', 'succeeded', tables.length],
+    tables.flatMap((table) => (table.sourceChecksum === table.warehouseChecksum ? [] : [table.name])),
+    ['customers'],
   );
-  assert.match(again.output(), /Incremental run/);
+  assert.match(again.output(), /Incremental run\n/);
+  assert.match(again.output(), /1 of \d+ tables not proved identical/);
+  assert.match(again.output(), /customers\n +\{"what":"different","key":\{"id":"7"\}/);
+  await inWarehouse(wrong);
 });
 
 test('--serve keeps the warehouse readable and runs the job on request; Ctrl-C leaves no process behind', async () => {
@@ -68,25 +86,41 @@ test('--serve keeps the warehouse readable and runs the job on request; Ctrl-C l
   assert.ok(next.tables.every((table) => table.error === null && table.sourceChecksum === table.warehouseChecksum));
   assert.equal((await fetch(`${report.control}/elsewhere`)).status, 404);
 
-  const descendants = processesOf(join(dir, 'state'));
-  assert.ok(descendants > 0);
+  const processes = new Map(processesBelow(child.pid ?? 0).map((pid) => [pid, identityOf(pid)]));
+  const commands = [...processes.keys()].map(commandOf).join('\n');
+  if (processes.size > 0)
+    for (const part of [/bootstrap\.mjs/, /source\/data/, /warehouse\/data/]) assert.match(commands, part);
+  assert.ok(servers() > 0);
   child.kill('SIGINT');
   const [code] = await once(child, 'exit');
   assert.equal(code, 130, output());
-  assert.equal(processesOf(join(dir, 'state')), 0);
+  assert.equal(servers(), 0);
+  const left = [...processes].filter(([pid, identity]) => identity !== undefined && identityOf(pid) === identity);
+  assert.deepEqual(left, [], commands);
 });
 
-/** Servers whose data lie below the folder. */
-function processesOf(folder: string): number {
-  const marker = ['source', 'warehouse'].map((name) => join(folder, name, 'data', 'postmaster.pid'));
-  return marker.filter((file) => existsSync(file) && alive(Number(readFileSync(file, 'utf8').split('\n')[0]))).length;
+/** All processes that one has started, and those have; none where there is no /proc. */
+function processesBelow(pid: number): number[] {
+  if (!existsSync('/proc/self/stat')) return [];
+  const all = readdirSync('/proc').flatMap((name) => (/^\d+$/.test(name) ? [Number(name)] : []));
+  const children = Map.groupBy(all, parentOf);
+  const below = (one: number): number[] => (children.get(one) ?? []).flatMap((child) => [child, ...below(child)]);
+  return below(pid);
 }
 
-function alive(pid: number): boolean {
+/** proc(5): behind the command, which stands in brackets, come the state and the parent. */
+function parentOf(pid: number): number {
   try {
-    process.kill(pid, 0);
-    return true;
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]);
   } catch {
-    return false;
+    return 0;
   }
+}
+
+/** Servers whose data lie below the folder. */
+function servers(): number {
+  const marker = ['source', 'warehouse'].map((name) => join(dir, 'state', name, 'data', 'postmaster.pid'));
+  const pids = marker.flatMap((file) => (existsSync(file) ? [Number(readFileSync(file, 'utf8').split('\n')[0])] : []));
+  return pids.filter((pid) => identityOf(pid) !== undefined).length;
 }

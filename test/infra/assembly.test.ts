@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
@@ -8,7 +8,7 @@ import * as z from 'zod';
 import { type Cloud, startCloud } from '../../local/cloud.ts';
 import { REGION } from '../../local/identity.ts';
 import { DESTINATION } from '../../local/installation.ts';
-import { synthesize } from '../../local/synth.ts';
+import { hashOf, synthesize } from '../../local/synth.ts';
 
 const Template = z.looseObject({
   Resources: z.record(
@@ -22,14 +22,18 @@ const dir = mkdtempSync(join(tmpdir(), 'redshift-loader-assembly-'));
 after(() => rmSync(dir, { recursive: true, force: true }));
 
 /** The local cloud on the synthesized app, as another default in infra/ would have made it. */
-async function changed(name: string, change: (template: Template) => void): Promise<Cloud> {
+async function changed(
+  name: string,
+  change: (template: Template) => void,
+  onLog: (name: string, line: string) => void = () => undefined,
+): Promise<Cloud> {
   const assembly = join(dir, name);
   cpSync(await synthesize({ destinations: [DESTINATION] }), assembly, { recursive: true });
   const file = join(assembly, 'RedshiftLoader.template.json');
   const template = Template.parse(JSON.parse(readFileSync(file, 'utf8')));
   change(template);
   writeFileSync(file, JSON.stringify(template));
-  return startCloud({ assembly, state: join(dir, `${name}-state`) });
+  return startCloud({ assembly, state: join(dir, `${name}-state`), onLog });
 }
 
 function propertiesOf(template: Template, id: RegExp, type: string): Record<string, unknown> {
@@ -45,8 +49,29 @@ const functionIn = (cloud: Cloud, id: RegExp) => {
   return found;
 };
 
-/** What finish is told of a run that is over. */
-const ENDED = { jobId: 'job', runId: 'run', owner: 'run', startedAt: '2026-11-22T10:00:00Z', error: null };
+/** What finish is told of a table whose execution is over. */
+const ENDED = {
+  jobId: 'job',
+  runId: 'run',
+  table: 'orders',
+  owner: 'run',
+  startedAt: '2026-11-22T10:00:00Z',
+  error: null,
+};
+
+test('whatever the template or its bundles are made from, another version of it is synthesized anew', () => {
+  const copy = join(dir, 'repository');
+  for (const part of ['infra', 'functions', 'shared', 'cdk.json', 'package-lock.json'])
+    cpSync(join(import.meta.dirname, '../..', part), join(copy, part), { recursive: true });
+  assert.equal(hashOf('context', copy), hashOf('context'), 'wherever it lies');
+  const seen = new Set([hashOf('context', copy), hashOf('another', copy)]);
+  const changed = ['infra/functions.ts', 'functions/plan.ts', 'shared/sql/quote.ts', 'cdk.json', 'package-lock.json'];
+  for (const file of changed) {
+    appendFileSync(join(copy, file), ' ');
+    seen.add(hashOf('context', copy));
+  }
+  assert.equal(seen.size, 2 + changed.length);
+});
 
 test('what runs locally has its limits, variables and definitions from the template', async () => {
   const before = await changed('as-it-is', () => undefined);
@@ -78,17 +103,30 @@ test('what runs locally has its limits, variables and definitions from the templ
   }
 });
 
-test('a function that lacks a variable says so by name, rather than running on', async () => {
-  const cloud = await changed('without', (template) => {
-    const properties = propertiesOf(template, /^Functionsfinish/, 'AWS::Lambda::Function');
-    properties.Environment = { Variables: { TABLE_NAME: 'any' } };
-  });
+test('a function that lacks a variable says so by name, rather than running on, and logs whose call it was', async () => {
+  const lines: string[] = [];
+  const cloud = await changed(
+    'without',
+    (template) => {
+      const properties = propertiesOf(template, /^Functionsfinish/, 'AWS::Lambda::Function');
+      properties.Environment = { Variables: { TABLE_NAME: 'any', POWERTOOLS_SERVICE_NAME: 'finish' } };
+    },
+    (_name, line) => lines.push(line),
+  );
   try {
     const { arn } = functionIn(cloud, /Functionsfinish/);
     const { payload } = await cloud.lambda.invoke({ functionArn: arn, payload: JSON.stringify(ENDED) });
     const { errorType, errorMessage } = JSON.parse(payload);
     assert.equal(errorType, 'BadConfiguration', payload);
     assert.match(errorMessage, /the environment lacks BUCKET_NAME: deploy the stack again/);
+    const { level, service, jobId, table, runId } = JSON.parse(
+      lines.find((line) => line.includes('BUCKET_NAME')) ?? '{}',
+    );
+    assert.deepEqual([level, service, jobId, table, runId], ['ERROR', 'finish', 'job', 'orders', 'run']);
+
+    const { runId: _, ...nameless } = ENDED;
+    const refused = await cloud.lambda.invoke({ functionArn: arn, payload: JSON.stringify(nameless) });
+    assert.match(JSON.parse(refused.payload).errorMessage, /^unexpected event: .*\n.*runId/);
   } finally {
     await cloud.stop();
   }

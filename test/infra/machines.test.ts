@@ -149,6 +149,33 @@ test('alarms watch the very metrics that functions write', (t) => {
     });
 });
 
+test('no function and no machine fails unheard', () => {
+  const Metrics = z.array(
+    z.object({
+      MetricStat: z
+        .object({
+          Metric: z.object({
+            MetricName: z.string(),
+            Dimensions: z.tuple([z.object({ Value: z.object({ Ref: z.string() }) })]),
+          }),
+        })
+        .optional(),
+    }),
+  );
+  const heard = Object.values(template.findResources('AWS::CloudWatch::Alarm')).flatMap(({ Properties }) =>
+    Metrics.parse(Properties.Metrics ?? []).flatMap(({ MetricStat }) =>
+      MetricStat ? [`${MetricStat.Metric.MetricName} ${MetricStat.Metric.Dimensions[0].Value.Ref}`] : [],
+    ),
+  );
+  const functions = Object.keys(template.findResources('AWS::Lambda::Function'));
+  const machines = Object.keys(template.findResources('AWS::StepFunctions::StateMachine'));
+  const expected = [
+    ...functions.map((id) => `Errors ${id}`),
+    ...machines.flatMap((id) => [`ExecutionsFailed ${id}`, `ExecutionsTimedOut ${id}`]),
+  ];
+  assert.deepEqual(heard.sort(), expected.sort());
+});
+
 test('a sum of figures counts what did not run as none, or it would have no figure at all', () => {
   const expressions = Object.values(template.findResources('AWS::CloudWatch::Alarm')).flatMap(
     ({ Properties }) => JSON.stringify(Properties.Metrics ?? []).match(/"Expression":"[^"]*"/g) ?? [],

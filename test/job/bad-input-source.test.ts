@@ -8,6 +8,7 @@ import pg from 'pg';
 import { REGION } from '../../local/identity.ts';
 import { Table } from '../../shared/model/table.ts';
 import { bench, type TestJob } from './harness.ts';
+import { metricValues } from './metrics.ts';
 import { nothingLeft } from './nothing-left.ts';
 
 const PASSWORD = 'hush-hush-4711';
@@ -203,14 +204,23 @@ test('a connection that is cut while tables are looked at is opened again', asyn
   assert.deepEqual(await job.differing(), []);
 });
 
-test('an error that is over is no longer told, though nothing new came', async () => {
-  const job = await server.job(ORDERS);
+test('an error that is over is no longer told, though nothing new came; while it lasts its table counts as behind', async () => {
+  const job = await server.job(ORDERS, { maxLagSeconds: 86_400 });
   await job.setup();
   await job.run();
   await job.source.query('ALTER TABLE good RENAME TO away');
   assert.equal((await job.run()).status, 'failed');
+  const failed = await server.operator.store.readState(job.jobId, 'good');
+  const before = metricValues(server, 'TablesBehind').length;
+  for (const days of [0.9, 1.1]) {
+    const behindSince = new Date(Date.now() - days * 86_400_000).toISOString();
+    await server.operator.store.changeState(job.jobId, failed, (one) => ({ ...one, behindSince }));
+    if (days < 1) await job.run();
+  }
   await job.source.query('ALTER TABLE away RENAME TO good');
   await job.run();
+  await job.run();
+  assert.deepEqual(metricValues(server, 'TablesBehind').slice(before), [0, 1, 0]);
   const state = (await job.read()).states.get('good')?.value;
   assert.deepEqual([state?.lastError, state?.behindSince], [undefined, undefined]);
 });

@@ -50,6 +50,8 @@ test('a hundred tables with ten changed rows each take few transitions and calls
 
   const idle = await counted(job);
   assert.equal(idle.run.status, 'idle');
+  for (const { startedAt, expiresAt } of [busy.run, idle.run])
+    assert.equal(expiresAt, Math.floor(Date.parse(startedAt) / 1000) + 30 * 86_400, 'its record goes after a month');
   const { lambda, redshiftData, s3, transitions } = idle.calls;
   assert.deepEqual({ lambda, redshiftData, s3 }, { lambda: 1, redshiftData: 0, s3: 0 });
   assert.ok(transitions <= 8, `${transitions} transitions`);
