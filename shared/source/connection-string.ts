@@ -44,7 +44,8 @@ function parsed(url: string): ReturnType<typeof parse> {
 }
 
 function fromUrl(url: string): pg.ClientConfig {
-  if (!/^postgres(ql)?:\/\//.test(url) || !URL.canParse(url)) throw malformed();
+  // A blank is no part of a URL, though parsers let it pass, and where messages are cleared of passwords it would end one.
+  if (!/^postgres(ql)?:\/\/\S*$/.test(url) || !URL.canParse(url)) throw malformed();
   const { host, port, database, user, password, ssl } = parsed(url);
   // A slash in a password ends the host's part of a URL, and what follows would be shown as the database.
   if (database?.includes('@')) throw malformed();

@@ -106,6 +106,7 @@ test('a malformed connection string is refused, and never repeated', async () =>
     /^BadConfiguration: the connection string is malformed: write postgres:\/\/user:password@host:5432\/database, special characters as %XX$/;
   await refused(() => `postgres://reader:${PASSWORD}@host:port/shop`, malformed);
   await refused(() => `postgres://reader:1/${PASSWORD}@host/shop`, malformed);
+  await refused(() => `postgres://reader:1 ${PASSWORD}@host/shop`, malformed);
 });
 
 test('a job that does not exist fails, and says so', async () => {
