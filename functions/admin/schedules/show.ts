@@ -6,9 +6,9 @@ import { schedule } from './fields.ts';
 import { outlookOf, PARKED, restOf } from './outlook.ts';
 import { readSchedule } from './read.ts';
 
-/** How many of its ticks are shown, out of how many of the job's newest. */
+/** How many of its ticks are shown, out of how many of the job's newest: two days of one that ticks every minute beside it. */
 const SHOWN = 10;
-const LOOKED_THROUGH = 200;
+const LOOKED_THROUGH = 3_000;
 
 export const showSchedule = operation({
   summary: 'Shows a schedule, in words, by its last and by its next ten ticks',
