@@ -218,11 +218,15 @@ function isDiskFull(error: unknown): boolean {
 const diskFull = (error: unknown): string =>
   `DiskFull: no space left${stateDir === null ? '' : ` in ${stateDir}`} – free some, or name another folder with --state (${describeError(error)})`;
 
+/** Whether a signal has come: what breaks from then on breaks thereby. */
+let stopping = false;
+
 /** How long a start that failed may take to end all in order. */
 const STOP_WITHIN_MS = 15_000;
 
 /** One line, and no stack trace: what a person can do stands in the message. */
 function fail(error: unknown): void {
+  if (stopping) return;
   process.stderr.write(`\n${isDiskFull(error) ? diskFull(error) : describeError(error)}\n`);
   process.exitCode = 2;
   // What waits for a server that is gone ends with this process.
@@ -231,6 +235,7 @@ function fail(error: unknown): void {
 
 /** An error that reaches nobody is a fault of our own, and its trace is wanted, unless the disk is full. */
 async function onUncaught(error: Error): Promise<void> {
+  if (stopping) return;
   // What breaks after it, while all is being ended, has the same cause.
   process.removeAllListeners('uncaughtException').on('uncaughtException', () => undefined);
   process.stderr.write(`\n${isDiskFull(error) ? diskFull(error) : error.stack}\n`);
@@ -240,7 +245,6 @@ async function onUncaught(error: Error): Promise<void> {
 
 /** Ends things in order; whoever can't wait presses Ctrl-C again. */
 function onSignal(signal: 'SIGINT' | 'SIGTERM', code: number): void {
-  let stopping = false;
   process.on(signal, async () => {
     if (stopping) process.exit(code);
     stopping = true;

@@ -31,8 +31,10 @@ test('a first load that is killed, and then one that is stopped by Ctrl-C, keep 
     // Small tables are leased and extracted by now, or about to be.
     await sleep(1_200);
     child.kill(signal);
-    await once(child, 'exit');
+    const [code] = await once(child, 'close');
     assert.doesNotMatch(output(), /All \d+ tables are identical/, 'it was cut off in the middle');
+    if (signal === 'SIGINT') assert.match(output(), /\n\nStopping\n$/, 'what breaks thereby is no error');
+    if (signal === 'SIGINT') assert.equal(code, 130);
   }
   const { child, output } = start();
   const [code] = await once(child, 'exit');
