@@ -22,7 +22,6 @@ const command = new Command('npm run bench --')
   .option('--json <file>', 'write the figures as JSON');
 
 const CLOCK_TICKS = 100;
-const SCHEMAS = 8;
 
 /** Runs a pipeline in bash, whose `time` counts the CPU of everything in it but the servers'. */
 function timed(pipeline: string): Cost {
@@ -85,7 +84,7 @@ async function main({ rows, rounds, json }: { rows: string; rounds: string; json
     }
   const dir = mkdtempSync(join(tmpdir(), 'redshift-loader-bench-'));
   const source = await startPostgres({ dir: join(dir, 'source'), name: 'source' });
-  const schemas = Array.from({ length: SCHEMAS }, (_, i) => `b${i}`);
+  const schemas = Array.from({ length: Number(rounds) + 1 }, (_, i) => `b${i}`);
   const installation = await startInstallation({ state: join(dir, 'state'), schemas });
   try {
     const operator = new Operator(installation.cloud);

@@ -89,6 +89,7 @@ async function main(options: Options): Promise<boolean> {
   const source = options.source ? Promise.resolve(options.source) : openShop(folder, options.rows);
   source.catch(() => undefined);
   say(options.source ? `Source: ${whereOf(options.source)}` : 'Source: the demo shop');
+  say('Synthesizing the stack, and starting it');
   const session = await Session.open(folder, options.source ? 'source' : 'shop', source, options);
   undo.push(() => session.close());
   const { entries, checks } = await session.setup();
