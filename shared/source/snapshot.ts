@@ -96,6 +96,15 @@ export function tableError(error: unknown, { schema, name }: TableName, client: 
         `${table}: the source took too long to find what is new – is there an index on the table's updatedKey?`,
         error,
       );
+    // Of json, which is kept as it was written, whatever jsonb says of it; on its own it is a policy's business (`concerns`).
+    case '22P02':
+    case '22P05':
+    case '22003':
+      return errors.tableUnreadable(
+        `${table}: ${message} (SQLSTATE ${code}) – a json value, perhaps in an array or a composite, has what jsonb refuses, such as ` +
+          '\\u0000, half a surrogate pair or 1e200000: correct it at the source, or exclude its column by treat',
+        error,
+      );
   }
   // Memory, disk or connections of the moment.
   if (/^53/.test(code)) return errors.sourceUnavailable(`${table}: ${message} (SQLSTATE ${code})`, error);

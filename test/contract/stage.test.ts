@@ -15,7 +15,7 @@ import {
   S3Client,
 } from '@aws-sdk/client-s3';
 import { settleOrphan } from '../../functions/sweep.ts';
-import { deltaKey, Stage } from '../../shared/aws/stage.ts';
+import { deltaKey, Stage, tablePrefix } from '../../shared/aws/stage.ts';
 import { services } from './services.ts';
 
 const MB = 1024 * 1024;
@@ -160,7 +160,8 @@ test('when a dead load is settled its objects are gone already, those of the bat
   const [dead, alive] = ['~11~', '~22~'].map((nullMarker) => deltaKey(jobId, 'run', table, nullMarker));
   for (const key of [dead, alive]) await stage.put(key ?? '', 'rows');
   const settled: string[][] = [];
-  const settle = async (name: string) => void settled.push([name, ...(await keys())]);
+  const there = async () => (await stage.list(tablePrefix(jobId, table))).map(({ key }) => key);
+  const settle = async (name: string) => void settled.push([name, ...(await there())]);
   await settleOrphan('load/1/', { jobId, table }, [mine], { stage, warehouse: { settle } });
   assert.deepEqual(settled, [['load/1/', alive]]);
 });

@@ -165,3 +165,25 @@ test("a key's values are never changed, whatever the policy", async () => {
   );
   assert.deepEqual(await job.rows('SELECT * FROM $.moments'), []);
 });
+
+test('json that jsonb refuses, where no policy looks, stops its table and says what to do; the others go on', async () => {
+  const job = await server.job(`
+    CREATE TABLE lists (id int PRIMARY KEY, docs json[]);
+    INSERT INTO lists VALUES (1, ARRAY['"\\u0000"'::json]);
+    CREATE TABLE numbers (id int PRIMARY KEY, doc json);
+    INSERT INTO numbers VALUES (1, '[1e200000]');
+    CREATE TABLE well (id int PRIMARY KEY)`);
+  await job.setup();
+  const { tables } = await job.run();
+  for (const name of ['lists', 'numbers'])
+    assert.match(
+      tables[name]?.error ?? '',
+      new RegExp(
+        `^TableUnreadable: public.${name}: .*a json value, .*: correct it at the source, or exclude its column by treat$`,
+      ),
+    );
+  assert.equal(tables.well?.error, undefined);
+  await job.edit('lists', { treat: { docs: 'exclude' } });
+  await job.edit('numbers', { treat: { doc: 'exclude' } });
+  assert.equal((await job.run()).status, 'succeeded');
+});
