@@ -182,10 +182,11 @@ export class Ground {
   /** Resolves when nothing is under way, functions included whose executions were stopped, but for those that are held up. */
   async quiet(): Promise<void> {
     const { cloud } = this.#installation;
+    const busy = () => this.plane.stopping || cloud.lambda.busy() > this.plane.held;
     do {
       await cloud.idle();
-      if (cloud.lambda.busy() > this.plane.held) await sleep(5);
-    } while (cloud.lambda.busy() > this.plane.held || (await this.#running()).length > 0);
+      if (busy()) await sleep(5);
+    } while (busy() || (await this.#running()).length > 0 || busy());
   }
 
   /** Makes the warehouse fail the next statement that writes to a table by an error of this class, whatever becomes of its transaction. */

@@ -69,6 +69,7 @@ export class FaultPlane {
   #seen = new Map<string, number>();
   #points: Point[] | undefined;
   #held: (() => void)[] = [];
+  #stopping = 0;
   #struck: Rule[] = [];
 
   /** Forgets what was, and lets these faults happen. */
@@ -89,6 +90,11 @@ export class FaultPlane {
   /** Functions that are held up. */
   get held(): number {
     return this.#held.length;
+  }
+
+  /** Whether executions are being stopped, and perhaps redriven: in between nothing runs, and yet it goes on. */
+  get stopping(): boolean {
+    return this.#stopping > 0;
   }
 
   /** Lets functions go on that were held up. */
@@ -152,8 +158,13 @@ export class FaultPlane {
   };
 
   async #stop(how: How, hands: Hands): Promise<void> {
-    const stopped = await hands.stop();
-    if (how === 'redriven') await hands.redrive(stopped);
+    this.#stopping++;
+    try {
+      const stopped = await hands.stop();
+      if (how === 'redriven') await hands.redrive(stopped);
+    } finally {
+      this.#stopping--;
+    }
   }
 
   /** For the proxy in front of the source: what is to become of a statement, or of its answer. */
