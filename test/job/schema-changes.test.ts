@@ -2,62 +2,16 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ServiceError } from '../../local/service.ts';
-import { type Reset, resetState } from '../../shared/core/reset.ts';
-import { bench, type TestJob } from './harness.ts';
+import { columnsOf, each, loadedShop, runs, TABLES } from './changing-shop.ts';
+import { bench } from './harness.ts';
 import { batchAnswered, Interruptions } from './interruptions.ts';
 import { metricSum } from './metrics.ts';
 
 const during = new Interruptions();
 const server = bench(during.options);
 
-async function reset(job: TestJob, name: string, how: Reset): Promise<void> {
-  const { tables, states } = await job.read();
-  const table = tables.find((one) => one.sourceName === name) ?? assert.fail();
-  const state = states.get(name) ?? assert.fail();
-  await server.operator.store.changeState(job.jobId, state, (one) => resetState(table, one, how, new Date()));
-}
-
-/** The warehouse's columns, with their types. */
-const columnsOf = async (job: TestJob, table: string): Promise<Record<string, string>> =>
-  Object.fromEntries(
-    (
-      await job.rows(`SELECT attname AS name, format_type(atttypid, atttypmod) AS type FROM pg_attribute
-        WHERE attrelid = '$.${table}'::regclass AND attnum > 0 AND NOT attisdropped ORDER BY attnum`)
-    ).map(({ name, type }) => [name, type]),
-  );
-
-/** A run that succeeds. */
-async function runs(job: TestJob) {
-  const run = await job.run();
-  assert.equal(run.status, 'succeeded', JSON.stringify(run));
-  return run;
-}
-
-const SHOP = `
-  CREATE TYPE mood AS ENUM ('sad');
-  CREATE TABLE orders (id bigserial PRIMARY KEY, note varchar(10), gone text, old_name text, feeling mood, flag boolean NOT NULL DEFAULT true,
-    updated_at timestamptz NOT NULL DEFAULT now(), nth int);
-  CREATE INDEX ON orders (updated_at);
-  CREATE TABLE events (LIKE orders INCLUDING ALL); ALTER TABLE events DROP COLUMN updated_at;
-  CREATE SEQUENCE event_ids OWNED BY events.id; ALTER TABLE events ALTER COLUMN id SET DEFAULT nextval('event_ids');
-  CREATE TABLE prices (LIKE orders INCLUDING ALL); ALTER TABLE prices DROP COLUMN updated_at;
-  INSERT INTO orders (note, gone, old_name, feeling) SELECT 'note ' || n, 'gone ' || n, 'name ' || n, 'sad' FROM generate_series(1, 20) n;
-  INSERT INTO events (note, gone, old_name, feeling) SELECT note, gone, old_name, feeling FROM orders;
-  INSERT INTO prices SELECT id, note, gone, old_name, feeling FROM orders;`;
-const TABLES = ['orders', 'events', 'prices'];
-const each = (sql: string) => TABLES.map((table) => sql.replaceAll('$t', table)).join(';');
-
-async function loadedShop(more = {}): Promise<TestJob> {
-  const job = await server.job(SHOP, more);
-  await job.setup();
-  await job.edit('events', { copyMode: 'INSERT_ONLY' });
-  await runs(job);
-  assert.deepEqual(await job.differing(), []);
-  return job;
-}
-
 test('columns that come, go, grow and change their names are followed in every mode, by small deltas', async () => {
-  const job = await loadedShop();
+  const job = await loadedShop(server);
   await job.source.query(
     each(`ALTER TABLE $t ADD COLUMN plain int, ADD COLUMN tier text NOT NULL DEFAULT 'gold', DROP COLUMN gone,
     ALTER COLUMN note TYPE varchar(30), ALTER COLUMN flag DROP NOT NULL; ALTER TABLE $t RENAME COLUMN old_name TO new_name`),
@@ -155,7 +109,7 @@ test('rows of older batches and large full syncs follow, too, also where the cha
 });
 
 test('what was extracted by columns that were agreed anew before its load is refused, and the next run brings it', async () => {
-  const job = await loadedShop();
+  const job = await loadedShop(server);
   await job.source.query(each("INSERT INTO $t (id, note) VALUES (100, 'late')"));
   during.atState('Load', async () => {
     await job.source.query(each('ALTER TABLE $t ADD COLUMN extra int, DROP COLUMN gone'));
@@ -193,7 +147,7 @@ test('a large table whose columns change after its chunks were cut stops before 
 });
 
 test('order and nullability have no effect', async () => {
-  const job = await loadedShop();
+  const job = await loadedShop(server);
   const before = await columnsOf(job, 'orders');
   await job.source.query(`ALTER TABLE orders ALTER COLUMN flag DROP NOT NULL, ALTER COLUMN note SET NOT NULL;
     CREATE TABLE reordered (nth int, updated_at timestamptz NOT NULL DEFAULT now(), flag boolean, feeling mood, old_name text, gone text, note varchar(10), id bigint PRIMARY KEY);
@@ -208,7 +162,7 @@ test('order and nullability have no effect', async () => {
 });
 
 test('with newColumns on reload older rows get the new values, and readers never see the table empty', async () => {
-  const job = await loadedShop({ newColumns: 'reload' });
+  const job = await loadedShop(server, { newColumns: 'reload' });
   await job.edit('events', { newColumns: 'forward' });
   await job.source.query(each("ALTER TABLE $t ADD COLUMN tier text DEFAULT 'gold'"));
   const counts: unknown[] = [];
@@ -229,119 +183,8 @@ test('with newColumns on reload older rows get the new values, and readers never
   assert.deepEqual(counts, [20]);
 });
 
-test('a type that can not be changed in place stops its table alone, and a re-load changes it', async () => {
-  const job = await loadedShop();
-  await job.warehouse.query(
-    `CREATE ROLE "reader of ${job.schema}"; GRANT SELECT ON "${job.schema}".orders TO "reader of ${job.schema}"`,
-  );
-  await job.source.query(`ALTER TABLE orders ALTER COLUMN note TYPE int USING id, ALTER COLUMN gone TYPE timestamp USING '2026-01-01';
-    INSERT INTO events (note) VALUES ('new')`);
-  const before = metricSum(server, 'TablesFailed');
-  const stopped = await job.run();
-  assert.equal(metricSum(server, 'TablesFailed') - before, 1, 'which an alarm watches');
-  assert.match(
-    stopped.tables.orders?.error ?? '',
-    /^ColumnsDiffer: orders: "note" was character varying\(10\) and is integer, which its column in the warehouse can't become; "gone".*– re-load the table/,
-  );
-  assert.equal(stopped.tables.events?.rows, 1, 'the others go on');
-  const setup = await job.setup();
-  assert.match(setup.checks.join(), /orders: "note" was .* – re-load the table/);
-
-  await reset(job, 'orders', { kind: 'reload' });
-  await runs(job);
-  assert.deepEqual(await job.differing(), []);
-  const { note, gone } = await columnsOf(job, 'orders');
-  assert.deepEqual([note, gone], ['integer', 'timestamp without time zone']);
-  assert.deepEqual(
-    await job.rows(`SELECT has_table_privilege('reader of ${job.schema}', '$.orders', 'SELECT') AS granted`),
-    [{ granted: true }],
-  );
-  await job.source.query('UPDATE orders SET note = 5, updated_at = now() WHERE id = 1');
-  await runs(job);
-  assert.deepEqual(await job.differing(), []);
-});
-
-test('more columns of other types than one transaction can replace are named, and made anew with their table', async () => {
-  const columns = (clause: string) => Array.from({ length: 16 }, (_, i) => clause.replaceAll('$', `c${i}`)).join(', ');
-  const job = await server.job(
-    `CREATE TABLE many (id serial PRIMARY KEY, ${columns('$ int')}); INSERT INTO many (c0) VALUES (1)`,
-  );
-  await job.setup();
-  await runs(job);
-  await job.source.query(`ALTER TABLE many ${columns('ALTER COLUMN $ TYPE text')}`);
-  await reset(job, 'many', { kind: 'reload' });
-  const { error = '' } = (await job.run()).tables.many ?? {};
-  assert.match(
-    error,
-    /^ColumnsDiffer: many: 16 columns are of other types .* DROP TABLE "\w+"."many"; there and run setup/,
-  );
-  await job.warehouse.query(/DROP TABLE [^;]+;/.exec(error)?.[0] ?? assert.fail());
-  await job.setup();
-  await runs(job);
-  assert.deepEqual(await job.differing(), []);
-});
-
-test('a large table is re-loaded with another type by one swap, its sort key included', async () => {
-  const job = await server.job(
-    `CREATE TABLE big (id serial PRIMARY KEY, note text);
-     INSERT INTO big (note) SELECT n FROM generate_series(1, 12000) n; ANALYZE big;`,
-    { rowLimit: 5_000, chunkSize: 5_000 },
-  );
-  await job.setup();
-  await job.edit('big', { copyMode: 'INSERT_ONLY' });
-  await runs(job);
-  await job.source.query('ALTER TABLE big ALTER COLUMN id TYPE bigint, ALTER COLUMN note TYPE int USING note::int');
-  assert.match(
-    (await job.run()).tables.big?.error ?? '',
-    /"id" was integer and is bigint.*; "note" was text and is integer/,
-  );
-  await job.warehouse.query(`SELECT redshift.set_keys('"${job.schema}".big', 'dist', ARRAY['note'])`);
-  await reset(job, 'big', { kind: 'reload' });
-  assert.match(
-    (await job.run()).tables.big?.error ?? '',
-    /cannot drop distkey column "note" – the warehouse's keys are others than the table's settings say.*ALTER DISTSTYLE EVEN/,
-  );
-  await job.warehouse.query(`SELECT redshift.set_keys('"${job.schema}".big', 'dist', ARRAY[]::text[])`);
-  const seen: unknown[] = [];
-  for (let i = 0; i < 2; i++)
-    during.atCall(
-      batchAnswered,
-      async () =>
-        void seen.push(
-          (await columnsOf(job, 'big')).id,
-          (await job.rows('SELECT count(*)::int AS n FROM $.big'))[0]?.n,
-        ),
-    );
-  await runs(job);
-  assert.deepEqual(seen, ['integer', 12_000, 'integer', 12_000], 'until its last batch the table is as it was');
-  assert.deepEqual(await columnsOf(job, 'big'), { id: 'bigint', note: 'integer' });
-  assert.deepEqual(await job.differing(), []);
-  assert.deepEqual(await job.rows("SELECT tablename FROM pg_tables WHERE tablename LIKE 'loader%'"), []);
-});
-
-test('a key column that goes stops its table; with its keys corrected the table is loaded again', async () => {
-  const job = await loadedShop();
-  await job.source.query('ALTER TABLE orders RENAME COLUMN id TO order_id; ALTER TABLE events DROP COLUMN id');
-  const stopped = await job.run();
-  assert.match(
-    stopped.tables.orders?.error ?? '',
-    /^ColumnsDiffer: orders: its key column "id" is called "order_id" now – correct/,
-  );
-  assert.match(
-    stopped.tables.events?.error ?? '',
-    /^ColumnsDiffer: events: the source no longer has its key column "id"/,
-  );
-  await job.edit('orders', { primaryKey: ['order_id'] });
-  await job.edit('events', { copyMode: 'FULL_DATA_SYNC', primaryKey: [] });
-  await runs(job);
-  assert.deepEqual(await job.differing(), []);
-  assert.deepEqual(await job.rows('SELECT count(*)::int AS n, count(id)::int AS old FROM $.orders'), [
-    { n: 20, old: 0 },
-  ]);
-});
-
 test('under pause changes wait for a person: setup takes them over', async () => {
-  const job = await loadedShop({ schemaChanges: 'pause' });
+  const job = await loadedShop(server, { schemaChanges: 'pause' });
   await job.source.query(
     'ALTER TABLE orders ADD COLUMN extra int, DROP COLUMN gone; UPDATE orders SET updated_at = now()',
   );
@@ -360,7 +203,7 @@ test('under pause changes wait for a person: setup takes them over', async () =>
 });
 
 test('what was altered before a crash is not altered again', async () => {
-  const job = await loadedShop();
+  const job = await loadedShop(server);
   await job.source.query(`ALTER TABLE orders ADD COLUMN extra int DEFAULT 7, ALTER COLUMN note TYPE text;
     UPDATE orders SET updated_at = now()`);
   // The process dies between the statements that alter the table: the first asks for its columns, the second widens one.
@@ -379,7 +222,7 @@ test('what was altered before a crash is not altered again', async () => {
 });
 
 test('a table that is dropped or renamed stops, named, and the others go on', async () => {
-  const job = await loadedShop();
+  const job = await loadedShop(server);
   await job.source.query('ALTER TABLE orders RENAME TO purchases; DROP TABLE events; UPDATE prices SET note = note');
   const before = metricSum(server, 'TablesFailed');
   const run = await job.run();
