@@ -110,9 +110,7 @@ class SourceSide {
   readonly #event: ComparisonEvent;
   readonly #ports: VerifySourcePorts;
   readonly #edge: Edge;
-  readonly #table: Table;
   readonly #source: AtSource;
-  readonly #client: pg.Client;
   readonly #bucketed: Bucketed;
 
   constructor(
@@ -124,8 +122,6 @@ class SourceSide {
     this.#event = event;
     this.#ports = ports;
     this.#edge = edge;
-    this.#table = table;
-    this.#client = client;
     const schemas = { source: job.sourceSchema, warehouse: '' };
     const columns = treatedColumns(job, table);
     this.#source = { client, table, found, columns };
@@ -136,9 +132,12 @@ class SourceSide {
   async sums(): Promise<ComparisonEvent> {
     const { findings, comparisons } = this.#ports;
     const { watermark, sums: warehouse } = await findings.read<WarehouseSums>('sums');
-    const scope = watermark && underWatermark(this.#table, watermark).source;
+    const scope = watermark && underWatermark(this.#source.table, watermark).source;
     const source: Sums = {};
-    for await (const [bucket, rows, sum] of streamRows(this.#client, bucketSums(this.#bucketed, 'source', scope)))
+    for await (const [bucket, rows, sum] of streamRows(
+      this.#source.client,
+      bucketSums(this.#bucketed, 'source', scope),
+    ))
       source[bucket ?? ''] = [Number(rows), sum ?? '0'];
     const { covered: before } = await comparisons.read(this.#event.jobId, this.#event.table);
     const differ = differing(source, warehouse);
@@ -168,11 +167,11 @@ class SourceSide {
     if (suspects.length === 0) return this.#done({ covered: looked.covered });
     const object = await findings.write('suspects', suspects);
     if (this.#event.kind === 'reconcile') {
-      guardDeletes(this.#table, suspects.length, looked.rows);
+      guardDeletes(this.#source.table, suspects.length, looked.rows);
       return { ...this.#event, step: 'again' };
     }
-    const { rows } = await this.#client.query(`SELECT ${isoTime('clock_timestamp()')} AS seen`);
-    const repair = this.#event.repair || this.#table.repair;
+    const { rows } = await this.#source.client.query(`SELECT ${isoTime('clock_timestamp()')} AS seen`);
+    const repair = this.#event.repair || this.#source.table.repair;
     await comparisons.change(this.#event.jobId, this.#event.table, {
       verifyEnded: this.#edge.now().toISOString(),
       suspects: { object, rows: suspects.length, seen: rows[0].seen, repair },
@@ -195,7 +194,7 @@ class SourceSide {
     const counts = countOf(sure);
     const object = sure.length > 0 ? await findings.write('found', this.#named(sure)) : null;
     const found = { ...counts, object, repaired: false };
-    const drifted = driftOf(this.#table, counts);
+    const drifted = driftOf(this.#source.table, counts);
     this.#edge.metrics.addMetric('RowsDrifted', MetricUnit.Count, drifted);
     this.#edge.logger[drifted > 0 ? 'error' : 'info']('verified', { table: name, ...found });
     await comparisons.change(jobId, name, { found });
@@ -205,11 +204,11 @@ class SourceSide {
   /** Stages what the warehouse needs to put rows right; where nothing is to be changed the comparison has ended. */
   async #mendOrDone(sure: Suspect[], source: Rows, ended: Partial<Compared>): Promise<ComparisonEvent> {
     const reconcile = this.#event.kind === 'reconcile';
-    const wrong = sure.filter(({ what }) => what !== 'extra' || removesDeleted(this.#table));
+    const wrong = sure.filter(({ what }) => what !== 'extra' || removesDeleted(this.#source.table));
     if (wrong.length === 0) return this.#done(ended);
     const extra = wrong.filter(({ what }) => what === 'extra').length;
     if (extra > 0)
-      guardDeletes(this.#table, extra, reconcile ? (await this.#looked())[1].rows : rowsWhenVerified(ended));
+      guardDeletes(this.#source.table, extra, reconcile ? (await this.#looked())[1].rows : rowsWhenVerified(ended));
     if (this.#bucketed.keys.length === 0) return this.#reload(ended);
     const { stage, findings } = this.#ports;
     await findings.write('mend', [await stageMend(this.#event, wrong, source, this.#source, stage)]);
@@ -223,7 +222,7 @@ class SourceSide {
     const { jobId, table } = this.#event;
     const reload = await store.readState(jobId, table);
     await store.changeState(jobId, reload, (state) =>
-      resetState(this.#table, state, { kind: 'reload' }, this.#edge.now()),
+      resetState(this.#source.table, state, { kind: 'reload' }, this.#edge.now()),
     );
     return this.#done({ ...ended, ...(ended.found ? { found: { ...ended.found, repaired: true } } : {}) });
   }
@@ -251,7 +250,7 @@ class SourceSide {
   async #sourceRows(buckets: string[]): Promise<Rows> {
     const kinds = valueKinds(this.#bucketed);
     const rows = new Rows();
-    for await (const answer of streamRows(this.#client, bucketRows(this.#bucketed, 'source', buckets))) {
+    for await (const answer of streamRows(this.#source.client, bucketRows(this.#bucketed, 'source', buckets))) {
       const { bucket, key, written, hash, values } = readBucketRow(this.#bucketed, 'source', answer);
       const digest = kinds.length === 0 ? hash : rowDigest(kinds, [hash], values);
       rows.add(this.#identify(key, digest), digest, bucket, written);
