@@ -31,29 +31,43 @@ export interface ToExtract {
   key: string;
 }
 
+/** An object whose rows have all been read. It is there once `stored` resolves, which has to be waited for. */
+export interface Copied {
+  stored: Promise<StagedObject>;
+}
+
+/** Streams rows from Postgres to one S3 object: as `readObject`, to its end. */
+export const extractObject = async (client: pg.Client, stage: Stage, what: ToExtract): Promise<StagedObject> =>
+  (await readObject(client, stage, what)).stored;
+
 /**
- * Streams rows from Postgres to one S3 object, in the transaction that is open on the connection. Values that its policies
+ * Streams rows from Postgres towards one S3 object, in the transaction that is open on the connection. Values that its policies
  * change are counted, and their rows listed in an object beside it; where one is refused, nothing is left.
+ * @returns when the connection is free again, which is before the end of the upload
  * @throws LoaderError ValueRefused
  */
-export async function extractObject(
+export async function readObject(
   client: pg.Client,
   stage: Stage,
   { job, table, reading, ranges, nullMarker, key }: ToExtract,
-): Promise<StagedObject> {
+): Promise<Copied> {
   const columns = treatedColumns(job, table);
   const rowSets = ranges.map((range) => rowsOf(reading.source, range, reading.scope));
   const counters = countersOf(columns);
   await startCounting(client, counters);
   const sql = copyOut(columns, rowSets, nullMarker);
-  const { result: rows, bytes } = await stage.write(key, (sink) => copyCompressed(client, sql, sink));
+  const { result: rows, stored } = await stage.begin(key, (sink) => copyCompressed(client, sql, sink));
   try {
     const counts = await readCounts(client, counters);
-    if (counts.length === 0) return { key, rows, bytes };
-    refuse(table, reading.source, counts);
-    await stage.put(changedKey(key), await listChanged(client, table, counts, rowSets));
-    return { key, rows, bytes, changed: sumByColumn(counts) };
+    if (counts.length > 0) {
+      refuse(table, reading.source, counts);
+      await stage.put(changedKey(key), await listChanged(client, table, counts, rowSets));
+    }
+    const changed = counts.length > 0 ? { changed: sumByColumn(counts) } : {};
+    return { stored: stored.then((bytes) => ({ key, rows, bytes, ...changed })) };
   } catch (error) {
+    // What ends after the object was removed would bring it back.
+    await Promise.allSettled([stored]);
     await stage.remove([key]);
     throw error;
   }

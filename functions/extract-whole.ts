@@ -10,7 +10,8 @@ import type { Reading } from '../shared/source/reading.ts';
 import type { Key, Range } from '../shared/sql/postgres.ts';
 import type { Edge } from './edge.ts';
 import type { ExtractEvent, ExtractPorts } from './extract.ts';
-import { extractObject, limitReading, timeToRead } from './extract-object.ts';
+import { type Copied, limitReading, readObject, timeToRead } from './extract-object.ts';
+import { storeEach } from './store-each.ts';
 
 /** Objects of one call that cuts a table itself: they are listed in a payload of 256 KiB, some 200 bytes each. */
 const MAX_OBJECTS = 400;
@@ -36,24 +37,35 @@ export async function extractWhole(
 ): Promise<StagedObject[]> {
   const { batches, index, ranges } = event.extract;
   const { chunkSize } = limitsOf(job, table, halved);
-  const objects: StagedObject[] = [];
   let cursor: Key | null = ranges[0]?.kind === 'keys' ? ranges[0].after : null;
   let last = false;
-  let slowest = 0;
-  while (!last && objects.length < MAX_OBJECTS && timeToRead(edge) > 2 * slowest) {
-    const began = edge.now().getTime();
-    await limitReading(client, edge);
-    const bounds = await chunkBounds(client, reading.source, cursor, reading.scope, { rowLimit: chunkSize, chunkSize });
-    last = bounds.last;
-    for (const upTo of bounds.upTo) {
-      const range: Range = { kind: 'keys', after: cursor, upTo };
-      const key = chunkKey(event, batch, index, objects.length);
-      const what = { job, table, reading, ranges: [range], nullMarker: batch.nullMarker, key };
-      objects.push(await extractObject(client, stage, what));
-      cursor = upTo;
+  const copyEach = async function* (): AsyncGenerator<Copied> {
+    let slowest = 0;
+    for (let n = 0; !last && n < MAX_OBJECTS && timeToRead(edge) > 2 * slowest; ) {
+      const began = edge.now().getTime();
+      await limitReading(client, edge);
+      const bounds = await chunkBounds(client, reading.source, cursor, reading.scope, {
+        rowLimit: chunkSize,
+        chunkSize,
+      });
+      last = bounds.last;
+      for (const upTo of bounds.upTo) {
+        const range: Range = { kind: 'keys', after: cursor, upTo };
+        const key = chunkKey(event, batch, index, n++);
+        yield await readObject(client, stage, {
+          job,
+          table,
+          reading,
+          ranges: [range],
+          nullMarker: batch.nullMarker,
+          key,
+        });
+        cursor = upTo;
+      }
+      slowest = Math.max(slowest, edge.now().getTime() - began);
     }
-    slowest = Math.max(slowest, edge.now().getTime() - began);
-  }
+  };
+  const objects = await storeEach(copyEach());
   const seen = await store.readState(event.jobId, event.table);
   await store.changeState(event.jobId, seen, (state) =>
     state.lease?.owner === event.owner ? withBatchAt(state, batches, { cursor, last }) : null,

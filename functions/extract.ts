@@ -16,8 +16,9 @@ import { openSnapshot, tableIn } from '../shared/source/session.ts';
 import { tableError } from '../shared/source/snapshot.ts';
 import type { Range } from '../shared/sql/postgres.ts';
 import { type Edge, handle } from './edge.ts';
-import { extractObject, limitReading } from './extract-object.ts';
+import { type Copied, limitReading, readObject } from './extract-object.ts';
 import { extractWhole } from './extract-whole.ts';
+import { storeEach } from './store-each.ts';
 
 const Key = z.array(z.string().nullable()).nullable();
 const RangeSchema: z.ZodType<Range> = z.discriminatedUnion('kind', [
@@ -92,16 +93,17 @@ export async function extract(
       const what = { event, table, reading: { source, scope }, batch, job, halved: state.halved };
       return await stillWaitedFor(await extractWhole(client, what, { store, stage }, edge));
     }
-    const objects: StagedObject[] = [];
     await refuseBlankKeys(client, table, found, { source, ranges: event.extract.ranges, scope });
-    for (const [i, range] of event.extract.ranges.entries()) {
-      await limitReading(client, edge);
-      const key = chunkKey(event, batch, event.extract.index, i);
-      const { nullMarker } = batch;
-      const reading = { source, scope };
-      objects.push(await extractObject(client, stage, { job, table, reading, ranges: [range], nullMarker, key }));
-    }
-    return await stillWaitedFor(objects);
+    const copyEach = async function* (): AsyncGenerator<Copied> {
+      for (const [i, range] of event.extract.ranges.entries()) {
+        await limitReading(client, edge);
+        const key = chunkKey(event, batch, event.extract.index, i);
+        const { nullMarker } = batch;
+        const reading = { source, scope };
+        yield await readObject(client, stage, { job, table, reading, ranges: [range], nullMarker, key });
+      }
+    };
+    return await stillWaitedFor(await storeEach(copyEach()));
   } catch (error) {
     if ((error as { code?: string }).code === '57014') throw tooSlow(table, error);
     throw tableError(error, { schema: job.sourceSchema, name: event.table }, client);

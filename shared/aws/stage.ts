@@ -116,6 +116,16 @@ export class Stage {
    * @returns what `fill` returned, and the bytes uploaded
    */
   async write<T>(key: string, fill: (sink: Writable) => Promise<T>): Promise<{ result: T; bytes: number }> {
+    const { result, stored } = await this.begin(key, fill);
+    return { result, bytes: await stored };
+  }
+
+  /**
+   * The same, but as soon as `fill` has ended, while the upload may still be under way.
+   * @returns what `fill` returned, and `stored`: the bytes, once they are there. It has to be waited for, whatever comes: a
+   * function that ends before it would be frozen in the middle of an upload
+   */
+  async begin<T>(key: string, fill: (sink: Writable) => Promise<T>): Promise<{ result: T; stored: Promise<number> }> {
     let bytes = 0;
     const counted = new Transform({
       transform(chunk: Buffer, _encoding, done) {
@@ -131,17 +141,15 @@ export class Stage {
       queueSize: PARTS_IN_FLIGHT,
     });
     counted.on('error', (error) => body.destroy(error));
-    const uploaded = upload.done();
-    // Until both are awaited below, a failed upload must not count as unhandled.
-    uploaded.catch((error) => counted.destroy(error as Error));
+    const stored = upload.done().then(() => bytes);
+    // Until somebody waits for it, a failed upload must not count as unhandled.
+    stored.catch((error) => counted.destroy(error as Error));
     try {
-      const result = await fill(counted);
-      await uploaded;
-      return { result, bytes };
+      return { result: await fill(counted), stored };
     } catch (error) {
       // Not upload.abort(): that answers at once, and would abort the parts in flight after Lambda has frozen the process.
       body.destroy(error as Error);
-      const complete = await uploaded.then(
+      const complete = await stored.then(
         () => true,
         () => false,
       );

@@ -119,6 +119,21 @@ test('an upload whose source fails leaves neither an object nor an open upload, 
   assert.deepEqual(await uploads(), []);
 });
 
+test('what is begun is free for the next while it is being stored, and tells its bytes once it is there', async () => {
+  const first = await stage.begin(keyOf('first'), (sink) => fill(sink, 1));
+  const second = await stage.begin(keyOf('second'), (sink) => fill(sink, 20));
+  assert.deepEqual([await first.stored, await second.stored], [MB, 20 * MB]);
+  for (const [key, { result }] of [['first', first] as const, ['second', second] as const]) {
+    const { Body } = await at.s3.send(new GetObjectCommand({ Bucket: at.bucket, Key: keyOf(key) }));
+    assert.equal(await hashOf(Body as Readable), result);
+  }
+  const { stored } = await new Stage(`${at.prefix}-nowhere`, at.s3).begin(
+    keyOf('a'),
+    async (sink) => void sink.end('x'),
+  );
+  await assert.rejects(stored, { name: 'NoSuchBucket' });
+});
+
 test('a bucket that is not there fails the write with its name', async () => {
   const nowhere = new Stage(`${at.prefix}-nowhere`, at.s3);
   await assert.rejects(
