@@ -1,8 +1,10 @@
 import type { Comparisons } from '../shared/aws/comparisons.ts';
 import type { Stage } from '../shared/aws/stage.ts';
 import type { Store } from '../shared/aws/store.ts';
+import { afterComparison } from '../shared/core/pass.ts';
 import { type ComparisonEvent, comparisonOwner } from '../shared/model/compared.ts';
 import { describeStepError } from '../shared/model/errors.ts';
+import type { TableState } from '../shared/model/state.ts';
 import type { Edge } from './edge.ts';
 import { discardStaged } from './sweep.ts';
 
@@ -24,13 +26,10 @@ export async function endComparison(
   return { ...event, step: 'done' };
 }
 
-/** The statement of a mending that broke off may still run: whoever takes the table next settles it. */
 export async function giveBack(event: ComparisonEvent, store: Store): Promise<void> {
   const { jobId, table } = event;
-  await store.changeState(jobId, await store.readState(jobId, table), (state) => {
-    if (state.lease?.owner !== comparisonOwner(event)) return null;
-    const { lease, ...rest } = state;
-    const orphan = rest.orphan ?? lease.load;
-    return { ...rest, ...(orphan === undefined ? {} : { orphan }) };
-  });
+  const mine = ({ lease }: TableState): boolean => lease?.owner === comparisonOwner(event);
+  await store.changeState(jobId, await store.readState(jobId, table), (state) =>
+    mine(state) ? afterComparison(state) : null,
+  );
 }

@@ -5,8 +5,8 @@ import { Runs } from '../shared/aws/runs.ts';
 import { Stage } from '../shared/aws/stage.ts';
 import { Store } from '../shared/aws/store.ts';
 import { Ticks } from '../shared/aws/ticks.ts';
-import { afterFailure, entryOf } from '../shared/core/pass.ts';
-import { COMPARISONS, comparisonOwner } from '../shared/model/compared.ts';
+import { afterComparison, afterFailure, entryOf } from '../shared/core/pass.ts';
+import { ComparisonKind, comparisonOwner } from '../shared/model/compared.ts';
 import { partOf } from '../shared/model/run.ts';
 import type { TableState } from '../shared/model/state.ts';
 import { type Edge, handle } from './edge.ts';
@@ -20,7 +20,7 @@ const Input = Trigger.extend({
   startedAt: z.string().optional(),
   table: z.string().optional(),
   /** What an execution that compares was asked for: it is no run. */
-  comparisons: z.array(z.object({ table: z.string() })).optional(),
+  comparisons: z.array(z.object({ table: z.string(), kind: ComparisonKind })).optional(),
 });
 /** What the machines themselves fail with once finish has written the run's record. */
 const JUDGED = ['TablesFailed', 'TableFailed'];
@@ -68,19 +68,25 @@ export async function release(
     table,
   } = input;
   const stateOf = async (name: string) => (await store.readState(jobId, name)).value;
-  const owners = input.comparisons ? COMPARISONS.map((kind) => comparisonOwner({ runId: detail.name, kind })) : [owner];
+  const owners = input.comparisons?.map(({ kind }) => comparisonOwner({ runId: detail.name, kind })) ?? [owner];
   const isHeld = ({ lease }: TableState): boolean => lease !== undefined && owners.includes(lease.owner);
-  const why = `ExecutionEnded: ${detail.name} ended as ${detail.status}${detail.cause ? `: ${detail.cause}` : ''} – the next run goes on`;
+  const ended = `ExecutionEnded: ${detail.name} ended as ${detail.status}${detail.cause ? `: ${detail.cause}` : ''}`;
+  const why = `${ended} – the next run goes on`;
   // A function of the execution may still be at work, and write what it knows.
-  const giveBack = (state: TableState) => (isHeld(state) ? afterFailure(state, why, edge.now()) : null);
+  const givenBack = (state: TableState) =>
+    input.comparisons ? afterComparison(state) : afterFailure(state, why, edge.now());
+  const giveBack = (state: TableState) => (isHeld(state) ? givenBack(state) : null);
   const giveAllBack = async () => {
     const held = [...(await store.readStates(jobId)).values()].filter(({ value }) => isHeld(value));
     return Promise.all(held.map((state) => store.changeState(jobId, state, giveBack)));
   };
   const released = await giveAllBack();
   if (input.comparisons) {
-    for (const name of new Set(input.comparisons.map((one) => one.table)))
-      await comparisons.change(jobId, name, { stopped: detail.name });
+    for (const { table: name, kind } of input.comparisons) {
+      const { [`${kind}Ended` as const]: endedAt = '' } = await comparisons.read(jobId, name);
+      const error = endedAt < startedAt ? { error: `${ended} – the next comparison begins anew` } : {};
+      await comparisons.change(jobId, name, { stopped: detail.name, ...error });
+    }
     await giveAllBack();
     for (const { sourceName } of released) await discardStaged(jobId, sourceName, detail.name, stage);
   } else if (!JUDGED.includes(detail.error ?? '')) {

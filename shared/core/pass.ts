@@ -264,6 +264,16 @@ export function afterFailure(state: TableState, error: string, now: Date): Table
   };
 }
 
+/**
+ * The state after a comparison that held the table, and broke off: no load of it has failed. The statement of a mending may
+ * still run: whoever takes the table next settles it.
+ */
+export function afterComparison(state: TableState): TableState {
+  const { lease, ...rest } = state;
+  const orphan = state.orphan ?? lease?.load;
+  return { ...rest, ...(orphan === undefined ? {} : { orphan }) };
+}
+
 /** What a run did to a table; `error` where the run broke off before the table's state could tell. */
 export function entryOf(state: TableState, runId: string, error: string | null): RunTable {
   const { run } = state;

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { bench, type TestJob } from './harness.ts';
-import { Interruptions } from './interruptions.ts';
+import { Executions, Interruptions } from './interruptions.ts';
 
 const during = new Interruptions();
 const server = bench(during.options);
@@ -92,4 +92,27 @@ test('nor does a repair delete more than the share', async () => {
   await job.edit('orders', { maxDeletedShare: 0.5 });
   assert.equal((await repair()).tables[0]?.status, 'repaired');
   assert.deepEqual(await ids(job, 'orders'), upTo(10));
+});
+
+test('a comparison that is stopped while it holds a table gives it back, which is no failure of its loads; the next begins anew', async () => {
+  const job = await loadedJob();
+  await job.source.query('DELETE FROM orders WHERE id = 3');
+  // Sums, keys, and under the lease keys again.
+  let answers = 0;
+  const third = ({ action, moment }: { action: string; moment: string }) =>
+    action === 'GetStatementResult' && moment === 'after' && ++answers === 3;
+  during.atCall(third, () => new Executions(server).stopAll());
+  const compare = () => server.operator.compare(job.jobId, { kind: 'reconcile', tables: ['orders'] });
+  await assert.rejects(compare(), /stopped by hand/);
+  await server.installation.cloud.idle();
+  const stopped = await job.read();
+  const { lease, lastError, behindSince } = stopped.states.get('orders')?.value ?? {};
+  assert.deepEqual([lease, lastError, behindSince], [undefined, undefined, undefined]);
+  assert.match(stopped.compared.get('orders')?.error ?? '', /stopped by hand – the next comparison begins anew/);
+  await compare();
+  assert.equal((await job.read()).compared.get('orders')?.error, undefined);
+  assert.deepEqual(
+    await ids(job, 'orders'),
+    upTo(20).filter((id) => id !== 3),
+  );
 });

@@ -69,7 +69,7 @@ export class Executions {
 
   /** Stops every execution that runs, and waits until what it held is released. */
   async stopAll(): Promise<void> {
-    for (const machine of ['LoadJobArn', 'LoadTableArn'] as const) {
+    for (const machine of ['LoadJobArn', 'LoadTableArn', 'VerifyJobArn'] as const) {
       const stateMachineArn = this.#bench.installation.cloud.outputs[machine];
       const running = new ListExecutionsCommand({ stateMachineArn, statusFilter: 'RUNNING' });
       for (const { executionArn } of (await this.#client.send(running)).executions ?? [])
