@@ -5,7 +5,7 @@ import { Command } from 'commander';
 import { startInstallation } from '../../local/installation.ts';
 import { startPostgres } from '../../local/postgres.ts';
 import { converge, SCHEMA, SERVER } from './converge.ts';
-import { sufferAll } from './faults/ordeal.ts';
+import { type Ordeal, sufferAll } from './faults/ordeal.ts';
 
 const command = new Command('npm run torture --')
   .description(
@@ -17,12 +17,14 @@ const command = new Command('npm run torture --')
   .option('--from <n>', 'the first seed', '1')
   .option('--faults', 'faults instead of writers')
   .option('--part <n/m>', 'only every mth fault and schedule, from the nth', '1/1')
+  .option('--scenario <name>', 'only faults of this one: "a run", "a comparison" or "a large upload"')
   .option('--only <pattern>', 'only single faults that this regular expression fits, e.g. "load .*killed"');
-const { seeds, from, faults, part, only } = command.parse().opts<{
+const { seeds, from, faults, part, scenario, only } = command.parse().opts<{
   seeds?: string;
   from: string;
   faults?: true;
   part: string;
+  scenario?: string;
   only?: string;
 }>();
 
@@ -31,7 +33,9 @@ else await convergeAll(Number(seeds ?? 500));
 
 async function sufferFaults(): Promise<void> {
   const [nth = 1, of = 1] = part.split('/').map(Number);
-  const ordeal = { part: nth, of, seeds: Number(seeds ?? 200), ...(only ? { only: new RegExp(only) } : {}) };
+  const ordeal: Ordeal = { part: nth, of, seeds: Number(seeds ?? 200) };
+  if (scenario) ordeal.scenario = scenario;
+  if (only) ordeal.only = new RegExp(only);
   const complaints = await sufferAll(ordeal, console.log);
   console.log(complaints.length > 0 ? `not recovered from:\n${complaints.join('\n')}` : 'recovered from every fault');
   process.exitCode = complaints.length > 0 ? 1 : 0;

@@ -9,6 +9,8 @@ export interface Ordeal {
   of: number;
   /** Random schedules of several faults, by the seeds from 1. */
   seeds: number;
+  /** Only this scenario. */
+  scenario?: string;
   /** Only single faults whose description this fits. */
   only?: RegExp;
 }
@@ -26,7 +28,7 @@ export async function sufferAll(ordeal: Ordeal, say: (line: string) => void): Pr
     await ground.mend();
   };
   try {
-    for (const scenario of SCENARIOS) {
+    for (const scenario of SCENARIOS.filter(({ name }) => name === (ordeal.scenario ?? name))) {
       const points = await momentsOf(ground, scenario);
       for (const rule of mine(ordeal, singles(points, ordeal.only))) await endure(scenario, [rule], describe(rule));
       const seeds = Array.from({ length: scenario.about ? 0 : ordeal.seeds }, (_, i) => i + 1);
