@@ -2,7 +2,7 @@ import type { Table } from '../../../shared/model/table.ts';
 
 /**
  * Small tables of each copy mode, which ride together; two large ones, of several batches of several chunks; and one from
- * which rows are removed that the source deleted. A last one is empty, but where its upload takes several parts.
+ * which rows are removed that the source deleted, enough of them for every fault there is. A last one is empty, but where its upload takes several parts.
  */
 export const SOURCE = `
   CREATE TABLE orders (id bigserial PRIMARY KEY, note text, updated_at timestamptz NOT NULL DEFAULT now());
@@ -23,7 +23,7 @@ export const SOURCE = `
   INSERT INTO countries VALUES ('DE', 'Deutschland'), ('FR', NULL), ('JP', '日本');
   INSERT INTO lines (item) SELECT 'line ' || n FROM generate_series(1, 60) n;
   INSERT INTO prices SELECT 'p' || n, n FROM generate_series(1, 30) n;
-  INSERT INTO stock SELECT 's' || n, n FROM generate_series(1, 40) n`;
+  INSERT INTO stock SELECT 's' || n, n FROM generate_series(1, 5000) n`;
 
 /** What a person decides after setup. */
 export const DECISIONS: Record<string, Partial<Table>> = {
