@@ -2,7 +2,8 @@ import type { Table } from '../../../shared/model/table.ts';
 
 /**
  * Small tables of each copy mode, which ride together; two large ones, of several batches of several chunks; and one from
- * which rows are removed that the source deleted, enough of them for every fault there is. A last one is empty, but where its upload takes several parts.
+ * which rows are removed that the source deleted: as many as it takes for all faults there are. A last one is empty, but where
+ * its upload takes several parts.
  */
 export const SOURCE = `
   CREATE TABLE orders (id bigserial PRIMARY KEY, note text, updated_at timestamptz NOT NULL DEFAULT now());
