@@ -46,7 +46,6 @@ const settings = {
   full_page_writes: 'off',
   timezone: 'UTC',
   log_timezone: 'UTC',
-  autovacuum_naptime: '10s',
 };
 
 /**
