@@ -1,7 +1,7 @@
 import type { Comparisons } from '../shared/aws/comparisons.ts';
 import type { Stage } from '../shared/aws/stage.ts';
 import type { Store } from '../shared/aws/store.ts';
-import { afterComparison } from '../shared/core/pass.ts';
+import { afterComparison } from '../shared/core/outcome.ts';
 import { type ComparisonEvent, comparisonOwner } from '../shared/model/compared.ts';
 import { describeStepError } from '../shared/model/errors.ts';
 import type { TableState } from '../shared/model/state.ts';

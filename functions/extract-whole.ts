@@ -1,7 +1,7 @@
 import type pg from 'pg';
 import { chunkKey } from '../shared/aws/stage.ts';
+import { withBatchAt } from '../shared/core/batch.ts';
 import { limitsOf } from '../shared/core/limits.ts';
-import { withBatchAt } from '../shared/core/pass.ts';
 import type { Job } from '../shared/model/job.ts';
 import type { Batch, StagedObject } from '../shared/model/state.ts';
 import type { Table } from '../shared/model/table.ts';

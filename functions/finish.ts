@@ -5,7 +5,7 @@ import { Runs } from '../shared/aws/runs.ts';
 import { Stage } from '../shared/aws/stage.ts';
 import { Store } from '../shared/aws/store.ts';
 import { Ticks } from '../shared/aws/ticks.ts';
-import { afterFailure, entryOf } from '../shared/core/pass.ts';
+import { afterFailure, entryOf } from '../shared/core/outcome.ts';
 import { describeStepError } from '../shared/model/errors.ts';
 import { partOf, type RunTable } from '../shared/model/run.ts';
 import type { TableState } from '../shared/model/state.ts';

@@ -5,7 +5,7 @@ import { Runs } from '../shared/aws/runs.ts';
 import { Stage } from '../shared/aws/stage.ts';
 import { Store } from '../shared/aws/store.ts';
 import { Ticks } from '../shared/aws/ticks.ts';
-import { afterComparison, afterFailure, entryOf } from '../shared/core/pass.ts';
+import { afterComparison, afterFailure, entryOf } from '../shared/core/outcome.ts';
 import { ComparisonKind, comparisonOwner } from '../shared/model/compared.ts';
 import { partOf } from '../shared/model/run.ts';
 import type { TableState } from '../shared/model/state.ts';

@@ -9,18 +9,10 @@ import { type Agreed, agree, shapeOf } from '../shared/core/agree.ts';
 import { checkTable, hasUniqueKey } from '../shared/core/check-table.ts';
 import type { FenceReading } from '../shared/core/fence.ts';
 import { gapsUpTo, watchGaps } from '../shared/core/gaps.ts';
+import { isFree, leaseFor, takeLease } from '../shared/core/lease.ts';
 import { limitsOf } from '../shared/core/limits.ts';
-import {
-  afterCommit,
-  afterFailure,
-  afterSparing,
-  beginPass,
-  isFree,
-  leaseFor,
-  passAhead,
-  resumable,
-  takeLease,
-} from '../shared/core/pass.ts';
+import { afterCommit, afterFailure, afterSparing } from '../shared/core/outcome.ts';
+import { beginPass, passAhead, resumable } from '../shared/core/pass.ts';
 import { tooSlow } from '../shared/core/too-slow.ts';
 import { treatmentDigest } from '../shared/core/treatment.ts';
 import { whatWouldProve } from '../shared/core/unchanged.ts';

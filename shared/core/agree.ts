@@ -8,7 +8,8 @@ import type { Table } from '../model/table.ts';
 import { checkTreatment } from './check-table.ts';
 import { type ColumnChange, type Comparison, compareColumns, differs } from './column-changes.ts';
 import { tooLarge } from './item-size.ts';
-import { keysOf, withoutProgress } from './pass.ts';
+import { withoutProgress } from './outcome.ts';
+import { keysOf } from './pass.ts';
 
 /** What a table's load goes by, once the source's changes are agreed. */
 export interface Agreed {

@@ -1,7 +1,9 @@
 import { errors } from '../model/errors.ts';
 import type { TableState, Watermark } from '../model/state.ts';
 import type { Table } from '../model/table.ts';
-import { isFree, keysOf, means, withoutProgress } from './pass.ts';
+import { isFree } from './lease.ts';
+import { withoutProgress } from './outcome.ts';
+import { keysOf, means } from './pass.ts';
 
 /** What a person may ask for: the only way that a watermark moves back. */
 export type Reset =

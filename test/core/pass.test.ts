@@ -1,21 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { batchAt } from '../../shared/core/batch.ts';
 import { BEGINNING } from '../../shared/core/fence.ts';
-import {
-  afterCommit,
-  afterFailure,
-  batchAt,
-  beginPass,
-  isFree,
-  leaseFor,
-  type Observation,
-  passAhead,
-  renewLease,
-  reread,
-  resumable,
-  takeLease,
-  walksAll,
-} from '../../shared/core/pass.ts';
+import { isFree, leaseFor, renewLease, takeLease } from '../../shared/core/lease.ts';
+import { afterCommit, afterFailure } from '../../shared/core/outcome.ts';
+import { beginPass, type Observation, passAhead, reread, resumable, walksAll } from '../../shared/core/pass.ts';
 import type { Batch, TableState } from '../../shared/model/state.ts';
 import { events, keysOf, orders, passOf, prices, reading, snapshot, stateOf, watermark } from './samples.ts';
 

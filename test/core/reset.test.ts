@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { beginPass, leaseFor, reread } from '../../shared/core/pass.ts';
+import { leaseFor } from '../../shared/core/lease.ts';
+import { beginPass, reread } from '../../shared/core/pass.ts';
 import { type Reset, resetState } from '../../shared/core/reset.ts';
 import type { TableState } from '../../shared/model/state.ts';
 import type { Table } from '../../shared/model/table.ts';

@@ -19,7 +19,7 @@ import { Operator } from '../../../local/operator.ts';
 import { startPostgres } from '../../../local/postgres.ts';
 import { Schedules } from '../../../shared/aws/schedules.ts';
 import { Stage } from '../../../shared/aws/stage.ts';
-import { withoutProgress } from '../../../shared/core/pass.ts';
+import { withoutProgress } from '../../../shared/core/outcome.ts';
 import type { Run } from '../../../shared/model/run.ts';
 import { Schedule } from '../../../shared/model/schedule.ts';
 import { FaultPlane } from './plane.ts';

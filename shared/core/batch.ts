@@ -1,0 +1,20 @@
+import { addChangedColumns, type ChangedColumns } from '../model/policies.ts';
+import type { Batch, StagedObject, TableState } from '../model/state.ts';
+
+const sum = (objects: StagedObject[], of: (object: StagedObject) => number): number =>
+  objects.reduce((total, object) => total + of(object), 0);
+export const rowsIn = (batch: Batch): number => sum(batch.objects, (object) => object.rows);
+export const changedIn = (batch: Batch): ChangedColumns | undefined =>
+  addChangedColumns(batch.objects.map((object) => object.changed));
+export const bytesIn = (batch: Batch): number => sum(batch.objects, (object) => object.bytes);
+
+/** The batch that a pass has at this place: the one that is being loaded, or the one ahead of it. */
+export const batchAt = ({ pass, batch, ahead }: TableState, batches: number): Batch | undefined =>
+  pass && batches === pass.batches + 1 ? ahead : pass?.batches === batches ? batch : undefined;
+
+/** The state with what extract found out about the batch at this place; null where there is none. */
+export function withBatchAt(state: TableState, batches: number, change: Partial<Batch>): TableState | null {
+  const batch = batchAt(state, batches);
+  if (!batch) return null;
+  return { ...state, [batch === state.ahead ? 'ahead' : 'batch']: { ...batch, ...change } };
+}
