@@ -78,8 +78,7 @@ const say = (line: string): void => void process.stdout.write(`${line}\n`);
 
 async function main(options: Options): Promise<boolean> {
   if (options.report) checkReport(resolve(options.report));
-  // Before the folder is bound to it: a source that is mistyped leaves nothing behind.
-  if (options.source) await (await connectSource(options.source)).end();
+  if (options.source) await lookAt(options.source, options.schema);
   const schema = options.schema === 'public' ? '' : `, schema ${options.schema}`;
   const what = options.source ? `${whereOf(options.source)}${schema}` : 'the demo shop';
   const ownFolder = options.source ? what.replaceAll(/[^\w.-]+/g, '_') : 'shop';
@@ -96,10 +95,7 @@ async function main(options: Options): Promise<boolean> {
   if (entries.length > 0) process.stdout.write(renderSetup(entries, terminal));
   for (const check of checks) say(`\n  ! ${check}`);
 
-  if (await session.isEmpty())
-    throw errors.badConfiguration(
-      `schema ${options.schema} of ${whereOf(await source)} shows no tables to this user: name another with --schema`,
-    );
+  if (await session.isEmpty()) throw noTables(await source, options.schema);
 
   let report = await runOnce(session);
   if (!options.source) report = await demonstrate(session, await source, report);
@@ -118,6 +114,25 @@ async function main(options: Options): Promise<boolean> {
   }
   return allIdentical(report) && verification?.status !== 'failed' && (await session.isWhole());
 }
+
+/**
+ * Before the folder is bound to it: a source or schema that is mistyped leaves nothing behind.
+ * @throws LoaderError SourceUnavailable, SourceRefused, BadConfiguration
+ */
+async function lookAt(source: string, schema = 'public'): Promise<void> {
+  const client = await connectSource(source);
+  try {
+    const { rowCount } = await client.query('SELECT FROM pg_catalog.pg_namespace WHERE nspname = $1', [schema]);
+    if (rowCount === 0) throw noTables(source, schema);
+  } finally {
+    await client.end();
+  }
+}
+
+const noTables = (source: string, schema = 'public'): Error =>
+  errors.badConfiguration(
+    `schema ${schema} of ${whereOf(source)} shows no tables to this user: name another with --schema`,
+  );
 
 /** @throws LoaderError BadConfiguration before the run, not after it */
 function checkReport(file: string): void {

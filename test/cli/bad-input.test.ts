@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { after, type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { startPostgres } from '../../local/postgres.ts';
 
 const dir = mkdtempSync(join(tmpdir(), 'redshift-loader-cli-'));
 const script = fileURLToPath(new URL('../../local/start.ts', import.meta.url));
@@ -55,6 +56,20 @@ test('a source that cannot be used is named at once, and binds no folder', async
     'BadConfiguration: the connection string is malformed: write postgres://user:password@host:5432/database, special characters as %XX',
   );
   assert.equal(existsSync(join(dir, 'unreachable')), false);
+});
+
+test('a schema that is mistyped is named, and binds no folder', async () => {
+  const server = await startPostgres({ dir: join(dir, 'source'), name: 'source' });
+  try {
+    const { host, pathname } = new URL(await server.createDatabase('app'));
+    await refuses(
+      ['--source', await server.createDatabase('app'), '--schema', 'nope', ...state('mistyped')],
+      `BadConfiguration: schema nope of ${host}${pathname} shows no tables to this user: name another with --schema`,
+    );
+    assert.equal(existsSync(join(dir, 'mistyped')), false);
+  } finally {
+    await server.stop();
+  }
 });
 
 test('a report that cannot be written is refused before the run', async () => {

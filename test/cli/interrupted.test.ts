@@ -7,6 +7,8 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { identityOf } from '../../local/processes.ts';
+import { processesBelow } from './processes.ts';
 
 const dir = mkdtempSync(join(tmpdir(), 'redshift-loader-cut-'));
 const script = fileURLToPath(new URL('../../local/start.ts', import.meta.url));
@@ -30,8 +32,11 @@ test('a first load that is killed, and then one that is stopped by Ctrl-C, keep 
     while (!/(Initial load|Incremental run)\n/.test(output()) && child.exitCode === null) await sleep(20);
     // Small tables are leased and extracted by now, or about to be.
     await sleep(1_200);
+    const processes = new Map(processesBelow(child.pid ?? 0).map((pid) => [pid, identityOf(pid)]));
     child.kill(signal);
     const [code] = await once(child, 'close');
+    const left = [...processes].filter(([pid, identity]) => identity !== undefined && identityOf(pid) === identity);
+    if (signal === 'SIGINT') assert.deepEqual(left, [], 'no process is left');
     assert.doesNotMatch(output(), /All \d+ tables are identical/, 'it was cut off in the middle');
     if (signal === 'SIGINT') assert.match(output(), /\n\nStopping\n$/, 'what breaks thereby is no error');
     if (signal === 'SIGINT') assert.equal(code, 130);

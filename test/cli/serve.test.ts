@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
@@ -11,6 +11,7 @@ import pg from 'pg';
 import { startPostgres } from '../../local/postgres.ts';
 import { commandOf, identityOf } from '../../local/processes.ts';
 import { Report } from '../../local/ui/report-schema.ts';
+import { processesBelow } from './processes.ts';
 
 const dir = mkdtempSync(join(tmpdir(), 'redshift-loader-cli-'));
 const script = fileURLToPath(new URL('../../local/start.ts', import.meta.url));
@@ -98,25 +99,6 @@ test('--serve keeps the warehouse readable and runs the job on request; Ctrl-C l
   const left = [...processes].filter(([pid, identity]) => identity !== undefined && identityOf(pid) === identity);
   assert.deepEqual(left, [], commands);
 });
-
-/** All processes that one has started, and those have; none where there is no /proc. */
-function processesBelow(pid: number): number[] {
-  if (!existsSync('/proc/self/stat')) return [];
-  const all = readdirSync('/proc').flatMap((name) => (/^\d+$/.test(name) ? [Number(name)] : []));
-  const children = Map.groupBy(all, parentOf);
-  const below = (one: number): number[] => (children.get(one) ?? []).flatMap((child) => [child, ...below(child)]);
-  return below(pid);
-}
-
-/** proc(5): behind the command, which stands in brackets, come the state and the parent. */
-function parentOf(pid: number): number {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]);
-  } catch {
-    return 0;
-  }
-}
 
 /** Servers whose data lie below the folder. */
 function servers(): number {
