@@ -49,7 +49,11 @@ test('the first call is an initial run, the second an incremental one; the exit 
   const report = readReport(file);
   assert.equal(report.run, 'initial');
   assert.ok(report.tables.length >= 8);
+  assert.match(first.output(), /The shop does business: [1-9]/);
   assert.match(first.output(), /All \d+ tables are identical/);
+  // Copied whole, by the first load and by the run that brought what the shop did.
+  const stock = report.tables.find((table) => table.name === 'stock');
+  assert.ok(stock && stock.rows > 1.5 * (stock.sourceRows ?? 0), JSON.stringify(stock));
 
   const wrong = 'UPDATE customers SET full_name = reverse(full_name) WHERE id = 7';
   await inWarehouse(wrong);
