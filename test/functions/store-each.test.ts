@@ -67,3 +67,16 @@ test('where the source fails the upload before it ends first', async () => {
   await assert.rejects(stored, /the source went away/);
   assert.deepEqual(happened, ['a is read', 'a is there', 'told']);
 });
+
+test('an upload that fails while the next is being read ends neither the reading nor the process, and is told then', async () => {
+  const read = Promise.withResolvers<void>();
+  const slow = async function* () {
+    yield { stored: Promise.reject<StagedObject>(new Error("a can't be stored")) };
+    await read.promise;
+    yield { stored: Promise.resolve(object('b')) };
+  };
+  const stored = storeEach(slow());
+  await settled();
+  read.resolve();
+  await assert.rejects(stored, /a can't be stored/);
+});
