@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { BatchGetCommand, GetCommand, PutCommand, paginateQuery, UpdateCommand } from '@aws-sdk/lib-dynamodb';
 import type { Checkpoint } from '../core/fence.ts';
@@ -170,7 +171,11 @@ export class Store {
         ...(seen === 0 ? {} : { ExpressionAttributeValues: { ':seen': seen } }),
       }),
     );
-    return saved ? seen + 1 : null;
+    if (saved) return seen + 1;
+    // An answer that was lost makes the client write again: what it finds then is what it wrote itself.
+    const now = await this.readState(jobId, state.sourceName);
+    const isOurs = now.revision === seen + 1 && isDeepStrictEqual(now.value, JSON.parse(JSON.stringify(state)));
+    return isOurs ? seen + 1 : null;
   }
 
   /**

@@ -19,12 +19,22 @@ let runs: Runs;
 let raw: DynamoDBDocumentClient;
 /** Bytes of the longest update expression sent: DynamoDB takes 4 KB, its stand-in any. */
 let longestUpdate = 0;
+let answersLost = false;
 
 function setUp(): void {
   // What is made of one client shares its options: those of the store count, which comes last.
   raw = DynamoDBDocumentClient.from(at.dynamodb);
   store = new Store(at.table, at.dynamodb);
   runs = new Runs(at.table, at.dynamodb);
+  // An answer that is lost makes a client send again.
+  at.dynamodb.middlewareStack.add(
+    (next, { commandName }) =>
+      async (args) => {
+        if (answersLost && commandName === 'PutItemCommand') await next(args);
+        return next(args);
+      },
+    { step: 'initialize' },
+  );
   at.dynamodb.middlewareStack.add(
     (next) => (args) => {
       const { UpdateExpression = '' } = args.input as { UpdateExpression?: string };
@@ -111,6 +121,20 @@ test('a state is saved only at the revision that was seen: a lost race returns n
   for (const seen of [0, 2, 7]) assert.equal(await store.saveState(jobId, { ...state, lastError: 'late' }, seen), null);
   assert.equal((await store.readState(jobId, 'orders')).value.lastError, 'first');
   assert.equal(await store.saveState(jobId, { ...state, lastError: 'second' }, 1), 2);
+});
+
+test('a save whose answer was lost, and that was sent again, has been done; what somebody else saved has not', async () => {
+  const { jobId } = await newJob();
+  const state: TableState = { sourceName: 'orders', lease: { owner: 'a', until: 1 }, lastError: undefined };
+  answersLost = true;
+  try {
+    assert.equal(await store.saveState(jobId, state, 0), 1);
+    assert.equal(await store.saveState(jobId, { ...state, lastError: 'why' }, 1), 2);
+    assert.equal(await store.saveState(jobId, { ...state, lastError: 'else' }, 1), null);
+  } finally {
+    answersLost = false;
+  }
+  assert.deepEqual((await store.readState(jobId, 'orders')).value, { ...state, lastError: 'why' });
 });
 
 test('of many that save at once, one wins', async () => {
