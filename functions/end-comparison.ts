@@ -26,6 +26,7 @@ export async function endComparison(
   return { ...event, step: 'done' };
 }
 
+/** What the comparison holds of the table, if anything. */
 export async function giveBack(event: ComparisonEvent, store: Store): Promise<void> {
   const { jobId, table } = event;
   const mine = ({ lease }: TableState): boolean => lease?.owner === comparisonOwner(event);

@@ -80,14 +80,21 @@ export async function release(
     const held = [...(await store.readStates(jobId)).values()].filter(({ value }) => isHeld(value));
     return Promise.all(held.map((state) => store.changeState(jobId, state, giveBack)));
   };
+  /** Lets the next run begin what did not end; a function that nobody told may end it just now. */
+  const beginAnew = async (one: { table: string; kind: ComparisonKind }) => {
+    const [begun, end] = [`${one.kind}Begun`, `${one.kind}Ended`] as const;
+    const { [begun]: begunAt, [end]: endedAt } = await comparisons.read(jobId, one.table);
+    if (endedAt !== undefined && endedAt >= startedAt) return;
+    const error = `${ended} – the next run begins the comparison anew`;
+    await comparisons.change(jobId, one.table, { [begun]: undefined, error }, { [begun]: begunAt, [end]: endedAt });
+  };
   const released = await giveAllBack();
   if (input.comparisons) {
-    for (const { table: name, kind } of input.comparisons) {
-      const { [`${kind}Ended` as const]: endedAt = '' } = await comparisons.read(jobId, name);
-      const error = endedAt < startedAt ? { error: `${ended} – the next comparison begins anew` } : {};
-      await comparisons.change(jobId, name, { stopped: detail.name, ...error });
+    for (const one of input.comparisons) {
+      await comparisons.change(jobId, one.table, { stopped: detail.name });
+      await beginAnew(one);
     }
-    await giveAllBack();
+    released.push(...(await giveAllBack()));
     for (const { sourceName } of released) await discardStaged(jobId, sourceName, detail.name, stage);
   } else if (!JUDGED.includes(detail.error ?? '')) {
     // A large table's end is told with the table: the run's other tables go on.

@@ -21,21 +21,30 @@ export class Comparisons {
     return { ...(Item as Compared | undefined), sourceName: table };
   }
 
-  /** Changes the attributes that are named; one that is undefined goes. Comparisons of two kinds don't disturb each other. */
-  async change(jobId: string, table: string, change: Partial<Compared>): Promise<void> {
+  /**
+   * Changes the attributes that are named; one that is undefined goes. Comparisons of two kinds don't disturb each other.
+   * @param seen attributes that have to be as they were read, or nothing is changed
+   */
+  async change(jobId: string, table: string, change: Partial<Compared>, seen: Partial<Compared> = {}): Promise<void> {
     const entries = Object.entries({ ...change, sourceName: table });
     const names = Object.fromEntries(entries.map(([name], i) => [`#n${i}`, name]));
     const set = entries.flatMap(([, value], i) => (value === undefined ? [] : [`#n${i} = :v${i}`]));
     const gone = entries.flatMap(([, value], i) => (value === undefined ? [`#n${i}`] : []));
-    await this.#items.client.send(
+    const known = Object.entries(seen);
+    const conditions = known.map(([, value], i) =>
+      value === undefined ? `attribute_not_exists(#s${i})` : `#s${i} = :s${i}`,
+    );
+    await this.#items.unlessRefused(
       new UpdateCommand({
         TableName: this.#items.name,
         Key: keyOf(jobId, table),
         UpdateExpression: `SET ${set.join(', ')}${gone.length > 0 ? ` REMOVE ${gone.join(', ')}` : ''}`,
-        ExpressionAttributeNames: names,
-        ExpressionAttributeValues: Object.fromEntries(
-          entries.flatMap(([, value], i) => (value === undefined ? [] : [[`:v${i}`, value]])),
-        ),
+        ...(conditions.length > 0 ? { ConditionExpression: conditions.join(' AND ') } : {}),
+        ExpressionAttributeNames: { ...names, ...Object.fromEntries(known.map(([name], i) => [`#s${i}`, name])) },
+        ExpressionAttributeValues: Object.fromEntries([
+          ...entries.flatMap(([, value], i) => (value === undefined ? [] : [[`:v${i}`, value]])),
+          ...known.flatMap(([, value], i) => (value === undefined ? [] : [[`:s${i}`, value]])),
+        ]),
       }),
     );
   }
