@@ -77,6 +77,8 @@ const terminal = terminalOf(process.stdout, process.env);
 const say = (line: string): void => void process.stdout.write(`${line}\n`);
 
 async function main(options: Options): Promise<boolean> {
+  if (options.source === '')
+    throw errors.badConfiguration('--source is empty: write postgres://user:password@host:5432/database');
   if (options.report) checkReport(resolve(options.report));
   if (options.source) await lookAt(options.source, options.schema);
   const schema = options.schema === 'public' ? '' : `, schema ${options.schema}`;
@@ -273,6 +275,8 @@ function onSignal(signal: 'SIGINT' | 'SIGTERM', code: number): void {
 process.on('uncaughtException', onUncaught);
 onSignal('SIGINT', 130);
 onSignal('SIGTERM', 143);
+// Should everything end that could still be waited for, this has not ended well.
+process.exitCode = 2;
 try {
   process.exitCode = (await main(command.parse().opts<Options>())) ? 0 : 1;
 } catch (error) {

@@ -1,15 +1,13 @@
 import pg from 'pg';
-import QueryStream from 'pg-query-stream';
 import { comparedColumns } from '../shared/core/agree.ts';
 import { compareTable, type QueryRows } from '../shared/core/compare.ts';
 import { treatedColumns } from '../shared/core/treatment.ts';
 import type { Job } from '../shared/model/job.ts';
 import type { Table } from '../shared/model/table.ts';
 import { connectSource } from '../shared/source/connect.ts';
+import { streamRows } from '../shared/source/stream.ts';
 import { DESTINATION } from './installation.ts';
 import { translate } from './redshift/dialect.ts';
-
-const BATCH = 1_000;
 
 export interface Verified {
   sourceRows: number;
@@ -18,13 +16,8 @@ export interface Verified {
   warehouseChecksum: string;
 }
 
-/** Rows as they arrive, every value as the server's own text. */
 const rowsOf = (client: pg.Client, rewrite: (sql: string) => string = (sql) => sql): QueryRows => ({
-  async *rows(sql) {
-    const types = { getTypeParser: () => (text: string) => text };
-    const query = new QueryStream(rewrite(sql), [], { rowMode: 'array', batchSize: BATCH, types } as never);
-    yield* client.query(query) as AsyncIterable<(string | null)[]>;
-  },
+  rows: (sql) => streamRows(client, rewrite(sql)),
 });
 
 /** What the checksum says to the warehouse must be Redshift's dialect: it passes the same gate as every load. */
@@ -45,6 +38,8 @@ export async function verify(
 ): Promise<Map<string, Verified | Error>> {
   const there = await connectSource(source);
   const here = new pg.Client({ connectionString: warehouse });
+  // A connection that breaks is told by the query that waits.
+  here.on('error', () => undefined);
   await here.connect();
   try {
     await here.query("SET TimeZone = 'UTC'; SET extra_float_digits = 1");

@@ -55,6 +55,10 @@ test('a source that cannot be used is named at once, and binds no folder', async
     ['--source', `postgres://u:${PASSWORD}@h:x/db`, ...state('unreachable')],
     'BadConfiguration: the connection string is malformed: write postgres://user:password@host:5432/database, special characters as %XX',
   );
+  await refuses(
+    ['--source', '', ...state('unreachable')],
+    'BadConfiguration: --source is empty: write postgres://user:password@host:5432/database',
+  );
   assert.equal(existsSync(join(dir, 'unreachable')), false);
 });
 
