@@ -15,16 +15,30 @@ export interface Ordeal {
   only?: RegExp;
 }
 
-/** Every fault by itself, then several at once. @returns what went wrong */
-export async function sufferAll(ordeal: Ordeal, say: (line: string) => void): Promise<string[]> {
+/** How it went. */
+export interface Endured {
+  /** Faults and schedules that came into play. */
+  struck: number;
+  /** Those that did not: no run had that moment. They prove nothing. */
+  unmet: string[];
+  /** What went wrong. */
+  complaints: string[];
+}
+
+/** Every fault by itself, then several at once. */
+export async function sufferAll(ordeal: Ordeal, say: (line: string) => void): Promise<Endured> {
   const { ground, close } = await Ground.open();
-  const complaints: string[] = [];
+  const endured: Endured = { struck: 0, unmet: [], complaints: [] };
   const endure = async (scenario: Scenario, rules: Rule[], name: string) => {
     const suffered = await suffer(ground, scenario, rules);
     const wrong = complaint(rules, suffered);
-    say(`${scenario.name}, ${name}: ${suffered.first}, ${suffered.again} more runs: ${wrong || 'well'}`);
+    const met = suffered.struck.length > 0;
+    const outcome = wrong || (met ? 'well' : 'never met');
+    say(`${scenario.name}, ${name}: ${suffered.first}, ${suffered.again} more runs: ${outcome}`);
+    if (met) endured.struck++;
+    else endured.unmet.push(`${scenario.name}, ${name}`);
     if (!wrong) return;
-    complaints.push(`${scenario.name}: ${wrong}`);
+    endured.complaints.push(`${scenario.name}: ${wrong}`);
     await ground.mend();
   };
   try {
@@ -36,7 +50,7 @@ export async function sufferAll(ordeal: Ordeal, say: (line: string) => void): Pr
         await endure(scenario, someFaults(new Random(seed), points), `seed ${seed}`);
       await leave(ground, scenario);
     }
-    return complaints;
+    return endured;
   } finally {
     await close();
   }

@@ -74,10 +74,10 @@ export async function suffer(ground: Ground, { changes, work }: Scenario, rules:
 }
 
 /**
- * What a function of a stopped execution staged late, and the name of a statement that may still run: whoever takes the table next
- * settles it. Neither holds anybody up.
+ * What a function of a stopped execution staged late, and the name of a mending's statement: the next comparison takes the table
+ * only where it finds something. Neither holds anybody up.
  */
-const goesWithNextLoad = (wrong: string): boolean => /^(object|upload) | still has its orphan: /.test(wrong);
+const goesWithNextLoad = (wrong: string): boolean => /^(object|upload) | still has its orphan: "verify\//.test(wrong);
 
 const isWell = (status: string): boolean => status === 'succeeded' || status === 'idle';
 
