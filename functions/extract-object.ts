@@ -11,7 +11,7 @@ import { copyOut, type Range, rowsOf } from '../shared/sql/postgres.ts';
 import { countersOf } from '../shared/sql/values.ts';
 import type { Edge } from './edge.ts';
 
-/** Time kept back for the end of an upload, and the writes after it. */
+/** Time kept back for the ends of two uploads, and the writes after them. */
 const RESERVE_MS = 60_000;
 
 /** What a call of extract has left for reading rows. */
@@ -59,12 +59,10 @@ export async function readObject(
   const { result: rows, stored } = await stage.begin(key, (sink) => copyCompressed(client, sql, sink));
   try {
     const counts = await readCounts(client, counters);
-    if (counts.length > 0) {
-      refuse(table, reading.source, counts);
-      await stage.put(changedKey(key), await listChanged(client, table, counts, rowSets));
-    }
-    const changed = counts.length > 0 ? { changed: sumByColumn(counts) } : {};
-    return { stored: stored.then((bytes) => ({ key, rows, bytes, ...changed })) };
+    if (counts.length === 0) return { stored: stored.then((bytes) => ({ key, rows, bytes })) };
+    refuse(table, reading.source, counts);
+    await stage.put(changedKey(key), await listChanged(client, table, counts, rowSets));
+    return { stored: stored.then((bytes) => ({ key, rows, bytes, changed: sumByColumn(counts) })) };
   } catch (error) {
     // What ends after the object was removed would bring it back.
     await Promise.allSettled([stored]);

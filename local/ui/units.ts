@@ -32,6 +32,6 @@ export function duration(seconds: number): string {
   return `${Math.floor(whole / 86_400)}d ${two((whole % 86_400) / 3_600)}h`;
 }
 
-/** `12,345 rows/s`; nothing before there is anything to divide, or where a row takes two seconds and more. */
+/** `12,345 rows/s`; nothing before there is anything to divide by, or where a row takes two seconds and more. */
 export const speed = (rows: number, seconds: number): string =>
-  rows > 0 && seconds > 0 && rows / seconds >= 0.5 ? `${plural(rows / seconds, 'row')}/s` : '';
+  rows > 0 && seconds >= 0.01 && rows / seconds >= 0.5 ? `${plural(rows / seconds, 'row')}/s` : '';

@@ -152,7 +152,7 @@ export class Store {
 
   /**
    * Writes a state if it is still the one that was read. A lease is taken, kept, moved on and given back by this alone:
-   * whoever lost it finds another revision.
+   * whoever lost it finds another revision. Two who write the very same both have written it.
    * @returns the new revision, or null where somebody else wrote in between
    */
   async saveState(jobId: string, state: TableState, seen: number): Promise<number | null> {

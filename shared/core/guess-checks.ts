@@ -49,7 +49,7 @@ const updatedKeyChecks = (table: SourceTable, { primaryKey, updatedKey, deletes 
   }
   if (column.nullable) {
     checks.push(
-      `${column.name} may be NULL, and such rows are not seen as new: UPDATE ${name} SET ${quoted} = now() WHERE ${quoted} IS NULL; ALTER TABLE ${name} ALTER COLUMN ${quoted} SET NOT NULL;`,
+      `${column.name} may be NULL, and every run looks for such rows among all that are: UPDATE ${name} SET ${quoted} = now() WHERE ${quoted} IS NULL; ALTER TABLE ${name} ALTER COLUMN ${quoted} SET NOT NULL;`,
     );
   }
   if (column.type.name === 'timestamp') {

@@ -50,7 +50,7 @@ test('durations are as precise as anybody wants to know', () => {
 });
 
 test('no speed is made up where there was no time or no row', () => {
-  assert.deepEqual([speed(1_000, 2), speed(0, 2), speed(5, 0)], ['500 rows/s', '', '']);
+  assert.deepEqual([speed(1_000, 2), speed(0, 2), speed(5, 0), speed(20_000, 0.00001)], ['500 rows/s', '', '', '']);
   assert.deepEqual([speed(2, 1.7), speed(1, 3)], ['1 row/s', '']);
 });
 
