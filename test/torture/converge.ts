@@ -7,7 +7,7 @@ import { Job } from '../../shared/model/job.ts';
 import type { Snapshot } from '../../shared/model/state.ts';
 import type { Mutation } from './mutations.ts';
 import { Random } from './random.ts';
-import { DECISIONS, SCAN_BACK, SHOP } from './shop.ts';
+import { DECISIONS, RECONCILED, SCAN_BACK, SHOP } from './shop.ts';
 import { openSource } from './source.ts';
 import { Ticks } from './ticks.ts';
 import { Writers } from './writers.ts';
@@ -24,8 +24,8 @@ const LIMITS = {
   large: { rowLimit: 30, chunkSize: 10 },
   small: { rowLimit: 500, chunkSize: 500 },
 };
-/** How often writers' statements come between two of the loader's, and where it matters most. */
-const INTERLEAVED = { elsewhere: 0.06, critical: 0.5 };
+/** How often, and how many at most, writers' statements come between two of the loader's, and where it matters most. */
+const INTERLEAVED = { elsewhere: { chance: 0.06, steps: 6 }, critical: { chance: 0.6, steps: 12 } };
 /** What the source's server has to allow. */
 export const SERVER = { max_prepared_transactions: '20' };
 /** The schema that every seed has to itself: the last of the job tests'. */
@@ -38,7 +38,8 @@ export interface Ground {
 
 /**
  * One seed: writers commit through transactions of every kind while ticks run, some of their statements between any two
- * of the loader's. When all transactions have ended and a last tick has run, both sides are the same, or the loader is wrong.
+ * of the loader's. When all transactions have ended, and a last tick and a last comparison of keys have run, both sides are the
+ * same, or the loader is wrong.
  *
  * @returns the tables that differ
  */
@@ -61,8 +62,8 @@ export async function converge(
   let interleave = false;
   const writers = await Writers.open(url, 1 + random.below(WRITERS), random);
   const between = async (critical = false) => {
-    const chance = INTERLEAVED[critical ? 'critical' : 'elsewhere'];
-    if (interleave && random.chance(chance)) await writers.steps(1 + random.below(6));
+    const { chance, steps } = INTERLEAVED[critical ? 'critical' : 'elsewhere'];
+    if (interleave && random.chance(chance)) await writers.steps(1 + random.below(steps));
   };
   const ticks = new Ticks(installation, jobId, {
     between,
@@ -81,6 +82,7 @@ export async function converge(
       ...LIMITS[size],
     });
     const names = random.some(Object.keys(DECISIONS), TABLES);
+    const reconciled = RECONCILED.filter((name) => names.includes(name));
     const decisions = Object.entries(DECISIONS).map(([name, one]) => [
       name,
       { ...one, disabled: !names.includes(name) },
@@ -90,10 +92,12 @@ export async function converge(
     for (let tick = 0; tick < TICKS; tick++) {
       await writers.steps(random.below(40));
       await ticks.tick();
+      for (const table of reconciled) await ticks.reconcile(table);
     }
     interleave = false;
     await writers.finish();
     await ticks.tick();
+    for (const table of reconciled) await ticks.reconcile(table);
     const { tables } = await ticks.store.readJob(jobId);
     const copied = tables.filter((table) => !table.disabled);
     const results = await verify(job, copied, url, installation.warehouse, SCHEMA);

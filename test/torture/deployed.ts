@@ -1,7 +1,7 @@
 import type { Fault } from '../../local/gate.ts';
 import type { Bench } from '../job/harness.ts';
 import { Random } from './random.ts';
-import { DECISIONS, SCAN_BACK, SHOP } from './shop.ts';
+import { DECISIONS, RECONCILED, SCAN_BACK, SHOP } from './shop.ts';
 import { Writers } from './writers.ts';
 
 const TICKS = 2;
@@ -55,6 +55,9 @@ export async function convergeDeployed(bench: Bench, moments: Moments, seed: num
     }
     await writers.finish();
     await run();
+    // Runs have begun comparisons of their own, while writers were at it.
+    await bench.operator.compared();
+    await bench.operator.compare(job.jobId, { kind: 'reconcile', tables: RECONCILED });
     return await job.differing();
   } finally {
     await writers.close();

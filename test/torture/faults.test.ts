@@ -2,22 +2,18 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { Ground } from './faults/ground.ts';
 import type { Point, Rule } from './faults/plane.ts';
-import {
-  complaint,
-  everyFault,
-  leave,
-  momentsOf,
-  SCENARIOS,
-  type Scenario,
-  someFaults,
-  suffer,
-} from './faults/suffer.ts';
+import { complaint, everyFault, momentsOf, SCENARIOS, type Scenario, someFaults, suffer } from './faults/suffer.ts';
 import { Random } from './random.ts';
 
 /** How many of each scenario's single faults, and schedules of several; `npm run torture -- --faults` takes all. */
 const SAMPLE = {
   'a run': { singles: 5, schedules: 2 },
   'a comparison': { singles: 3, schedules: 1 },
+  'a repair': { singles: 2, schedules: 1 },
+  'a reset': { singles: 2, schedules: 1 },
+  'an edit': { singles: 2, schedules: 0 },
+  'a schema change': { singles: 2, schedules: 0 },
+  'a setup': { singles: 2, schedules: 0 },
   'a large upload': { singles: 1, schedules: 0 },
 };
 const SEED = 1;
@@ -47,7 +43,7 @@ for (const scenario of SCENARIOS) {
     let struck = 0;
     for (const rule of random.some(everyFault(points), singles)) struck += await endure(scenario, [rule]);
     for (let i = 0; i < schedules; i++) struck += await endure(scenario, someFaults(random, points));
-    await leave(ground, scenario);
+    await scenario.undo?.(ground);
     assert.ok(struck > 0, 'faults came into play');
     t.diagnostic(`a sample of ${everyFault(points).length} faults at ${points.length} moments`);
   });

@@ -18,7 +18,7 @@ const command = new Command('npm run torture --')
   .option('--from <n>', 'the first seed', '1')
   .option('--faults', 'faults instead of writers')
   .option('--part <n/m>', 'only every mth fault and schedule, from the nth', '1/1')
-  .option('--scenario <name>', 'only faults of this one: "a run", "a comparison" or "a large upload"')
+  .option('--scenario <name>', `only faults of this one: ${SCENARIOS.map(({ name }) => name).join(', ')}`)
   .option('--only <pattern>', 'only single faults that this regular expression fits, e.g. "load .*killed"');
 const { seeds, from, faults, part, scenario, only } = command.parse().opts<{
   seeds?: string;

@@ -20,11 +20,15 @@ export const SHOP = `
   CREATE SEQUENCE event_ids CACHE 50;
   CREATE TABLE events (id bigint PRIMARY KEY DEFAULT nextval('event_ids'), writer int NOT NULL, body text);
   CREATE TABLE stock (sku text PRIMARY KEY, writer int NOT NULL, amount numeric(12,2));
+  CREATE TABLE carts (id bigserial PRIMARY KEY, writer int NOT NULL, item text,
+                      updated_at timestamptz NOT NULL DEFAULT now());
+  CREATE INDEX ON carts (updated_at);
   INSERT INTO orders (writer, note) SELECT n % 4, 'first ' || n FROM generate_series(1, 20) n;
   INSERT INTO notes SELECT 'n' || n, n % 4, 'first', CASE WHEN n % 5 > 0 THEN now() END FROM generate_series(1, 12) n;
   INSERT INTO visits (writer, place, seen) SELECT n % 4, 'first', now() AT TIME ZONE 'Europe/Berlin' FROM generate_series(1, 8) n;
   INSERT INTO events (writer, body) SELECT n % 4, 'first ' || n FROM generate_series(1, 20) n;
-  INSERT INTO stock SELECT 's' || n, n % 4, n FROM generate_series(1, 12) n`;
+  INSERT INTO stock SELECT 's' || n, n % 4, n FROM generate_series(1, 12) n;
+  INSERT INTO carts (writer, item) SELECT n % 4, 'first ' || n FROM generate_series(1, 20) n`;
 
 /** What a person decides after setup. */
 export const DECISIONS: Record<string, Partial<Table>> = {
@@ -33,7 +37,12 @@ export const DECISIONS: Record<string, Partial<Table>> = {
   visits: { copyMode: 'INSERT_AND_UPDATE', updatedKey: 'seen', timezone: 'Europe/Berlin' },
   events: { copyMode: 'INSERT_ONLY', updatedKey: null },
   stock: { copyMode: 'FULL_DATA_SYNC', updatedKey: null },
+  // Most of its rows may go between two comparisons, and go on purpose.
+  carts: { copyMode: 'INSERT_AND_UPDATE', updatedKey: 'updated_at', deletes: 'remove', maxDeletedShare: 1 },
 };
+
+/** The tables whose deleted rows only a comparison of keys finds. */
+export const RECONCILED = Object.keys(DECISIONS).filter((table) => DECISIONS[table]?.deletes === 'remove');
 
 /**
  * One change by a writer, to its own rows.
@@ -75,5 +84,8 @@ export function change(random: Random, me: number): string {
     ],
     [1, `UPDATE stock SET amount = amount + 1 WHERE ${mine}`],
     [1, `DELETE FROM stock WHERE writer = ${me} AND random() < 0.1`],
+    [3, `INSERT INTO carts (writer, item) SELECT ${me}, ${text} FROM generate_series(1, ${rows})`],
+    [2, `UPDATE carts SET item = ${text}, updated_at = now() WHERE ${mine}`],
+    [2, `DELETE FROM carts WHERE ${mine}`],
   ]);
 }

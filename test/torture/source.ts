@@ -31,10 +31,11 @@ export async function openSource(url: string, { between, mutation, snapshots }: 
     await between(CRITICAL.test(sql));
     return (await mutation.answer?.(sql, send)) ?? send(text(sql), values);
   };
-  client.query = ((sql: string | { text: string }, values?: unknown[]) => {
+  client.query = ((sql: string | { text: string } | { cursor: { text: string } }, values?: unknown[]) => {
     if (typeof sql === 'string') return query(sql, values);
-    // COPY's rows, or keys as they are printed. COPY begins at once: nobody can be let in before it.
-    sql.text = text(sql.text);
+    // COPY's rows, or keys as they are printed, or rows that are streamed. They begin at once: nobody can be let in before.
+    const asked = 'cursor' in sql ? sql.cursor : sql;
+    asked.text = text(asked.text);
     return send(sql);
   }) as typeof client.query;
   return client;

@@ -13,16 +13,20 @@ import { inspect } from '../../functions/inspect.ts';
 import { LoadEvent, type Loaded, load } from '../../functions/load.ts';
 import { plan } from '../../functions/plan.ts';
 import { type Split, split } from '../../functions/split.ts';
+import { verifySource } from '../../functions/verify-source.ts';
+import { verifyWarehouse } from '../../functions/verify-warehouse.ts';
 import { REGION } from '../../local/identity.ts';
 import type { Installation } from '../../local/installation.ts';
 import { DESTINATION } from '../../local/installation.ts';
 import { Comparisons } from '../../shared/aws/comparisons.ts';
 import { Edits } from '../../shared/aws/edits.ts';
+import { Findings } from '../../shared/aws/findings.ts';
 import { Runs } from '../../shared/aws/runs.ts';
 import { Stage } from '../../shared/aws/stage.ts';
 import { Store } from '../../shared/aws/store.ts';
 import { Ticks as TickHistory } from '../../shared/aws/ticks.ts';
 import { Warehouse } from '../../shared/aws/warehouse.ts';
+import { ComparisonEvent } from '../../shared/model/compared.ts';
 import type { Job } from '../../shared/model/job.ts';
 import type { StagedObject } from '../../shared/model/state.ts';
 import type { Table } from '../../shared/model/table.ts';
@@ -86,6 +90,20 @@ export class Ticks {
     if (status === 'failed') throw new Error(reason);
   }
 
+  /** verify-job, for one table's keys: its two sides in turns. */
+  async reconcile(table: string): Promise<void> {
+    const runId = `reconcile-${++this.#count}`;
+    let event = ComparisonEvent.parse({ jobId: this.#jobId, runId, table, kind: 'reconcile' });
+    const ports = { ...this.#ports, findings: this.#ports.findings(event), connect: this.#own.connect };
+    while (event.step !== 'done') {
+      await this.#own.between();
+      event = await verifyWarehouse(event, ports, EDGE);
+      if (event.step === 'done' || event.step === 'mend') continue;
+      await this.#own.between();
+      event = await verifySource(event, ports, EDGE);
+    }
+  }
+
   /** load-table: while a batch is being loaded the next is split and extracted. */
   async #large(table: LargeTable): Promise<void> {
     const ports = { ...this.#ports, connect: this.#own.connect };
@@ -147,17 +165,19 @@ function portsOf({ cloud }: Installation) {
   const table = cloud.outputs.ConfigTable ?? '';
   const dynamodb = new DynamoDBClient(client);
   const redshift = new RedshiftDataClient(client);
+  const s3 = new S3Client({ ...client, forcePathStyle: true });
   return {
     store: new Store(table, dynamodb),
     runs: new Runs(table, dynamodb),
     ticks: new TickHistory(table, dynamodb),
     edits: new Edits(table, dynamodb),
     comparisons: new Comparisons(table, dynamodb),
-    stage: new Stage(bucket, new S3Client({ ...client, forcePathStyle: true })),
+    stage: new Stage(bucket, s3),
     open: (name: string) => {
       const destination = { ...DESTINATION, name, schema: name };
       return { destination, warehouse: new Warehouse(destination, redshift) };
     },
+    findings: (event: ComparisonEvent) => new Findings(bucket, event, s3),
     copyRoleArn: cloud.outputs.CopyRoleArn ?? '',
   };
 }

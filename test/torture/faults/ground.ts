@@ -2,10 +2,11 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { DeleteItemCommand, DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { S3Client } from '@aws-sdk/client-s3';
 import {
   DescribeExecutionCommand,
+  type DescribeExecutionOutput,
   ListExecutionsCommand,
   RedriveExecutionCommand,
   SFNClient,
@@ -20,6 +21,7 @@ import { startPostgres } from '../../../local/postgres.ts';
 import { Schedules } from '../../../shared/aws/schedules.ts';
 import { Stage } from '../../../shared/aws/stage.ts';
 import { withoutProgress } from '../../../shared/core/outcome.ts';
+import type { ComparisonKind } from '../../../shared/model/compared.ts';
 import type { Run } from '../../../shared/model/run.ts';
 import { Schedule } from '../../../shared/model/schedule.ts';
 import { FaultPlane } from './plane.ts';
@@ -27,7 +29,7 @@ import { DECISIONS, SOURCE } from './scenario.ts';
 import { openSourceProxy } from './source-proxy.ts';
 import { wrongsOf } from './wrongs.ts';
 
-const MACHINES = ['LoadJobArn', 'LoadTableArn', 'VerifyJobArn'] as const;
+const MACHINES = ['LoadJobArn', 'LoadTableArn', 'VerifyJobArn', 'SetupJobArn'] as const;
 const JOB = 'faults';
 const SCHEMA = 't0';
 const DAY_MS = 86_400_000;
@@ -41,8 +43,12 @@ export class Ground {
   readonly #operator: Operator;
   readonly #states: SFNClient;
   readonly #s3: S3Client;
+  readonly #dynamodb: DynamoDBClient;
+  readonly #schedules: Schedules;
   readonly #warehouse: pg.Client;
   #day = Date.parse('2026-01-01T00:00:00Z');
+  /** Of the job's schedule, in seconds: another with each edit. */
+  #frequency = 300;
 
   private constructor(
     plane: FaultPlane,
@@ -57,6 +63,8 @@ export class Ground {
     this.#warehouse = warehouse;
     this.#operator = new Operator(installation.cloud);
     this.#states = new SFNClient({ endpoint, region: REGION, credentials });
+    this.#dynamodb = new DynamoDBClient({ endpoint, region: REGION, credentials });
+    this.#schedules = new Schedules(installation.cloud.outputs.ConfigTable ?? '', this.#dynamodb);
     this.#s3 = new S3Client({ endpoint, region: REGION, credentials, forcePathStyle: true });
     plane.hands = this.#hands();
   }
@@ -99,17 +107,16 @@ export class Ground {
   }
 
   async #setUp(proxied: string): Promise<void> {
-    const { cloud } = this.#installation;
     await this.source.query(SOURCE);
     await this.#operator.createJob(JOB, proxied, { destination: SCHEMA, maxSourceConnections: 4 });
     await this.#operator.setup(JOB);
     for (const [table, decision] of Object.entries(DECISIONS))
       await this.#operator.store.updateTable(JOB, table, decision);
-    const dynamodb = new DynamoDBClient({ endpoint: cloud.endpoint, region: REGION, credentials: cloud.credentials });
-    const schedules = new Schedules(cloud.outputs.ConfigTable ?? '', dynamodb);
-    await schedules.create(Schedule.parse({ jobId: JOB, scheduleId: 'main', name: 'Main', frequency: 300 }));
+    await this.#schedules.create(
+      Schedule.parse({ jobId: JOB, scheduleId: 'main', name: 'Main', frequency: this.#frequency }),
+    );
     const status = await this.tick();
-    const compared = await this.reconcile();
+    const compared = await this.compare({ kind: 'reconcile' });
     if (status !== 'succeeded' || compared !== 'succeeded')
       throw new Error(`the first run: ${status}, ${compared}: ${JSON.stringify(await this.lastRun())}`);
   }
@@ -160,17 +167,61 @@ export class Ground {
     return (await this.#operator.runs.list(JOB, 5)).find((run) => run.runId === runId)?.status ?? 'none';
   }
 
-  /** Compares keys, and removes what the source deleted. @returns how that ended */
-  async reconcile(): Promise<'succeeded' | 'failed'> {
-    const executionArn = await this.#execute('VerifyJobArn', {
-      jobId: JOB,
-      comparisons: [{ table: 'stock', kind: 'reconcile' }],
-    });
-    const { status } = await this.#states.send(new DescribeExecutionCommand({ executionArn }));
+  /** Compares keys, and removes what the source deleted; or all values, and repairs them. @returns how that ended */
+  async compare(comparison: { kind: ComparisonKind; second?: boolean }): Promise<'succeeded' | 'failed'> {
+    const comparisons = [{ table: 'stock', ...comparison }];
+    const { status } = await this.#outcomeOf('VerifyJobArn', { jobId: JOB, comparisons, repair: true });
     return status === 'SUCCEEDED' ? 'succeeded' : 'failed';
   }
 
-  async #execute(machine: 'LoadJobArn' | 'VerifyJobArn', input: object): Promise<string> {
+  /** Sets the job up once more. @returns how that ended; a table that is refused has failed */
+  async setup(): Promise<'succeeded' | 'failed'> {
+    const { status, output = '{}' } = await this.#outcomeOf('SetupJobArn', { jobId: JOB });
+    const { refused = [] } = JSON.parse(output) as { refused?: string[] };
+    return status === 'SUCCEEDED' && refused.length === 0 ? 'succeeded' : 'failed';
+  }
+
+  /** What people ask of the admin function: other limits for a table and the job, and other times to run at. */
+  async edit(): Promise<void> {
+    this.#frequency += 60;
+    const maxLagSeconds = this.#frequency * 2;
+    await this.#operator.ask('tables.edit', { jobId: JOB, table: 'orders', rowLimit: 200_000 + this.#frequency });
+    await this.#operator.ask('jobs.edit', { jobId: JOB, maxLagSeconds });
+    await this.#operator.ask('schedules.edit', { jobId: JOB, schedule: 'main', frequency: this.#frequency });
+  }
+
+  /** Has a table loaded again from scratch, one that is large, and two from a point on. */
+  async reset(): Promise<void> {
+    const beyond = { jobId: JOB, replace: true };
+    await this.#operator.ask('tables.reset', { jobId: JOB, table: 'lines' });
+    await this.#operator.ask('tables.reset', { jobId: JOB, table: 'prices' });
+    await this.#operator.ask('tables.reset', { ...beyond, table: 'events', to: '29' });
+    await this.#operator.ask('tables.reset', { ...beyond, table: 'orders', to: '2026-01-01T00:00:00Z' });
+  }
+
+  /** Makes rows of the warehouse wrong, by a statement for the schema `$`. */
+  async spoil(sql: string): Promise<void> {
+    await this.#warehouse.query(sql.replaceAll('$', SCHEMA));
+  }
+
+  /** Makes a table one that setup has never met. */
+  async forget(table: string): Promise<void> {
+    for (const item of ['TABLE', 'STATE', 'COMPARED'])
+      await this.#dynamodb.send(
+        new DeleteItemCommand({
+          TableName: this.#installation.cloud.outputs.ConfigTable,
+          Key: { pk: { S: `JOB#${JOB}` }, sk: { S: `${item}#${table}` } },
+        }),
+      );
+    await this.#warehouse.query(`DROP TABLE IF EXISTS "${SCHEMA}"."${table}"`);
+  }
+
+  async #outcomeOf(machine: (typeof MACHINES)[number], input: object): Promise<DescribeExecutionOutput> {
+    const executionArn = await this.#execute(machine, input);
+    return this.#states.send(new DescribeExecutionCommand({ executionArn }));
+  }
+
+  async #execute(machine: (typeof MACHINES)[number], input: object): Promise<string> {
     const { cloud } = this.#installation;
     const { executionArn = '' } = await this.#states.send(
       new StartExecutionCommand({ stateMachineArn: cloud.outputs[machine], input: JSON.stringify(input) }),
@@ -207,7 +258,7 @@ export class Ground {
       await this.#operator.store.saveState(JOB, rest, revision);
     }
     await this.tick();
-    await this.reconcile();
+    await this.compare({ kind: 'reconcile' });
     const stage = new Stage(this.#installation.cloud.outputs.StageBucket ?? '', this.#s3);
     await stage.discard(await stage.list('stage/'));
     const left = await this.#warehouse.query(
@@ -224,6 +275,9 @@ export class Ground {
   wrongs(): Promise<string[]> {
     return wrongsOf({
       operator: this.#operator,
+      schedules: this.#schedules,
+      scheduler: this.#installation.cloud.scheduler,
+      source: this.source,
       s3: this.#s3,
       warehouse: this.#warehouse,
       bucket: this.#installation.cloud.outputs.StageBucket ?? '',

@@ -1,7 +1,7 @@
 import { Random } from '../random.ts';
 import { Ground } from './ground.ts';
 import { describe, type Point, type Rule } from './plane.ts';
-import { complaint, everyFault, leave, momentsOf, SCENARIOS, type Scenario, someFaults, suffer } from './suffer.ts';
+import { complaint, everyFault, momentsOf, SCENARIOS, type Scenario, someFaults, suffer } from './suffer.ts';
 
 export interface Ordeal {
   /** Every `of`th single fault and schedule, from the `part`th: 1 of 1 are all. */
@@ -48,7 +48,7 @@ export async function sufferAll(ordeal: Ordeal, say: (line: string) => void): Pr
       const seeds = Array.from({ length: scenario.about ? 0 : ordeal.seeds }, (_, i) => i + 1);
       for (const seed of mine(ordeal, seeds))
         await endure(scenario, someFaults(new Random(seed), points), `seed ${seed}`);
-      await leave(ground, scenario);
+      await scenario.undo?.(ground);
     }
     return endured;
   } finally {

@@ -1,32 +1,94 @@
 import type { Random } from '../random.ts';
 import type { Ground } from './ground.ts';
 import { describe, type How, type Point, type Rule } from './plane.ts';
-import { CHANGES, DELETES, FILES, NO_FILES } from './scenario.ts';
+import { CHANGES, DELETES, DRIFT, FILES, NEW_COLUMNS, NEW_TABLE, NO_FILES, STALE } from './scenario.ts';
 
 /** Runs after the faulty one by which everything has to be well again. */
 const MOST_RUNS = 3;
 
 /** What is done while faults happen. */
 export interface Scenario {
-  name: 'a run' | 'a comparison' | 'a large upload';
-  /** What happens at the source before. */
-  changes: string;
+  name: (typeof NAMES)[number];
+  /** What happens before, while nothing goes wrong yet. */
+  prepare(ground: Ground): Promise<unknown>;
   work(ground: Ground): Promise<string>;
+  /** What has to follow, when nothing goes wrong any more, for both sides to be the same. */
+  conclude?(ground: Ground): Promise<unknown>;
   /** The moments that it is about; all where absent. */
   about?: RegExp;
   /** Makes it as it was. */
-  undo?: string;
+  undo?(ground: Ground): Promise<unknown>;
 }
 
+const NAMES = [
+  'a run',
+  'a comparison',
+  'a repair',
+  'a reset',
+  'an edit',
+  'a schema change',
+  'a setup',
+  'a large upload',
+] as const;
+
+const tick = (ground: Ground) => ground.tick();
+
 export const SCENARIOS: Scenario[] = [
-  { name: 'a run', changes: CHANGES, work: (ground) => ground.tick() },
-  { name: 'a comparison', changes: DELETES, work: (ground) => ground.reconcile() },
+  { name: 'a run', prepare: (ground) => ground.source.query(CHANGES), work: tick },
+  {
+    name: 'a comparison',
+    prepare: (ground) => ground.source.query(DELETES),
+    work: (ground) => ground.compare({ kind: 'reconcile' }),
+  },
+  {
+    name: 'a repair',
+    prepare: (ground) => ground.spoil(DRIFT),
+    work: async (ground) => {
+      const first = await ground.compare({ kind: 'verify' });
+      return isWell(first) ? ground.compare({ kind: 'verify', second: true }) : first;
+    },
+  },
+  {
+    name: 'a reset',
+    prepare: async (ground) => {
+      await ground.spoil(STALE);
+      await ground.reset();
+    },
+    work: tick,
+  },
+  {
+    name: 'an edit',
+    prepare: (ground) => ground.spoil(STALE),
+    work: async (ground) => {
+      try {
+        await ground.edit();
+        await ground.reset();
+        return 'succeeded';
+      } catch (error) {
+        return (error as Error).message;
+      }
+    },
+    conclude: tick,
+  },
+  { name: 'a schema change', prepare: (ground) => ground.source.query(NEW_COLUMNS), work: tick },
+  {
+    name: 'a setup',
+    prepare: async (ground) => {
+      await ground.forget('extra');
+      await ground.source.query(NEW_TABLE);
+    },
+    work: (ground) => ground.setup(),
+    conclude: tick,
+  },
   {
     name: 'a large upload',
-    changes: FILES,
-    work: (ground) => ground.tick(),
+    prepare: (ground) => ground.source.query(FILES),
+    work: tick,
     about: / s3:.*(Multipart|Part)/,
-    undo: NO_FILES,
+    undo: async (ground) => {
+      await ground.source.query(NO_FILES);
+      await ground.tick();
+    },
   },
 ];
 
@@ -41,8 +103,8 @@ export interface Suffered {
 }
 
 /** Does a scenario's work while these faults happen, then as often without as it takes, and looks at what is left. */
-export async function suffer(ground: Ground, { changes, work }: Scenario, rules: Rule[]): Promise<Suffered> {
-  await ground.source.query(changes);
+export async function suffer(ground: Ground, { prepare, work, conclude }: Scenario, rules: Rule[]): Promise<Suffered> {
+  await prepare(ground);
   ground.plane.arm(rules);
   const first = await work(ground);
   const struck = ground.plane.disarm();
@@ -62,6 +124,7 @@ export async function suffer(ground: Ground, { changes, work }: Scenario, rules:
       wrongs: [`it fails for good: ${last} ${run?.error} ${JSON.stringify(run?.tables)}`],
     };
   }
+  await conclude?.(ground);
   ground.plane.letGo();
   await ground.quiet();
   const wrongs = await ground.wrongs();
@@ -82,20 +145,14 @@ const goesWithNextLoad = (wrong: string): boolean => /^(object|upload) | still h
 const isWell = (status: string): boolean => status === 'succeeded' || status === 'idle';
 
 /** All moments of a scenario, as a run without a fault has them. */
-export async function momentsOf(ground: Ground, { changes, work, about }: Scenario): Promise<Point[]> {
-  await ground.source.query(changes);
+export async function momentsOf(ground: Ground, { prepare, work, conclude, about }: Scenario): Promise<Point[]> {
+  await prepare(ground);
   const points = await ground.plane.record(async () => {
     const status = await work(ground);
     if (!isWell(status)) throw new Error(`without a fault it ends as ${status}`);
   });
+  await conclude?.(ground);
   return points.filter(({ what }) => !about || about.test(what));
-}
-
-/** Ends with a scenario. */
-export async function leave(ground: Ground, { undo }: Scenario): Promise<void> {
-  if (undo === undefined) return;
-  await ground.source.query(undo);
-  await ground.tick();
 }
 
 /** What may go wrong at a moment. */
@@ -108,6 +165,8 @@ export function waysToFail({ what, moment }: Point): How[] {
     return /COPY|FETCH|SELECT "/.test(what) ? ['lost', 'sqlstate 40001', 'sqlstate 57014'] : ['lost'];
   }
   if (what.includes('lambda:Invoke')) return before ? ['down', 'twice'] : ['lost'];
+  // No execution that could be stopped calls these.
+  if (/^(admin|sync-schedules) /.test(what)) return before ? ['throttled', 'killed'] : ['lost', 'down', 'killed'];
   return before ? ['throttled', 'killed', 'stopped', 'late'] : ['lost', 'down', 'killed', 'stopped'];
 }
 

@@ -1,12 +1,19 @@
 import { ListMultipartUploadsCommand, ListObjectsV2Command, type S3Client } from '@aws-sdk/client-s3';
 import type pg from 'pg';
+import type { Cloud } from '../../../local/cloud.ts';
 import type { Operator } from '../../../local/operator.ts';
 import { verify } from '../../../local/verify.ts';
+import type { Schedules } from '../../../shared/aws/schedules.ts';
+import { follow, followedOf } from '../../../shared/core/schedule/follow.ts';
 
 /** Where to look. */
 export interface Places {
   operator: Operator;
+  schedules: Schedules;
+  /** EventBridge Scheduler's own. */
+  scheduler: Cloud['scheduler'];
   s3: S3Client;
+  source: pg.Client;
   warehouse: pg.Client;
   bucket: string;
   /** Of both sides, past any fault. */
@@ -17,7 +24,14 @@ export interface Places {
 
 /** Whatever must not be once all has been well: rows that differ, and what was left behind. */
 export async function wrongsOf(places: Places): Promise<string[]> {
-  const all = [differing(places), leftInTable(places), leftInBucket(places), leftInWarehouse(places)];
+  const all = [
+    differing(places),
+    notMet(places),
+    notFollowed(places),
+    leftInTable(places),
+    leftInBucket(places),
+    leftInWarehouse(places),
+  ];
   return (await Promise.all(all)).flat();
 }
 
@@ -32,12 +46,32 @@ async function differing({ operator, urls, job: jobId, schema }: Places): Promis
   });
 }
 
+/** Tables of the source that the job does not know. */
+async function notMet({ operator, source, job }: Places): Promise<string[]> {
+  const { tables } = await operator.readJob(job);
+  const { rows } = await source.query("SELECT tablename FROM pg_tables WHERE schemaname = 'public'");
+  return rows.flatMap(({ tablename }) =>
+    tables.some(({ sourceName, created }) => sourceName === tablename && created) ? [] : [`${tablename} is not set up`],
+  );
+}
+
+/** Schedules that Scheduler holds otherwise than their items say. */
+async function notFollowed({ schedules, scheduler, job }: Places): Promise<string[]> {
+  const follows = follow(await schedules.list(job), { disabled: false });
+  return [...follows.values()].flatMap(({ schedule, enabled }) => {
+    if (!schedule) return ['a schedule can not be followed'];
+    const { name, expression } = followedOf(schedule, enabled, Date.now());
+    const held = scheduler.list().find((one) => one.name === name)?.definition.ScheduleExpression;
+    return held === expression ? [] : [`${name} is ${expression}, and Scheduler holds ${held}`];
+  });
+}
+
 /** Work that somebody seems to be at, and runs that seem to be going on. */
 async function leftInTable({ operator, job }: Places): Promise<string[]> {
   const { states } = await operator.readJob(job);
   const left = [...states].flatMap(([name, { value }]) => {
-    const { lease, pass, batch, ahead, orphan, lastError } = value;
-    return Object.entries({ lease, pass, batch, ahead, orphan, lastError })
+    const { lease, pass, batch, ahead, orphan, replaces, lastError } = value;
+    return Object.entries({ lease, pass, batch, ahead, orphan, replaces, lastError })
       .filter(([, one]) => one !== undefined)
       .map(([what, one]) => `${name} still has its ${what}: ${JSON.stringify(one)}`);
   });
