@@ -24,7 +24,7 @@ export type Reset =
 export function resetState(table: Table, state: TableState, reset: Reset, now: Date): TableState {
   if (state.lease && !isFree(state, '', now))
     throw errors.tableBusy(
-      `${table.sourceName} is being loaded by ${state.lease.owner}: reset it when that has ended, or stop that execution`,
+      `${table.sourceName} is being loaded or compared by ${state.lease.owner}: reset it when that has ended, or stop that execution`,
     );
   const { lease, pass: _pass, batch: _batch, ahead: _ahead, replaces: _earlier, ...rest } = state;
   const orphan = rest.orphan ?? lease?.load;

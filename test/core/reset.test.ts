@@ -76,7 +76,7 @@ test('a table that a run works on is not reset; one whose run died is, and its s
   const busy = loaded(orders, { lease: leaseFor('run-1', NOW, 'load/run-1/'), pass: passOf(orders, { batches: 2 }) });
   assert.throws(() => resetState(orders, busy, { kind: 'reload' }, NOW), {
     name: 'TableBusy',
-    message: /Orders is being loaded by run-1: reset it when that has ended/,
+    message: /Orders is being loaded or compared by run-1: reset it when that has ended/,
   });
   const later = new Date(NOW.getTime() + 21 * 60_000);
   const state = resetState(orders, busy, { kind: 'reload' }, later);

@@ -54,8 +54,9 @@ export async function convergeDeployed(bench: Bench, moments: Moments, seed: num
       await moments.during(between, run);
     }
     await writers.finish();
+    // What runs have begun to compare while writers were at it would keep its table from the last.
+    await bench.operator.compared();
     await run();
-    // Runs have begun comparisons of their own, while writers were at it.
     await bench.operator.compared();
     await bench.operator.compare(job.jobId, { kind: 'reconcile', tables: RECONCILED });
     return await job.differing();
