@@ -4,11 +4,13 @@ import { environmentOf } from '../shared/aws/environment.ts';
 import { connectBySecret } from '../shared/aws/source.ts';
 import { Store } from '../shared/aws/store.ts';
 import { adopt } from '../shared/core/agree.ts';
+import { choose } from '../shared/core/guess.ts';
 import { tooLarge } from '../shared/core/item-size.ts';
 import { checksAnew, newTables } from '../shared/core/new-table.ts';
 import { isCopied, type SourceCatalog, type SourceTable } from '../shared/model/catalog.ts';
 import type { Job } from '../shared/model/job.ts';
 import { readCatalog } from '../shared/source/catalog.ts';
+import { type Keyed, readClocks } from '../shared/source/clocks.ts';
 import { brokenConnection } from '../shared/source/connect.ts';
 import { readFence } from '../shared/source/fence.ts';
 import { profile } from '../shared/source/profile.ts';
@@ -44,12 +46,14 @@ export async function inspect(
   const client = await connect(job.secretArn);
   const known = new Map(tables.map((table) => [table.sourceName, table]));
   const isNew = ({ name, columns }: SourceTable) => !known.has(name) && !broken.has(name) && columns.length > 0;
-  const { blind, catalog, fresh, profiled } = await (async () => {
+  const { blind, catalog, fresh, profiled, clocks } = await (async () => {
     try {
       const { blind } = await readFence(client);
       const catalog = await readCatalog(client, { schema: job.sourceSchema, exclude: job.exclude });
       const fresh = catalog.tables.filter((found) => isWanted(job, found) && isNew(found));
-      return { blind, catalog, fresh, profiled: await profile(client, fresh, now) };
+      const keyed = catalog.tables.map((found): Keyed => [found, known.get(found.name) ?? asGuessed(found)]);
+      const profiled = await profile(client, fresh, now);
+      return { blind, catalog, fresh, profiled, clocks: await readClocks(client, keyed, now) };
     } catch (error) {
       throw brokenConnection(error, client);
     } finally {
@@ -59,7 +63,7 @@ export async function inspect(
   const checks = [...(blind ? [blind] : []), ...leftOut(job, catalog)];
   let added = 0;
   const names = tables.map((table) => table.destinationName);
-  for (const table of newTables(job, catalog, fresh, names, profiled)) {
+  for (const table of newTables(job, fresh, names, { user: catalog.user, clocks, profile: profiled })) {
     const large = tooLarge(table);
     if (large) checks.push(`${table.sourceName}: ${large}`);
     else if (await store.addTable(event.jobId, table)) added += 1;
@@ -69,13 +73,15 @@ export async function inspect(
     if (!table) continue;
     const state = states.get(found.name)?.value ?? { sourceName: found.name };
     const { update, told } = adopt(table, found, state, now());
-    const anew = checksAnew({ ...table, ...update }, found, catalog.user);
+    const anew = checksAnew({ ...table, ...update }, found, { user: catalog.user, clocks });
     if (update || anew)
       await store.updateTable(event.jobId, found.name, { ...update, ...(anew ? { checks: anew } : {}) });
     checks.push(...told.map((one) => `${found.name}: ${one}`));
   }
   return { tables: catalog.tables.filter((found) => isWanted(job, found)).length, added, checks };
 }
+
+const asGuessed = (found: SourceTable): Keyed[1] => ({ updatedKey: choose(found).updatedKey, timezone: 'UTC' });
 
 /** Foreign tables and materialized views on request only: they can't be locked, or hold nothing of their own. */
 const isWanted = (job: Job, found: SourceTable): boolean => isCopied(found) || job.include.includes(found.name);

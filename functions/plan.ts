@@ -68,7 +68,9 @@ export async function plan(event: PlanEvent, ports: PlanPorts, edge: Edge): Prom
     if (table.disabled) return false;
     if (admitted.onlyFailed && state?.lastError === undefined) return false;
     if (state?.lease && !isFree(state, event.runId, began)) {
-      look.warnings.push(`${table.sourceName} is being loaded or compared by ${state.lease.owner}: left to the next run`);
+      look.warnings.push(
+        `${table.sourceName} is being loaded or compared by ${state.lease.owner}: left to the next run`,
+      );
       return false;
     }
     if (!table.created) look.failures.set(table.sourceName, notCreated(table));

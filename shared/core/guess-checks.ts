@@ -6,7 +6,16 @@ interface Chosen {
   primaryKey: string[];
   updatedKey: string | null;
   copyMode: CopyMode;
+  timezone?: string;
   deletes?: Table['deletes'];
+}
+
+/** What is known of a source besides its catalog. */
+export interface Known {
+  /** Whom GRANT statements name: the user that the source is read as. */
+  user: string;
+  /** How far the newest value of an updated key without a time zone lies ahead of the source's clock, in seconds: see `Clocks`. */
+  clocks: ReadonlyMap<string, number | null>;
 }
 
 /** Names that other frameworks give to what Rails calls updated_at. */
@@ -16,6 +25,9 @@ const LIKE_UPDATED_AT =
 const MANY_ROWS = 1_000_000;
 /** bpchar is left out: blanks at its end count in neither engine. */
 const TEXTS = ['text', 'varchar', 'citext', 'name'];
+
+/** The same as a job's scanBack by default: so far clocks of the application may differ. */
+const CLOCKS_DIFFER_SECONDS = 300;
 
 const columnOf = (table: SourceTable, name: string | null) => table.columns.find((column) => column.name === name);
 
@@ -35,7 +47,27 @@ const access = (table: SourceTable, user: string): string[] => {
   return checks;
 };
 
-const updatedKeyChecks = (table: SourceTable, { primaryKey, updatedKey, deletes }: Chosen): string[] => {
+/** Whether what the clock shows agrees with the zone that a column is read in: rows that seem older than they are get lost. */
+const zoneChecks = (column: string, timezone: string, ahead: number | null | undefined): string[] => {
+  if (typeof ahead === 'number' && Math.abs(ahead) <= CLOCKS_DIFFER_SECONDS) return [];
+  const read = `${column} has no time zone and is read as ${timezone}`;
+  const set = "set the table's timezone to the zone of the clock that writes it";
+  if (typeof ahead !== 'number') return [`${read}: check that it is written so; if not, ${set}`];
+  return ahead > 0
+    ? [`${read}, and yet its newest value lies ${inWords(ahead)} ahead of the source's clock: ${set}`]
+    : [`${read}, by which its newest value is ${inWords(-ahead)} old: if a row was changed since, ${set}`];
+};
+
+const inWords = (seconds: number): string => {
+  const [amount, unit] = seconds < 48 * 3600 ? [seconds / 3600, 'hours'] : [seconds / 86_400, 'days'];
+  return `${Math.round(amount * 10) / 10} ${unit}`;
+};
+
+const updatedKeyChecks = (
+  table: SourceTable,
+  { primaryKey, updatedKey, timezone = 'UTC', deletes }: Chosen,
+  clocks: Known['clocks'],
+): string[] => {
   const column = columnOf(table, updatedKey);
   if (column === undefined) return [];
   const checks: string[] = [];
@@ -52,9 +84,7 @@ const updatedKeyChecks = (table: SourceTable, { primaryKey, updatedKey, deletes 
       `${column.name} may be NULL, and every run looks for such rows among all that are: UPDATE ${name} SET ${quoted} = now() WHERE ${quoted} IS NULL; ALTER TABLE ${name} ALTER COLUMN ${quoted} SET NOT NULL;`,
     );
   }
-  if (column.type.name === 'timestamp') {
-    checks.push(`${column.name} has no time zone: check that it is written in UTC, not in local time`);
-  }
+  if (column.type.name === 'timestamp') checks.push(...zoneChecks(column.name, timezone, clocks.get(table.name)));
   if (table.stats !== null && table.stats.deleted > 0 && deletes !== 'remove') {
     checks.push(
       `${table.stats.deleted} rows were deleted so far, which INSERT_AND_UPDATE does not copy: mark rows as deleted instead, or choose FULL_DATA_SYNC`,
@@ -118,9 +148,9 @@ const keyChecks = (table: SourceTable, { primaryKey, copyMode }: Chosen): string
 };
 
 /** What a person should check about a table that is to be copied in the chosen way, each with what to do. */
-export const checksFor = (table: SourceTable, chosen: Chosen, user: string): string[] => [
+export const checksFor = (table: SourceTable, chosen: Chosen, { user, clocks }: Known): string[] => [
   ...access(table, user),
-  ...updatedKeyChecks(table, chosen),
+  ...updatedKeyChecks(table, chosen, clocks),
   ...(chosen.copyMode === 'FULL_DATA_SYNC' ? wholeTableChecks(table, chosen) : []),
   ...(chosen.copyMode === 'INSERT_ONLY' ? insertOnlyChecks(table, chosen) : []),
   ...keyChecks(table, chosen),

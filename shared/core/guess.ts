@@ -1,6 +1,6 @@
 import type { PgType, SourceTable } from '../model/catalog.ts';
 import type { CopyMode } from '../model/table.ts';
-import { checksFor } from './guess-checks.ts';
+import { checksFor, type Known } from './guess-checks.ts';
 
 /** How a table would best be copied, judged by the source's catalog alone. */
 export interface Guess {
@@ -66,7 +66,8 @@ const risingKey = (table: SourceTable, key: string[]): boolean => {
 
 const list = (columns: string[]): string => columns.join(', ');
 
-const choose = (table: SourceTable): Choice => {
+/** The keys and the mode, and why. */
+export const choose = (table: SourceTable): Choice => {
   const primaryKey = keyOf(table);
   const updatedKey = updatedKeyOf(table);
   const whole = (why: string): Choice => ({ primaryKey, updatedKey: null, copyMode: 'FULL_DATA_SYNC', why });
@@ -100,11 +101,8 @@ const choose = (table: SourceTable): Choice => {
   };
 };
 
-/**
- * How to copy a table. Pure; never throws.
- * @param user whom the checks' GRANT statements name: the user that the source is read as
- */
-export const guess = (table: SourceTable, user = 'redshift_loader'): Guess => {
+/** How to copy a table. Pure; never throws. */
+export const guess = (table: SourceTable, known: Known): Guess => {
   const choice = choose(table);
-  return { ...choice, checks: checksFor(table, choice, user) };
+  return { ...choice, checks: checksFor(table, choice, known) };
 };

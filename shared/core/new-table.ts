@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { SourceCatalog, SourceColumn, SourceTable } from '../model/catalog.ts';
+import type { SourceColumn, SourceTable } from '../model/catalog.ts';
 import type { Column } from '../model/column.ts';
 import type { Job } from '../model/job.ts';
 import { Table } from '../model/table.ts';
@@ -8,7 +8,7 @@ import { HASH_TYPE } from '../sql/masks.ts';
 import { mappingOf, mapType } from '../sql/types.ts';
 import type { NumericDigits } from '../sql/types-number.ts';
 import { guess } from './guess.ts';
-import { checksFor } from './guess-checks.ts';
+import { checksFor, type Known } from './guess-checks.ts';
 import { type FoldedName, foldColumnNames, foldTableNames, isRenamed } from './names.ts';
 
 /** What is known of columns besides the catalog: digits that their values need, by name. */
@@ -38,21 +38,20 @@ export function columnsOf(found: SourceTable, treat: Wishes['treat'] = {}, digit
 /** An item for each table that is to be copied and has none, with its guessed keys and copy mode. */
 export function newTables(
   job: Pick<Job, 'tables'>,
-  catalog: Pick<SourceCatalog, 'user'>,
   fresh: SourceTable[],
   taken: string[],
-  profile: ReadonlyMap<string, Digits>,
+  known: Known & { profile: ReadonlyMap<string, Digits> },
 ): Table[] {
   const names = foldTableNames(
     fresh.map((found) => found.name),
     taken,
   );
   return fresh.map((found, i) => {
-    const { primaryKey, updatedKey, copyMode, why, checks } = guess(found, catalog.user);
+    const { primaryKey, updatedKey, copyMode, why, checks } = guess(found, known);
     const destinationName = names[i]?.name ?? found.name;
     // Of the job's own names alone: a table may be called `constructor`.
     const wishes = Object.hasOwn(job.tables, found.name) ? (job.tables[found.name] ?? {}) : {};
-    const columns = columnsOf(found, wishes.treat, profile.get(found.name));
+    const columns = columnsOf(found, wishes.treat, known.profile.get(found.name));
     // What nobody can guess has the schema's defaults.
     return Table.parse({
       sourceName: found.name,
@@ -73,8 +72,8 @@ export function newTables(
 }
 
 /** What a person should check of a table that setup knows, as it is copied now; null where that has been said already. */
-export function checksAnew(table: Table, found: SourceTable, user: string): string[] | null {
-  const checks = [...checksFor(found, table, user), ...renamed(table)];
+export function checksAnew(table: Table, found: SourceTable, known: Known): string[] | null {
+  const checks = [...checksFor(found, table, known), ...renamed(table)];
   return isDeepStrictEqual(checks, table.checks) ? null : checks;
 }
 

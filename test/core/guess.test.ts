@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { guess } from '../../shared/core/guess.ts';
+import { guess as guessBy } from '../../shared/core/guess.ts';
+import type { Known } from '../../shared/core/guess-checks.ts';
 import type { PgType, SourceColumn, SourceTable } from '../../shared/model/catalog.ts';
 
 const column = (name: string, type: string, nullable = false, kind: PgType['kind'] = 'base'): SourceColumn => ({
@@ -32,6 +33,8 @@ const orders: SourceTable = {
   stats: { inserted: 100, updated: 50, deleted: 0 },
 };
 
+const guess = (table: SourceTable, known: Partial<Known> = {}) =>
+  guessBy(table, { user: 'redshift_loader', clocks: new Map(), ...known });
 const modeOf = (table: SourceTable): string => guess(table).copyMode;
 
 test('a key and an updated_at make INSERT_AND_UPDATE, and nothing is left to check', () => {
@@ -104,7 +107,7 @@ test('a missing index is answered with the statement that makes it', () => {
 });
 
 test('missing rights are answered with the GRANT, for the user that reads', () => {
-  const { checks } = guess({ ...orders, readable: false }, 'sync"er');
+  const { checks } = guess({ ...orders, readable: false }, { user: 'sync"er' });
   assert.match(
     checks.join(),
     /GRANT USAGE ON SCHEMA "public" TO "sync""er"; GRANT SELECT ON "public"\."orders" TO "sync""er";/,
@@ -122,4 +125,17 @@ test('what can go wrong later is said: NULLs, local time, deletes, blanks, block
   said({ ...events, sequences: [], estimatedRows: 2_000_000 }, /2000000 rows/);
   said({ ...events, sequences: [] }, /fed by no sequence/);
   said({ ...events, columns: [column('id', 'uuid'), column('modifiedAt', 'timestamptz')] }, /set updatedKey to it/);
+});
+
+test('the zone of an updated key that has none is held against the clock', () => {
+  const local = { ...orders, columns: [column('id', 'int8'), column('updated_at', 'timestamp')] };
+  const said = (ahead?: number | null) =>
+    guess(local, { clocks: new Map(ahead === undefined ? [] : [['orders', ahead]]) }).checks.join();
+  const unknown =
+    "updated_at has no time zone and is read as UTC: check that it is written so; if not, set the table's timezone to the zone of the clock that writes it";
+  assert.deepEqual([said(), said(null)], [unknown, unknown]);
+  assert.deepEqual([said(0), said(-299), said(299)], ['', '', '']);
+  assert.match(said(7_190), /read as UTC, and yet its newest value lies 2 hours ahead of the source's clock: set the/);
+  assert.match(said(-18_010), /by which its newest value is 5 hours old: if a row was changed since, set the table's/);
+  assert.match(said(-30 * 86_400), /30 days old/);
 });

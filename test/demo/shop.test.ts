@@ -7,7 +7,7 @@ import pg from 'pg';
 import { changeShop } from '../../local/demo/changes.ts';
 import { createShop } from '../../local/demo/shop.ts';
 import { type Postgres, startPostgres } from '../../local/postgres.ts';
-import { guess } from '../../shared/core/guess.ts';
+import { choose } from '../../shared/core/guess.ts';
 import { readCatalog } from '../../shared/source/catalog.ts';
 
 const ROWS = 20_000;
@@ -94,7 +94,7 @@ test('a second shop in the same database is refused, and the first one stays as 
 
 test('setup guesses every copy mode, and every table that is read by updated_at has its index', async () => {
   const catalog = await readCatalog(shop, { schema: 'public', exclude: [] });
-  const guesses = new Map(catalog.tables.map((table) => [table.name, guess(table)]));
+  const guesses = new Map(catalog.tables.map((table) => [table.name, choose(table)]));
   const mode = (table: string) => {
     const found = guesses.get(table);
     return found && [found.copyMode, found.primaryKey, found.updatedKey];

@@ -288,3 +288,26 @@ test('a table of 1,600 columns is loaded, merged and compared; one whose names n
   const differing = await server.operator.compare(job.jobId, { tables: ['long'] });
   assert.equal(differing.get('long')?.suspects?.rows, 3);
 });
+
+test('setup holds the zone of an updated key without one against the clock of the source, also when it is set', async () => {
+  const job = await server.job(`
+    SET timezone = 'America/New_York';
+    CREATE TABLE visits (id bigserial PRIMARY KEY, updated_at timestamp NOT NULL DEFAULT now());
+    CREATE INDEX ON visits (updated_at);
+    INSERT INTO visits (updated_at) VALUES (now()), ('-infinity'), ('infinity');
+    CREATE TABLE slow (id bigserial PRIMARY KEY, updated_at timestamp NOT NULL DEFAULT now());
+    INSERT INTO slow DEFAULT VALUES`);
+  const checks = async (table: string) => {
+    await job.setup();
+    return (await job.read()).tables.find(({ sourceName }) => sourceName === table)?.checks.join();
+  };
+  assert.match(
+    (await checks('visits')) ?? '',
+    /^updated_at has no time zone and is read as UTC, by which its newest value is [45] hours old: if a row was changed since, set the table's timezone/,
+  );
+  assert.match((await checks('slow')) ?? '', /read as UTC: check that it is written so/, 'no index: it is not read');
+  await job.edit('visits', { timezone: 'Europe/Berlin' });
+  assert.match((await checks('visits')) ?? '', /read as Europe\/Berlin, by which its newest value is [567] hours old/);
+  await job.edit('visits', { timezone: 'America/New_York' });
+  assert.equal(await checks('visits'), '');
+});

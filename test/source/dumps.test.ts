@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { guess } from '../../shared/core/guess.ts';
+import { choose } from '../../shared/core/guess.ts';
 import { foldColumnNames, foldNames } from '../../shared/core/names.ts';
 import type { SourceCatalog } from '../../shared/model/catalog.ts';
 import { readCatalog } from '../../shared/source/catalog.ts';
@@ -32,7 +32,7 @@ test('chinook, whose names are in mixed case, is understood', { skip: missing('c
     source: 'AlbumId',
     name: 'albumid',
   });
-  const byName = new Map(tables.map((table) => [table.name, guess(table)]));
+  const byName = new Map(tables.map((table) => [table.name, choose(table)]));
   assert.deepEqual(byName.get('PlaylistTrack')?.primaryKey, ['PlaylistId', 'TrackId']);
   assert.ok(
     [...byName.values()].every(({ copyMode }) => copyMode === 'FULL_DATA_SYNC'),
@@ -47,5 +47,5 @@ test('netflix, one table with a text key, is understood', { skip: missing('netfl
     [['netflix_shows', true]],
   );
   const [shows] = tables;
-  assert.deepEqual(shows && guess(shows).primaryKey, ['show_id']);
+  assert.deepEqual(shows && choose(shows).primaryKey, ['show_id']);
 });
