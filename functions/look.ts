@@ -11,6 +11,7 @@ import { beginPass, type Observation, resumable, walksAll } from '../shared/core
 import { describeNewTables, tablesToAdd, whyGone } from '../shared/core/relations.ts';
 import { treatmentDigest } from '../shared/core/treatment.ts';
 import { whatWouldProve } from '../shared/core/unchanged.ts';
+import { describeUnstamped } from '../shared/core/unstamped.ts';
 import type { SourceTable } from '../shared/model/catalog.ts';
 import type { Pass, TableState } from '../shared/model/state.ts';
 import type { Table } from '../shared/model/table.ts';
@@ -21,7 +22,7 @@ import { accountedRanges, type Reading, readingOf } from '../shared/source/readi
 import { type OpenSnapshot, openSnapshot, tableIn } from '../shared/source/session.ts';
 import { tableError, underSavepoint } from '../shared/source/snapshot.ts';
 import { isUnchanged } from '../shared/source/unchanged.ts';
-import { countRows, highestId, missingIds } from '../shared/sql/postgres.ts';
+import { countRows, highestId, missingIds, type Range } from '../shared/sql/postgres.ts';
 import type { Edge } from './edge.ts';
 import { extractObject } from './extract-object.ts';
 
@@ -187,10 +188,16 @@ export class Look {
         return this.#nothingNew(seen, reading);
       }
     }
-    const rows = await underSavepoint(client, probing, async () => {
-      const counted = await client.query(countRows(reading.source, reading.ranges, reading.scope, small + 1));
+    const count = async (ranges: Range[]): Promise<number> => {
+      const counted = await client.query(countRows(reading.source, ranges, reading.scope, small + 1));
       return Number(counted.rows[0].rows);
+    };
+    const without = reading.ranges.filter(({ kind }) => kind === 'unstamped');
+    const [rows, unstamped] = await underSavepoint(client, probing, async () => {
+      const all = await count(reading.ranges);
+      return [all, all > 0 && without.length > 0 ? await count(without) : 0];
     });
+    if (unstamped > 0) this.warnings.push(describeUnstamped(found, table.updatedKey ?? '', unstamped, small));
     // What is gone has to go in the warehouse, too, unless the last full sync brought none already.
     const emptied = pass.replaces !== null && state.watermark?.rows !== 0;
     if (rows === 0 && !emptied) return this.#nothingNew(seen, reading);

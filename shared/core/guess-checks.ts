@@ -1,6 +1,7 @@
 import type { SourceTable } from '../model/catalog.ts';
 import type { CopyMode, Table } from '../model/table.ts';
 import { qualified, quoteIdentifier } from '../sql/quote.ts';
+import { stampAll } from './unstamped.ts';
 
 interface Chosen {
   primaryKey: string[];
@@ -72,7 +73,6 @@ const updatedKeyChecks = (
   if (column === undefined) return [];
   const checks: string[] = [];
   const name = qualified(table.schema, table.name);
-  const quoted = quoteIdentifier(column.name);
   if (!table.indexedColumns.includes(column.name)) {
     // CREATE INDEX CONCURRENTLY works on no partitioned table.
     const how = table.kind === 'partitioned' ? 'CREATE INDEX' : 'CREATE INDEX CONCURRENTLY';
@@ -81,7 +81,7 @@ const updatedKeyChecks = (
   }
   if (column.nullable) {
     checks.push(
-      `${column.name} may be NULL, and every run looks for such rows among all that are: UPDATE ${name} SET ${quoted} = now() WHERE ${quoted} IS NULL; ALTER TABLE ${name} ALTER COLUMN ${quoted} SET NOT NULL;`,
+      `${column.name} may be NULL, and every run looks for such rows among all that are: ${stampAll(table, column.name)}`,
     );
   }
   if (column.type.name === 'timestamp') checks.push(...zoneChecks(column.name, timezone, clocks.get(table.name)));

@@ -126,7 +126,7 @@ test('a row committed by a transaction that began before a run and ended after i
   assert.deepEqual(await job.differing(), []);
 });
 
-test('rows whose updated_at is NULL arrive, also when they come later', async () => {
+test('rows whose updated_at is NULL arrive and are told of, also when they come later', async () => {
   const job = await server.job(`
     CREATE TABLE orders (id bigserial PRIMARY KEY, note text, updated_at timestamptz);
     CREATE INDEX ON orders (updated_at);
@@ -137,9 +137,19 @@ test('rows whose updated_at is NULL arrive, also when they come later', async ()
   await job.source.query("INSERT INTO orders (note) VALUES ('later')");
   const run = await job.run();
   assert.equal(run.tables.orders?.rows, 1);
+  assert.deepEqual(run.warnings, [
+    'orders: new or changed rows without updated_at: 1 – they are loaded, but every run has to look for such rows: UPDATE "public"."orders" ' +
+      'SET "updated_at" = now() WHERE "updated_at" IS NULL; ALTER TABLE "public"."orders" ALTER COLUMN "updated_at" SET NOT NULL;',
+  ]);
   assert.deepEqual(await job.differing(), []);
   const idle = await job.run();
-  assert.equal(idle.status, 'idle', 'and only once');
+  assert.deepEqual([idle.status, idle.warnings], ['idle', []], 'and only once');
+  await job.source.query("INSERT INTO orders (note, updated_at) VALUES ('stamped', now())");
+  assert.deepEqual((await job.run()).warnings, []);
+  await job.edit('orders', { chunkSize: 2 });
+  await job.source.query('INSERT INTO orders (note) SELECT NULL FROM generate_series(1, 4)');
+  assert.match((await job.run()).warnings.join(), /without updated_at: more than 2/);
+  assert.deepEqual(await job.differing(), []);
 });
 
 test("a table that is somebody else's in the warehouse is left alone, and the others are set up", async () => {
