@@ -18,7 +18,7 @@ export async function endComparison(
   edge.logger.error('comparison broke off', { table: event.table, kind: event.kind, error });
   await ports.comparisons.change(event.jobId, event.table, {
     [`${event.kind}Ended`]: edge.now().toISOString(),
-    error,
+    [`${event.kind}Error`]: error,
     ...(event.kind === 'verify' ? { suspects: undefined } : {}),
   });
   await giveBack(event, ports.store);

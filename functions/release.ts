@@ -86,7 +86,12 @@ export async function release(
     const { [begun]: begunAt, [end]: endedAt } = await comparisons.read(jobId, one.table);
     if (endedAt !== undefined && endedAt >= startedAt) return;
     const error = `${ended} – the next run begins the comparison anew`;
-    await comparisons.change(jobId, one.table, { [begun]: undefined, error }, { [begun]: begunAt, [end]: endedAt });
+    await comparisons.change(
+      jobId,
+      one.table,
+      { [begun]: undefined, [`${one.kind}Error`]: error },
+      { [begun]: begunAt, [end]: endedAt },
+    );
   };
   const released = await giveAllBack();
   if (input.comparisons) {

@@ -27,7 +27,7 @@ import { resetState } from '../shared/core/reset.ts';
 import { treatedColumns } from '../shared/core/treatment.ts';
 import { rowDigest } from '../shared/core/value-sum.ts';
 import type { SourceTable } from '../shared/model/catalog.ts';
-import { type Compared, ComparisonEvent, type Suspect } from '../shared/model/compared.ts';
+import { type Compared, ComparisonEvent, endedWell, type Suspect } from '../shared/model/compared.ts';
 import { errors } from '../shared/model/errors.ts';
 import type { Job } from '../shared/model/job.ts';
 import type { Table } from '../shared/model/table.ts';
@@ -173,10 +173,9 @@ class SourceSide {
     const { rows } = await this.#source.client.query(`SELECT ${isoTime('clock_timestamp()')} AS seen`);
     const repair = this.#event.repair || this.#source.table.repair;
     await comparisons.change(this.#event.jobId, this.#event.table, {
-      verifyEnded: this.#edge.now().toISOString(),
+      ...endedWell('verify', this.#edge.now()),
       suspects: { object, rows: suspects.length, seen: rows[0].seen, repair },
       covered: looked.covered,
-      error: undefined,
     });
     return { ...this.#event, step: 'done' };
   }
@@ -229,13 +228,10 @@ class SourceSide {
 
   async #done(ended: Partial<Compared>): Promise<ComparisonEvent> {
     const { jobId, table, kind } = this.#event;
-    const at = this.#edge.now().toISOString();
     if (kind === 'verify' && !ended.found) this.#edge.metrics.addMetric('RowsDrifted', MetricUnit.Count, 0);
     await this.#ports.comparisons.change(jobId, table, {
-      error: undefined,
-      ...(kind === 'verify'
-        ? { verifyEnded: at, suspects: undefined, found: NOTHING_FOUND, ...ended }
-        : { reconcileEnded: at, deleted: 0 }),
+      ...endedWell(kind, this.#edge.now()),
+      ...(kind === 'verify' ? { suspects: undefined, found: NOTHING_FOUND, ...ended } : { deleted: 0 }),
     });
     await giveBack(this.#event, this.#ports.store);
     return { ...this.#event, step: 'done' };

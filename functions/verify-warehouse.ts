@@ -12,7 +12,7 @@ import { checkLength, type LoadContext } from '../shared/core/load-statements.ts
 import { type Mend, mendStatements, type StagedMend } from '../shared/core/mend-statements.ts';
 import { treatedColumns } from '../shared/core/treatment.ts';
 import { rowDigest } from '../shared/core/value-sum.ts';
-import { ComparisonEvent, comparisonOwner, type Suspect } from '../shared/model/compared.ts';
+import { ComparisonEvent, comparisonOwner, endedWell, type Suspect } from '../shared/model/compared.ts';
 import type { Destination } from '../shared/model/destination.ts';
 import { errors } from '../shared/model/errors.ts';
 import type { Job } from '../shared/model/job.ts';
@@ -64,13 +64,13 @@ export async function verifyWarehouse(
     );
   const watermark = states.get(event.table)?.value.watermark;
   if (!watermark || table.disabled || !table.created) {
-    await ports.comparisons.change(event.jobId, event.table, { [`${event.kind}Ended`]: edge.now().toISOString() });
+    await ports.comparisons.change(event.jobId, event.table, endedWell(event.kind, edge.now()));
     return { ...event, step: 'done' };
   }
   const side = new WarehouseSide(event, ports, edge, job, table);
   switch (event.step) {
     case 'begin':
-      await ports.comparisons.change(event.jobId, event.table, { [`${event.kind}Begun`]: edge.now().toISOString() });
+      await side.begin();
       if (event.second) return side.again();
       return side.sums(watermark);
     case 'rows':
@@ -103,6 +103,15 @@ class WarehouseSide {
     this.#destination = destination;
     const schemas = { source: job.sourceSchema, warehouse: destination.schema };
     this.#bucketed = bucketed(table, treatedColumns(job, table), schemas, event.kind === 'reconcile');
+  }
+
+  /** Marks the comparison as begun; one that was stopped before would stand there as begun with nobody at work. */
+  async begin(): Promise<void> {
+    const { jobId, table, kind, runId } = this.#event;
+    const { stopped } = await this.#ports.comparisons.read(jobId, table);
+    const begun = { [`${kind}Begun`]: this.#edge.now().toISOString() };
+    if (stopped === runId || !(await this.#ports.comparisons.change(jobId, table, begun, { stopped })))
+      throw wasStopped(table);
   }
 
   async sums(watermark: Watermark): Promise<ComparisonEvent> {
@@ -141,7 +150,7 @@ class WarehouseSide {
     const { jobId, table, kind, second } = this.#event;
     const { suspects } = second ? await comparisons.read(jobId, table) : {};
     if (second && !suspects) {
-      await comparisons.change(jobId, table, { verifyEnded: this.#edge.now().toISOString() });
+      await comparisons.change(jobId, table, endedWell('verify', this.#edge.now()));
       return { ...this.#event, step: 'done' };
     }
     const buckets = new Set<string>();
@@ -178,7 +187,7 @@ class WarehouseSide {
     const { stopped } = await this.#ports.comparisons.read(jobId, table);
     if (stopped !== runId) return;
     await this.#save(state, revision);
-    throw errors.leaseLost(`the comparison of ${table} was stopped: the next one begins anew`);
+    throw wasStopped(table);
   }
 
   #save(state: TableState, revision: number): Promise<number | null> {
@@ -219,22 +228,23 @@ class WarehouseSide {
     return { ...this.#event, step: 'done' };
   }
 
-  async #conclude({ keys }: StagedMend): Promise<void> {
+  async #conclude({ keys }: StagedMend): Promise<unknown> {
     const { jobId, table, kind } = this.#event;
     const { comparisons } = this.#ports;
-    const at = this.#edge.now().toISOString();
+    const ended = endedWell(kind, this.#edge.now());
     this.#edge.logger.info('mended', { table, kind, keys: keys.rows });
-    if (kind === 'reconcile')
-      return comparisons.change(jobId, table, { reconcileEnded: at, deleted: keys.rows, error: undefined });
+    if (kind === 'reconcile') return comparisons.change(jobId, table, { ...ended, deleted: keys.rows });
     const { found } = await comparisons.read(jobId, table);
     return comparisons.change(jobId, table, {
-      verifyEnded: at,
+      ...ended,
       suspects: undefined,
-      error: undefined,
       ...(found ? { found: { ...found, repaired: true } } : {}),
     });
   }
 }
+
+const wasStopped = (table: string): Error =>
+  errors.leaseLost(`the comparison of ${table} was stopped: the next one begins anew`);
 
 export const handler = handle(ComparisonEvent, (event, edge) => {
   const { TABLE_NAME, BUCKET_NAME, DESTINATIONS, COPY_ROLE_ARN } = environmentOf('verify-warehouse');

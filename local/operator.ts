@@ -133,7 +133,7 @@ export class Operator {
     const execution = await this.#execute('VerifyJobArn', { jobId, comparisons, repair });
     const { compared } = await this.store.readJob(jobId);
     if (execution.status === 'SUCCEEDED') return compared;
-    const why = named.flatMap((name) => compared.get(name)?.error ?? []);
+    const why = named.flatMap((name) => compared.get(name)?.[`${kind}Error`] ?? []);
     throw why.length > 0 ? new Error(why.join('\n')) : executionError(execution);
   }
 

@@ -27,13 +27,17 @@ export const TABLES: Commands<'tables'> = {
   'tables.list': { args: ['jobId'], show: ({ tables }, style) => tableGrid(tables, style) },
   'tables.show': {
     args: ['jobId', 'table'],
-    show: ({ table, version, state }, style) => {
+    show: ({ table, version, state, compared }, style) => {
       const { columns, ...rest } = table;
       const progress = {
         'complete since (UTC)': moment(state.completedAt),
         'behind since (UTC)': moment(state.behindSince),
         'loaded by': state.lease?.owner,
         error: state.lastError,
+        'verified (UTC)': compared.verifyEnded && moment(compared.verifyEnded),
+        'verification failed': compared.verifyError,
+        'keys compared (UTC)': compared.reconcileEnded && moment(compared.reconcileEnded),
+        'comparing keys failed': compared.reconcileError,
       };
       const list = Array.isArray(columns) ? columns.map((column) => `${column.source}  ${column.type}`) : columns;
       return details({ ...rest, version, ...progress, columns: list }, style);

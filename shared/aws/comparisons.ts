@@ -24,8 +24,14 @@ export class Comparisons {
   /**
    * Changes the attributes that are named; one that is undefined goes. Comparisons of two kinds don't disturb each other.
    * @param seen attributes that have to be as they were read, or nothing is changed
+   * @returns whether they were
    */
-  async change(jobId: string, table: string, change: Partial<Compared>, seen: Partial<Compared> = {}): Promise<void> {
+  async change(
+    jobId: string,
+    table: string,
+    change: Partial<Compared>,
+    seen: Partial<Compared> = {},
+  ): Promise<boolean> {
     const entries = Object.entries({ ...change, sourceName: table });
     const names = Object.fromEntries(entries.map(([name], i) => [`#n${i}`, name]));
     const set = entries.flatMap(([, value], i) => (value === undefined ? [] : [`#n${i} = :v${i}`]));
@@ -34,7 +40,7 @@ export class Comparisons {
     const conditions = known.map(([, value], i) =>
       value === undefined ? `attribute_not_exists(#s${i})` : `#s${i} = :s${i}`,
     );
-    await this.#items.unlessRefused(
+    return this.#items.unlessRefused(
       new UpdateCommand({
         TableName: this.#items.name,
         Key: keyOf(jobId, table),

@@ -7,9 +7,10 @@ import { driftOf } from './drift.ts';
 
 /** What the last verification of a table says once it has ended. @param undecided why rows that differed were not looked at again */
 export function verdictOn(table: Table, compared: Compared | undefined, undecided: string | null): VerifiedTable {
-  const { found, covered, verifyBegun = '', verifyEnded = '', error } = compared ?? {};
+  const { found, covered, verifyBegun = '', verifyEnded = '', verifyError } = compared ?? {};
   const ended = verifyEnded !== '' && verifyEnded >= verifyBegun;
-  const why = error ?? undecided ?? (ended && found ? null : 'its comparison ended without a result: verify it again');
+  const why =
+    verifyError ?? undecided ?? (ended && found ? null : 'its comparison ended without a result: verify it again');
   const drift = found ? driftOf(table, found) : 0;
   const judged = drift === 0 ? 'identical' : found?.repaired ? 'repaired' : 'different';
   return {

@@ -71,6 +71,13 @@ export interface Compared {
   deleted?: number;
   /** The last comparison whose execution was stopped: what it takes after that nobody would give back. */
   stopped?: string;
-  /** Why the last comparison broke off, and what to do. */
-  error?: string;
+  /** Why the last of its kind broke off, and what to do. */
+  verifyError?: string;
+  reconcileError?: string;
 }
+
+/** What is written of a comparison that ended without an error, beside what it found. */
+export const endedWell = (kind: ComparisonKind, now: Date): Partial<Compared> => ({
+  [`${kind}Ended`]: now.toISOString(),
+  [`${kind}Error`]: undefined,
+});

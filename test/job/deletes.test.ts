@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { COMMANDS, type Result } from '../../cli/commands.ts';
 import { bench, type TestJob } from './harness.ts';
 import { Executions, Interruptions } from './interruptions.ts';
 
@@ -23,6 +24,8 @@ async function loadedJob(): Promise<TestJob> {
   return job;
 }
 
+const tablesShow = (result: unknown): string =>
+  COMMANDS['tables.show'].show(result as Result<'tables.show'>, { color: false, width: 1_000 });
 const ids = async (job: TestJob, table: string) =>
   (await job.rows(`SELECT id::int FROM $.${table} ORDER BY 1`)).map(({ id }) => id);
 const upTo = (n: number) => Array.from({ length: n }, (_, i) => i + 1);
@@ -111,12 +114,16 @@ test('a comparison that is stopped while it holds a table gives it back, which i
   const { lease, lastError, behindSince } = stopped.states.get('orders')?.value ?? {};
   assert.deepEqual([lease, lastError, behindSince], [undefined, undefined, undefined]);
   assert.match(
-    stopped.compared.get('orders')?.error ?? '',
+    stopped.compared.get('orders')?.reconcileError ?? '',
     /stopped by hand – the next run begins the comparison anew/,
+  );
+  assert.match(
+    tablesShow(await server.operator.ask('tables.show', { jobId: job.jobId, table: 'orders' })),
+    /comparing keys failed +ExecutionEnded: .* stopped by hand/,
   );
   await job.run();
   await server.operator.compared();
-  assert.equal((await job.read()).compared.get('orders')?.error, undefined);
+  assert.equal((await job.read()).compared.get('orders')?.reconcileError, undefined);
   assert.deepEqual(
     await ids(job, 'orders'),
     upTo(20).filter((id) => id !== 3),

@@ -48,8 +48,8 @@ test('tables that are the same are found the same, whatever their mode, key and 
   const job = await loadedJob();
   const found = await verify(job);
   for (const name of ['orders', 'events', 'lines', 'docs', 'words']) {
-    const { suspects, error, found: differences, covered } = found.get(name) ?? assert.fail(name);
-    assert.deepEqual([suspects, error, covered?.rows, covered?.values], [undefined, undefined, 50, 50], name);
+    const { suspects, verifyError, found: differences, covered } = found.get(name) ?? assert.fail(name);
+    assert.deepEqual([suspects, verifyError, covered?.rows, covered?.values], [undefined, undefined, 50, 50], name);
     assert.deepEqual(differences, { missing: 0, extra: 0, different: 0, object: null, repaired: false }, name);
   }
 });
@@ -136,9 +136,9 @@ test('rows that changed since the last pass, between the looks, or while they ar
   await secondLook(job);
   await secondLook(job);
   for (const name of ['orders', 'events', 'lines', 'docs', 'words']) {
-    const { suspects, found, error } = (await compared(job, name)) ?? assert.fail(name);
+    const { suspects, found, verifyError } = (await compared(job, name)) ?? assert.fail(name);
     assert.deepEqual(
-      [suspects, found?.missing, found?.extra, found?.different, error],
+      [suspects, found?.missing, found?.extra, found?.different, verifyError],
       [undefined, 0, 0, 0, undefined],
       name,
     );
