@@ -5,6 +5,7 @@ import { Match } from 'aws-cdk-lib/assertions';
 import * as z from 'zod';
 import { metrics } from '../../functions/edge.ts';
 import { COMPARES_FOR_SECONDS } from '../../shared/core/due.ts';
+import { errors } from '../../shared/model/errors.ts';
 import { EVERYTHING, functionsOf, templateOf } from './fixture.ts';
 
 const template = templateOf(EVERYTHING);
@@ -22,6 +23,26 @@ const Machine = z.object({
   LoggingConfiguration: z.object({ Level: z.string(), IncludeExecutionData: z.boolean() }),
   TracingConfiguration: z.object({ Enabled: z.literal(true) }),
 });
+const Task = z.object({
+  Type: z.literal('Task'),
+  Resource: z.string(),
+  Retry: z.array(
+    z.object({
+      ErrorEquals: z.array(z.string()),
+      MaxAttempts: z.number(),
+      BackoffRate: z.number().default(2),
+      JitterStrategy: z.string().optional(),
+    }),
+  ),
+});
+
+/** The tasks of a definition, however deep. */
+function tasksIn(value: unknown): z.infer<typeof Task>[] {
+  if (typeof value !== 'object' || value === null) return [];
+  const found = Task.safeParse(value).data;
+  return found ? [found] : Object.values(value).flatMap(tasksIn);
+}
+
 const Emitted = z.object({
   _aws: z.object({
     CloudWatchMetrics: z.array(z.object({ Namespace: z.string(), Dimensions: z.array(z.array(z.string())) })),
@@ -73,6 +94,25 @@ test('every call of a function is tried again when what failed may pass', () => 
     const retried = text.match(/"Retry":\[/g) ?? [];
     assert.ok(tasks.length > 0, name);
     assert.equal(retried.length, tasks.length, name);
+  }
+});
+
+test('waits between tries are drawn at random, and what no later try can mend is not tried again', () => {
+  const permanent = Object.values(errors)
+    .map((make) => make('').name)
+    .filter((name) => name !== 'SourceUnavailable');
+  for (const [name, text] of definitions) {
+    const calls = tasksIn(JSON.parse(text)).filter(({ Resource }) => Resource.endsWith('lambda:invoke'));
+    for (const { Retry } of calls) {
+      const [passing, died] = Retry;
+      assert.equal(Retry.length, 2, name);
+      assert.deepEqual([passing?.JitterStrategy, passing?.MaxAttempts, died?.MaxAttempts], ['FULL', 5, 1], name);
+      assert.ok(passing && passing.BackoffRate > 1, name);
+      const named = Retry.flatMap(({ ErrorEquals }) => ErrorEquals);
+      assert.ok(['SourceUnavailable', 'ThrottlingException', 'SlowDown'].every((one) => named.includes(one)));
+      const wrong = named.filter((one) => permanent.includes(one) || one.startsWith('States.'));
+      assert.deepEqual(wrong, [], name);
+    }
   }
 });
 

@@ -2,8 +2,11 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
+import { connectSource } from '../../shared/source/connect.ts';
+import { Ticks } from '../torture/ticks.ts';
 import { done } from './admin-harness.ts';
 import { bench, type TestJob } from './harness.ts';
+import { metricSum } from './metrics.ts';
 
 const server = bench();
 
@@ -33,8 +36,10 @@ test('a source that suddenly has no rows, or too few, is refused by name; its ne
     ["INSERT INTO codes SELECT 'd' || n FROM generate_series(1, 19) n", 19],
   ] as const) {
     await job.source.query(`${left}; INSERT INTO words VALUES ('more', ${rows})`);
+    const before = metricSum(server, 'TablesFailed');
     const refused = await job.run();
     assert.equal(refused.status, 'failed');
+    assert.equal(metricSum(server, 'TablesFailed') - before, 1, 'which an alarm watches');
     assert.equal(
       refused.tables.codes?.error,
       `SourceShrank: codes: the source has ${rows} rows and the warehouse 40, and minShare is 0.5, so nothing was replaced: check the source; ` +
@@ -88,11 +93,11 @@ test('a full sync whose source has not changed is spared: nothing is extracted, 
 });
 
 /** A job with one table that is copied whole, in chunks of ten rows. */
+const accounts = (rows: number): string =>
+  `CREATE TABLE accounts (id int PRIMARY KEY, amount int); INSERT INTO accounts SELECT n, 100 FROM generate_series(1, ${rows}) n`;
+
 async function chunkedJob(rows: number): Promise<TestJob> {
-  const job = await server.job(
-    `CREATE TABLE accounts (id int PRIMARY KEY, amount int); INSERT INTO accounts SELECT n, 100 FROM generate_series(1, ${rows}) n`,
-    { chunkSize: 10, minShare: 0 },
-  );
+  const job = await server.job(accounts(rows), { chunkSize: 10, minShare: 0 });
   await job.setup();
   await job.edit('accounts', { copyMode: 'FULL_DATA_SYNC' });
   return job;
@@ -168,4 +173,22 @@ test('readers see the old rows or the new ones, through views and grants that la
   }
   assert.deepEqual(await job.differing(), []);
   assert.deepEqual(await job.rows("SELECT tablename FROM pg_tables WHERE tablename LIKE 'loader%'"), []);
+});
+
+test("what does not fit one function's time is read by several, each by a snapshot of its own, and the run says so", async () => {
+  const job = await server.job(accounts(100), { chunkSize: 10 });
+  // From the third chunk on no time is left for more than the one that a call begins with.
+  let reads = 0;
+  const ticks = new Ticks(server.installation, job.jobId, {
+    between: async () => undefined,
+    connect: () => connectSource(job.url),
+    remaining: () => (++reads > 6 ? 60_001 : 300_000),
+  });
+  await ticks.setup((await job.read()).job, { accounts: { copyMode: 'FULL_DATA_SYNC' } });
+  await ticks.tick();
+  const { states } = await job.read();
+  assert.ok((states.get('accounts')?.value.run?.snapshots ?? 1) > 2, JSON.stringify(states.get('accounts')));
+  assert.deepEqual(await job.rows('SELECT count(*)::int AS n, sum(amount)::int AS sum FROM $.accounts'), [
+    { n: 100, sum: 10_000 },
+  ]);
 });

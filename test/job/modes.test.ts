@@ -152,6 +152,23 @@ test('rows whose updated_at is NULL arrive and are told of, also when they come 
   assert.deepEqual(await job.differing(), []);
 });
 
+test('a run by a user who may not see the transactions of others says so, with the GRANT, until it is given', async () => {
+  const job = await server.job(
+    `${SHOP}; CREATE ROLE "short sighted" LOGIN PASSWORD 'x'; GRANT SELECT ON ALL TABLES IN SCHEMA public TO "short sighted"`,
+    {
+      url: (url) => url.replace(/\/\/[^@]*@/, '//short%20sighted:x@'),
+    },
+  );
+  const grant = 'GRANT pg_read_all_stats TO "short sighted";';
+  assert.ok((await job.setup()).checks.join().includes(grant));
+  const blind = await job.run();
+  assert.equal(blind.status, 'succeeded');
+  assert.deepEqual(blind.warnings, [`others' transactions can't be seen: run as an administrator: ${grant}`]);
+  await job.source.query(`${grant}; INSERT INTO orders (note) VALUES ('seen')`);
+  assert.deepEqual((await job.run()).warnings, []);
+  assert.deepEqual(await job.differing(), []);
+});
+
 test("a table that is somebody else's in the warehouse is left alone, and the others are set up", async () => {
   const job = await server.job(SHOP);
   await job.warehouse.query(`CREATE TABLE "${job.schema}".countries (code text); INSERT INTO "${job.schema}".countries VALUES ('theirs');

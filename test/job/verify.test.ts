@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import pg from 'pg';
 import { bench, type TestJob } from './harness.ts';
 import { Interruptions } from './interruptions.ts';
+import { metricSum } from './metrics.ts';
 
 const during = new Interruptions();
 const server = bench(during.options);
@@ -72,7 +73,10 @@ test('rows that are missing, extra or different are named once they survive a se
     [3, 3, 3],
   );
   assert.equal(first.get('orders')?.found, undefined, 'nothing counts before the second look');
+  const before = metricSum(server, 'RowsDrifted');
   await secondLook(job);
+  // Of orders, which keep what the source deletes, two count; of events three, of lines three.
+  assert.equal(metricSum(server, 'RowsDrifted') - before, 8, 'which an alarm watches');
 
   assert.deepEqual((await compared(job, 'orders'))?.found?.missing, 1);
   assert.deepEqual(await named(job, 'orders'), [

@@ -75,6 +75,24 @@ test('what passes by itself is waited for within the run, and a chunk that took 
   assert.deepEqual([suffered.first, suffered.again, suffered.struck.length], ['succeeded', 0, rules.length]);
 });
 
+test('what is left of a pass is read in smaller chunks once one took too long', async () => {
+  const [run] = SCENARIOS;
+  if (!run) throw new Error('there is a run');
+  const COPY = 'source COPY "public"."lines"';
+  const copies = async (rules: Rule[]): Promise<number> => {
+    await run.prepare(ground);
+    ground.plane.arm(rules);
+    const points = await ground.plane.record(async () => assert.equal(await ground.tick(), 'succeeded'));
+    assert.equal(ground.plane.disarm().length, rules.length);
+    assert.deepEqual(await ground.wrongs(), []);
+    return points.filter(({ what, moment }) => what === COPY && moment === 'before').length;
+  };
+  const whole = await copies([]);
+  const halves = await copies([{ what: COPY, nth: 1, moment: 'before', how: 'sqlstate 57014' }]);
+  assert.ok(whole > 3 && halves >= 2 * whole, `${whole} chunks, then ${halves}`);
+  assert.ok((await copies([])) <= whole + 1, 'the next pass has whole ones again');
+});
+
 test('the worst of them: a load that was given up is submitted when others have long loaded newer rows', async () => {
   const [run] = SCENARIOS;
   if (!run) throw new Error('there is a run');

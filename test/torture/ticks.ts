@@ -35,6 +35,8 @@ export interface TickPorts {
   connect(secretArn: string): Promise<pg.Client>;
   /** Awaited between two steps, as between two executions' states. */
   between(): Promise<void>;
+  /** Milliseconds that a function has left, as it sees them; plenty where absent. */
+  remaining?(): number;
 }
 
 /**
@@ -45,12 +47,14 @@ export class Ticks {
   readonly #ports: ReturnType<typeof portsOf>;
   readonly #jobId: string;
   readonly #own: TickPorts;
+  readonly #edge: Edge;
   #count = 0;
 
   constructor(installation: Installation, jobId: string, own: TickPorts) {
     this.#ports = portsOf(installation);
     this.#jobId = jobId;
     this.#own = own;
+    this.#edge = { ...EDGE, ...(own.remaining ? { remaining: own.remaining } : {}) };
   }
 
   get store(): Store {
@@ -62,7 +66,7 @@ export class Ticks {
     const { store } = this.#ports;
     await this.#ports.edits.putJob(job);
     const ports = { ...this.#ports, connect: this.#own.connect };
-    await inspect({ jobId: job.jobId }, ports, EDGE);
+    await inspect({ jobId: job.jobId }, ports, this.#edge);
     for (const [table, decision] of Object.entries(decisions)) await store.updateTable(job.jobId, table, decision);
     const { refused } = await createTables({ jobId: job.jobId, runId: 'setup' }, ports);
     if (refused.length > 0) throw new Error(refused.join('\n'));
@@ -74,7 +78,7 @@ export class Ticks {
     const runId = `tick-${++this.#count}`;
     const startedAt = new Date().toISOString();
     const ports = { ...this.#ports, connect: this.#own.connect };
-    const planned = await plan({ jobId, runId, startedAt, trigger: 'hand' }, ports, EDGE);
+    const planned = await plan({ jobId, runId, startedAt, trigger: 'hand' }, ports, this.#edge);
     if (planned.idle) return;
     for (const table of planned.lanes.flatMap((lane) => [lane.table, ...lane.waiting]))
       await this.#large({ jobId, runId, startedAt, table, owner: `${runId}/${table}` });
@@ -85,7 +89,7 @@ export class Ticks {
     const { status, reason } = await finish(
       { jobId, runId, startedAt, owner: runId, trigger: 'hand', error: null },
       ports,
-      EDGE,
+      this.#edge,
     );
     if (status === 'failed') throw new Error(reason);
   }
@@ -97,30 +101,30 @@ export class Ticks {
     const ports = { ...this.#ports, findings: this.#ports.findings(event), connect: this.#own.connect };
     while (event.step !== 'done') {
       await this.#own.between();
-      event = await verifyWarehouse(event, ports, EDGE);
+      event = await verifyWarehouse(event, ports, this.#edge);
       if (event.step === 'done' || event.step === 'mend') continue;
       await this.#own.between();
-      event = await verifySource(event, ports, EDGE);
+      event = await verifySource(event, ports, this.#edge);
     }
   }
 
   /** load-table: while a batch is being loaded the next is split and extracted. */
   async #large(table: LargeTable): Promise<void> {
     const ports = { ...this.#ports, connect: this.#own.connect };
-    const done = () => finish({ ...table, trigger: 'hand', error: null }, ports, EDGE);
+    const done = () => finish({ ...table, trigger: 'hand', error: null }, ports, this.#edge);
     let inFlight: z.input<typeof LoadEvent> | null = null;
     for (let batches = 1; ; batches++) {
       await this.#own.between();
       const cut: Split = await split(
         { ...table, connections: 2, ahead: inFlight !== null, smaller: false },
         ports,
-        EDGE,
+        this.#edge,
       );
       let objects: StagedObject[] | null = null;
       if (cut.next === 'load') {
         const extracted = [];
         for (const one of cut.extracts)
-          extracted.push(await extract(ExtractEvent.parse({ ...table, extract: one }), ports, EDGE));
+          extracted.push(await extract(ExtractEvent.parse({ ...table, extract: one }), ports, this.#edge));
         objects = extracted.flat();
       }
       for (;;) {
@@ -128,7 +132,7 @@ export class Ticks {
         const loadId = `load/${table.owner}/${batches}/`;
         const fresh = { ...table, tables: [table.table], loadId, batches: cut.batches, meanwhile: !cut.last };
         if (!inFlight && !objects) return void (await done());
-        const loaded: Loaded = await load(LoadEvent.parse(inFlight ?? { ...fresh, objects }), ports, EDGE);
+        const loaded: Loaded = await load(LoadEvent.parse(inFlight ?? { ...fresh, objects }), ports, this.#edge);
         if (!inFlight) objects = null;
         inFlight = loaded.done ? null : loaded.next;
         if (loaded.done && !loaded.more) return void (await done());
@@ -138,8 +142,8 @@ export class Ticks {
   }
 
   async #load(event: z.input<typeof LoadEvent>): Promise<void> {
-    let loaded = await load(LoadEvent.parse(event), this.#ports, EDGE);
-    while (!loaded.done) loaded = await load(LoadEvent.parse(loaded.next), this.#ports, EDGE);
+    let loaded = await load(LoadEvent.parse(event), this.#ports, this.#edge);
+    while (!loaded.done) loaded = await load(LoadEvent.parse(loaded.next), this.#ports, this.#edge);
   }
 }
 

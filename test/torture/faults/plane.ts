@@ -104,7 +104,6 @@ export class FaultPlane {
 
   /** All moments at which something could go wrong while `work` is done. */
   async record(work: () => Promise<void>): Promise<Point[]> {
-    this.disarm();
     const points: Point[] = [];
     this.#points = points;
     try {

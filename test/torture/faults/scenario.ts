@@ -37,7 +37,7 @@ export const DECISIONS: Record<string, Partial<Table>> = {
   lines: { copyMode: 'INSERT_AND_UPDATE', updatedKey: 'updated_at', rowLimit: 20, chunkSize: 10 },
   prices: { copyMode: 'FULL_DATA_SYNC', updatedKey: null, rowLimit: 20, chunkSize: 10 },
   stock: { copyMode: 'INSERT_AND_UPDATE', updatedKey: 'updated_at', deletes: 'remove' },
-  files: { copyMode: 'FULL_DATA_SYNC', updatedKey: null, minShare: 0 },
+  files: { copyMode: 'FULL_DATA_SYNC', updatedKey: null, minShare: 0, rowLimit: 420, chunkSize: 420 },
   labels: { copyMode: 'INSERT_AND_UPDATE', updatedKey: 'updated_at' },
 };
 
@@ -62,11 +62,11 @@ export const CHANGES = `
 /** Before each comparison of keys: rows that only the source lacks. */
 export const DELETES = 'DELETE FROM stock WHERE ctid IN (SELECT ctid FROM stock LIMIT 2)';
 
-/** More than a part of an upload holds, 16 MB, also when compressed. */
+/** Two chunks, each of more than a part of an upload holds, 16 MB, also when compressed: one is read while the other's upload ends. */
 export const FILES = `
   DELETE FROM files;
-  INSERT INTO files SELECT n, (SELECT string_agg(encode(sha256((n * m * random())::text::bytea), 'base64'), '') FROM generate_series(1, 1300) m)
-    FROM generate_series(1, 420) n`;
+  INSERT INTO files SELECT n, (SELECT string_agg(encode(sha512((n * m * random())::text::bytea), 'base64'), '') FROM generate_series(1, 650) m)
+    FROM generate_series(1, 840) n`;
 export const NO_FILES = 'DELETE FROM files';
 
 /** A column that becomes longer, and one that is new: rows come that need both. */
@@ -85,10 +85,10 @@ export const NEW_TABLE = `
   CREATE INDEX ON extra (updated_at);
   INSERT INTO extra (body) SELECT 'extra ' || n FROM generate_series(1, 5) n`;
 
-/** In the warehouse's `$` schema: rows that are wrong, which loads don't come upon. */
+/** In the warehouse's `$` schema: rows that are wrong, which loads don't come upon, and a verification does: of yesterday. */
 export const DRIFT = `
-  DELETE FROM $.stock WHERE ctid IN (SELECT ctid FROM $.stock LIMIT 1);
-  UPDATE $.stock SET amount = -1 WHERE ctid IN (SELECT ctid FROM $.stock WHERE amount <> -1 LIMIT 1);
+  DELETE FROM $.stock WHERE sku IN (SELECT sku FROM $.stock WHERE updated_at < now() - interval '1 hour' LIMIT 1);
+  UPDATE $.stock SET amount = -1 WHERE sku IN (SELECT sku FROM $.stock WHERE updated_at < now() - interval '1 hour' AND amount <> -1 LIMIT 1);
   INSERT INTO $.stock VALUES ('drifted ' || md5(random()::text), 1, now() - interval '1 day')`;
 
 /** In the warehouse's `$` schema: what resets have to put right, all of a table or its rows from a point on. */

@@ -147,6 +147,7 @@ const isWell = (status: string): boolean => status === 'succeeded' || status ===
 /** All moments of a scenario, as a run without a fault has them. */
 export async function momentsOf(ground: Ground, { prepare, work, conclude, about }: Scenario): Promise<Point[]> {
   await prepare(ground);
+  ground.plane.disarm();
   const points = await ground.plane.record(async () => {
     const status = await work(ground);
     if (!isWell(status)) throw new Error(`without a fault it ends as ${status}`);
