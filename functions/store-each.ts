@@ -19,7 +19,9 @@ export async function storeEach(all: AsyncIterable<Copied>): Promise<StagedObjec
     }
     if (ending) objects.push(await ending);
     return objects;
-  } finally {
-    await Promise.allSettled([ending]);
+  } catch (error) {
+    // An upload that failed is told rather than the reading that failed after it, which may be tried again in smaller chunks.
+    await ending;
+    throw error;
   }
 }

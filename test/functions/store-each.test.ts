@@ -80,3 +80,15 @@ test('an upload that fails while the next is being read ends neither the reading
   read.resolve();
   await assert.rejects(stored, /a can't be stored/);
 });
+
+test('where an upload fails, and then the source, the upload is told: no smaller chunk would mend it', async () => {
+  const { all, fail } = uploads(['a']);
+  const thenFails = async function* () {
+    yield* all();
+    throw new Error('the source took too long');
+  };
+  const stored = storeEach(thenFails());
+  await settled();
+  fail('a');
+  await assert.rejects(stored, /a can't be stored/);
+});

@@ -48,17 +48,6 @@ test('a row committed between the fence and the snapshot lies above the fence', 
   );
   await loader.query('COMMIT');
   assert.ok(fence <= rows[0].t, `${fence} is not after ${rows[0].t}`);
-
-  // The other way round the writer is in neither: too late for the snapshot, gone when the fence is read.
-  await writer.query('BEGIN; INSERT INTO public.orders DEFAULT VALUES');
-  await loader.query(BEGIN);
-  await readSnapshot(loader);
-  await writer.query('COMMIT');
-  const late = await readFence(loader);
-  const unseen = await loader.query('SELECT count(*)::int AS n FROM public.orders');
-  await loader.query('COMMIT');
-  assert.deepEqual(unseen.rows, [{ n: 1 }]);
-  assert.ok(late.fence < late.clock || late.blind === null);
 });
 
 test('a transaction that has only read so far holds the fence, since it may still write with its old now()', async () => {
