@@ -11,6 +11,7 @@ import type { FenceReading } from '../shared/core/fence.ts';
 import { gapsUpTo, watchGaps } from '../shared/core/gaps.ts';
 import { isFree, leaseFor, takeLease } from '../shared/core/lease.ts';
 import { limitsOf } from '../shared/core/limits.ts';
+import { appendsAll } from '../shared/core/load-statements.ts';
 import { afterCommit, afterFailure, afterSparing } from '../shared/core/outcome.ts';
 import { beginPass, passAhead, resumable } from '../shared/core/pass.ts';
 import { tooSlow } from '../shared/core/too-slow.ts';
@@ -173,7 +174,7 @@ async function cut(
     const extracts = [{ batches: pass.batches, index: 0, ranges }];
     return { walk: 'whole', extracts, cursor: pass.cursor, last: true };
   }
-  const rowLimit = Math.min(limits.rowLimit, limits.chunkSize * MAX_CHUNKS);
+  const rowLimit = Math.min(limits.rowLimit, limits.chunkSize * MAX_CHUNKS, firstRows(table, pass, limits.chunkSize));
   const { upTo: keys, last } = await chunkBounds(client, source, after, scope, { ...limits, rowLimit });
   const chunks = keys.map((upTo, i): Range => ({ kind: 'keys', after: keys[i - 1] ?? after, upTo }));
   // What no walk by the key meets comes with the first batch.
@@ -186,6 +187,14 @@ async function cut(
   const extracts = shares.map((share, index) => ({ batches: pass.batches, index, ranges: share }));
   return { walk: pass.walk, extracts, cursor, last };
 }
+
+/**
+ * Rows of the first batches of a first load: two chunks, and in each twice the one before, so that the warehouse need not wait
+ * until a whole batch is read, and says early what it refuses. Where rows are merged a batch costs it a look at all that is
+ * there: as few as can be.
+ */
+const firstRows = (table: Table, pass: Pass, chunkSize: number): number =>
+  appendsAll(table, pass) ? chunkSize * 2 ** (pass.batches + 1) : Number.POSITIVE_INFINITY;
 
 /** As many calls as may run at once, neighbours together: each call costs a connection and a look at the catalog. */
 function shareOut(ranges: Range[], calls: number): Range[][] {

@@ -64,6 +64,10 @@ const appends = (cargo: Cargo): boolean => {
   return isExact(table, pass) && pass.fresh && !isStaged(cargo) && (pass.batches === 0 || hasIntegerKey(table));
 };
 
+/** Whether it may in every batch of a pass: then a batch costs the warehouse no look at what is there. */
+export const appendsAll = (table: Table, pass: Pass): boolean =>
+  isExact(table, pass) && pass.fresh && pass.replaces === null && hasIntegerKey(table);
+
 /** Whether every row of the pass is to be a row of the warehouse; a full sync compares no keys, so that any may repeat. */
 const isExact = (table: Table, pass: Pass): boolean => pass.distinct || table.copyMode === 'FULL_DATA_SYNC';
 
