@@ -1,17 +1,16 @@
 import { randomBytes } from 'node:crypto';
 import { zstdCompressSync } from 'node:zlib';
 import * as z from 'zod';
-import { destinationOf, environmentOf } from '../shared/aws/environment.ts';
+import { environmentOf } from '../shared/aws/environment.ts';
 import { Stage } from '../shared/aws/stage.ts';
 import { Store } from '../shared/aws/store.ts';
-import { Warehouse } from '../shared/aws/warehouse.ts';
+import { type Opened, openIn, type Warehouse } from '../shared/aws/warehouse.ts';
 import { shapeOf } from '../shared/core/agree.ts';
 import { checkWidth } from '../shared/core/load-statements.ts';
 import { withoutProgress } from '../shared/core/outcome.ts';
 import { MAX_STATEMENTS } from '../shared/core/pack.ts';
 import { checkWarehouseKeys } from '../shared/core/warehouse-keys.ts';
 import type { Column } from '../shared/model/column.ts';
-import type { Destination } from '../shared/model/destination.ts';
 import { errors } from '../shared/model/errors.ts';
 import type { Table } from '../shared/model/table.ts';
 import { anyRow, copyInto, createTable, guardCounts } from '../shared/sql/redshift.ts';
@@ -25,7 +24,7 @@ export type CreateTablesEvent = z.infer<typeof CreateTablesEvent>;
 export interface CreateTablesPorts {
   store: Store;
   stage: Stage;
-  open(destinationName: string): { destination: Destination; warehouse: Warehouse };
+  open(destinationName: string): Opened;
   copyRoleArn: string;
 }
 
@@ -153,14 +152,10 @@ async function proveCopy(
 
 export const handler = handle(CreateTablesEvent, (event) => {
   const { TABLE_NAME, BUCKET_NAME, DESTINATIONS, COPY_ROLE_ARN } = environmentOf('create-tables');
-  const open = (name: string) => {
-    const destination = destinationOf(DESTINATIONS, name);
-    return { destination, warehouse: new Warehouse(destination) };
-  };
   return createTables(event, {
     store: new Store(TABLE_NAME),
     stage: new Stage(BUCKET_NAME),
-    open,
+    open: openIn(DESTINATIONS),
     copyRoleArn: COPY_ROLE_ARN,
   });
 });

@@ -12,6 +12,7 @@ import { tooSlow } from '../shared/core/too-slow.ts';
 import { errors } from '../shared/model/errors.ts';
 import type { StagedObject } from '../shared/model/state.ts';
 import { refuseBlankKeys } from '../shared/source/blank-keys.ts';
+import { isCancelled } from '../shared/source/connect.ts';
 import { readingOf } from '../shared/source/reading.ts';
 import { openSnapshot, tableIn } from '../shared/source/session.ts';
 import { tableError } from '../shared/source/snapshot.ts';
@@ -106,7 +107,7 @@ export async function extract(
     };
     return await stillWaitedFor(await storeEach(copyEach()));
   } catch (error) {
-    if ((error as { code?: string }).code === '57014') throw tooSlow(table, error);
+    if (isCancelled(error)) throw tooSlow(table, error);
     throw tableError(error, { schema: job.sourceSchema, name: event.table }, client);
   } finally {
     await client.end();

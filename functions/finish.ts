@@ -3,7 +3,7 @@ import * as z from 'zod';
 import { environmentOf } from '../shared/aws/environment.ts';
 import { Runs } from '../shared/aws/runs.ts';
 import { Stage } from '../shared/aws/stage.ts';
-import { Store } from '../shared/aws/store.ts';
+import { Store, stateIn } from '../shared/aws/store.ts';
 import { Ticks } from '../shared/aws/ticks.ts';
 import { afterFailure, entryOf } from '../shared/core/outcome.ts';
 import { describeStepError } from '../shared/model/errors.ts';
@@ -53,7 +53,7 @@ export async function finish(
   const own =
     event.table === undefined
       ? [...states.values()].filter(({ value }) => value.run?.runId === event.runId)
-      : [states.get(event.table) ?? { value: { sourceName: event.table }, revision: 0 }];
+      : [stateIn(states, event.table)];
   const entries = await Promise.all(
     own
       .filter(

@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto';
 import { MetricUnit } from '@aws-lambda-powertools/metrics';
 import * as z from 'zod';
-import { destinationOf, environmentOf } from '../shared/aws/environment.ts';
+import { environmentOf } from '../shared/aws/environment.ts';
 import { manifestKey, Stage, stagedKeys } from '../shared/aws/stage.ts';
 import { type Revised, Store } from '../shared/aws/store.ts';
-import { type Statement, Warehouse } from '../shared/aws/warehouse.ts';
+import { type Opened, openIn, type Statement, type Warehouse } from '../shared/aws/warehouse.ts';
 import { agreedAnew, shapeOf } from '../shared/core/agree.ts';
 import { MOST_REPLACED } from '../shared/core/alterations.ts';
 import { changedIn, rowsIn } from '../shared/core/batch.ts';
@@ -69,7 +69,7 @@ export interface LoadPorts {
   store: Store;
   stage: Stage;
   /** The job's destination, and what runs statements there. */
-  open(destinationName: string): { destination: Destination; warehouse: Warehouse };
+  open(destinationName: string): Opened;
   copyRoleArn: string;
 }
 
@@ -328,10 +328,7 @@ const statementName = (name: string): string => name.slice(0, 500);
 
 export const handler = handle(LoadEvent, (event, edge) => {
   const { TABLE_NAME, BUCKET_NAME, DESTINATIONS, COPY_ROLE_ARN } = environmentOf('load');
-  const open = (name: string) => {
-    const destination = destinationOf(DESTINATIONS, name);
-    return { destination, warehouse: new Warehouse(destination) };
-  };
-  const ports = { store: new Store(TABLE_NAME), stage: new Stage(BUCKET_NAME), open, copyRoleArn: COPY_ROLE_ARN };
-  return load(event, ports, edge);
+  const stage = new Stage(BUCKET_NAME);
+  const open = openIn(DESTINATIONS);
+  return load(event, { store: new Store(TABLE_NAME), stage, open, copyRoleArn: COPY_ROLE_ARN }, edge);
 });

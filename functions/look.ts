@@ -1,8 +1,8 @@
-import { randomBytes } from 'node:crypto';
 import type pg from 'pg';
 import { deltaKey, type Stage } from '../shared/aws/stage.ts';
-import type { JobData, Revised, Store } from '../shared/aws/store.ts';
+import { type JobData, type Revised, type Store, stateIn } from '../shared/aws/store.ts';
 import { type Agreed, agree, shapeOf } from '../shared/core/agree.ts';
+import { newNullMarker } from '../shared/core/batch.ts';
 import { checkTable, hasUniqueKey } from '../shared/core/check-table.ts';
 import { type FenceReading, remember } from '../shared/core/fence.ts';
 import { describeClosed, watchGaps } from '../shared/core/gaps.ts';
@@ -16,7 +16,7 @@ import type { SourceTable } from '../shared/model/catalog.ts';
 import type { Pass, TableState } from '../shared/model/state.ts';
 import type { Table } from '../shared/model/table.ts';
 import { refuseBlankKeys } from '../shared/source/blank-keys.ts';
-import { brokenConnection } from '../shared/source/connect.ts';
+import { brokenConnection, isCancelled } from '../shared/source/connect.ts';
 import { readFence } from '../shared/source/fence.ts';
 import { accountedRanges, type Reading, readingOf } from '../shared/source/reading.ts';
 import { type OpenSnapshot, openSnapshot, tableIn } from '../shared/source/session.ts';
@@ -152,7 +152,7 @@ export class Look {
   ): Promise<void> {
     const { job, states } = this.#data;
     const found = tableIn(open, known.sourceName);
-    const seen = states.get(known.sourceName) ?? { value: { sourceName: known.sourceName }, revision: 0 };
+    const seen = stateIn(states, known.sourceName);
     const agreed = agree(job, known, found, seen.value, this.#edge.now());
     const { table, state } = agreed;
     checkTable(table, found);
@@ -209,7 +209,7 @@ export class Look {
       await this.#extract(client, { ...agreed, found, revision: seen.revision, pass, reading });
     } catch (error) {
       // Too slow to be taken along: its own execution has more time, and may take it in parts.
-      if ((error as { code?: string }).code !== '57014') throw error;
+      if (!isCancelled(error)) throw error;
       this.large.push(table.sourceName);
     }
   }
@@ -277,8 +277,6 @@ export class Look {
     return { next: { ...pass.next, key, gaps }, gapsGivenUp: dropped };
   }
 }
-
-const newNullMarker = (): string => `~${randomBytes(8).toString('hex')}~`;
 
 const warningsOf = ({ blind, prepared }: FenceReading): string[] => [
   ...(blind ? [blind] : []),

@@ -5,7 +5,7 @@ import { environmentOf } from '../shared/aws/environment.ts';
 import { Runs } from '../shared/aws/runs.ts';
 import { connectBySecret } from '../shared/aws/source.ts';
 import { Stage, stagedKeys } from '../shared/aws/stage.ts';
-import { type JobData, Store } from '../shared/aws/store.ts';
+import { type JobData, Store, stateIn } from '../shared/aws/store.ts';
 import { Ticks } from '../shared/aws/ticks.ts';
 import { dueComparison } from '../shared/core/due.ts';
 import { inLanes, type Lanes } from '../shared/core/lanes.ts';
@@ -186,7 +186,7 @@ async function recordFailure(
   store: Store,
   edge: Edge,
 ): Promise<void> {
-  const { value, revision } = states.get(name) ?? { value: { sourceName: name }, revision: 0 };
+  const { value, revision } = stateIn(states, name);
   const lastError = describeError(error);
   edge.logger.error('table failed', { table: name, lastError });
   if (value.lastError === lastError) return;

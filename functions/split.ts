@@ -1,11 +1,11 @@
-import { randomBytes } from 'node:crypto';
 import type pg from 'pg';
 import * as z from 'zod';
 import { environmentOf } from '../shared/aws/environment.ts';
 import { Runs } from '../shared/aws/runs.ts';
 import { connectBySecret } from '../shared/aws/source.ts';
-import { type Revised, Store } from '../shared/aws/store.ts';
+import { Store, stateIn } from '../shared/aws/store.ts';
 import { type Agreed, agree, shapeOf } from '../shared/core/agree.ts';
+import { newNullMarker } from '../shared/core/batch.ts';
 import { checkTable, hasUniqueKey } from '../shared/core/check-table.ts';
 import type { FenceReading } from '../shared/core/fence.ts';
 import { gapsUpTo, watchGaps } from '../shared/core/gaps.ts';
@@ -87,7 +87,7 @@ export async function split(event: SplitEvent, ports: SplitPorts, edge: Edge): P
       broken.get(event.table) ??
       errors.badConfiguration(`${event.table}: the job has no such table any more – look at those it has`)
     );
-  const seen: Revised<TableState> = states.get(event.table) ?? { value: { sourceName: event.table }, revision: 0 };
+  const seen = stateIn(states, event.table);
   if (!isFree(seen.value, event.owner, edge.now())) return { next: 'busy', ...NOTHING };
 
   const client = await ports.connect(job.secretArn);
@@ -248,7 +248,7 @@ async function begin(
   };
   const cutNow: Batch = {
     shape: shapeOf(table),
-    nullMarker: `~${randomBytes(8).toString('hex')}~`,
+    nullMarker: newNullMarker(),
     objects: [],
     cursor: batch.cursor,
     last: batch.last,

@@ -1,7 +1,7 @@
-import { randomBytes } from 'node:crypto';
 import { zstdCompressSync } from 'node:zlib';
 import type pg from 'pg';
 import { mendKey, type Stage } from '../shared/aws/stage.ts';
+import { newNullMarker } from '../shared/core/batch.ts';
 import { idOf, type Rows } from '../shared/core/drift.ts';
 import type { StagedMend } from '../shared/core/mend-statements.ts';
 import type { SourceTable } from '../shared/model/catalog.ts';
@@ -32,7 +32,7 @@ export async function stageMend(
 ): Promise<StagedMend> {
   const there = wrong.filter(({ what }) => what !== 'extra').slice(0, MENDED_ROWS);
   const mended = [...there, ...wrong.filter(({ what }) => what === 'extra')];
-  const nullMarker = `~${randomBytes(8).toString('hex')}~`;
+  const nullMarker = newNullMarker();
   const keys = { object: mendKey(jobId, runId, name, `${kind}-keys`), rows: mended.length };
   const csv = mended.map(({ key }) => `${key.map((text) => `"${text.replaceAll('"', '""')}"`).join(',')}\n`);
   await stage.put(keys.object, zstdCompressSync(csv.join('')));

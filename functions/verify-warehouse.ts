@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Comparisons } from '../shared/aws/comparisons.ts';
-import { destinationOf, environmentOf } from '../shared/aws/environment.ts';
+import { environmentOf } from '../shared/aws/environment.ts';
 import { Findings } from '../shared/aws/findings.ts';
 import { Stage } from '../shared/aws/stage.ts';
 import { Store } from '../shared/aws/store.ts';
-import { Warehouse } from '../shared/aws/warehouse.ts';
+import { type Opened, openIn, type Warehouse } from '../shared/aws/warehouse.ts';
 import type { Sums, WarehouseSums } from '../shared/core/drift.ts';
 import { isFree, leaseFor, takeLease } from '../shared/core/lease.ts';
 import { checkLength, type LoadContext } from '../shared/core/load-statements.ts';
@@ -39,7 +39,7 @@ export interface VerifyWarehousePorts {
   comparisons: Comparisons;
   findings: Findings;
   stage: Stage;
-  open(destinationName: string): { destination: Destination; warehouse: Warehouse };
+  open(destinationName: string): Opened;
   copyRoleArn: string;
 }
 
@@ -248,16 +248,12 @@ const wasStopped = (table: string): Error =>
 
 export const handler = handle(ComparisonEvent, (event, edge) => {
   const { TABLE_NAME, BUCKET_NAME, DESTINATIONS, COPY_ROLE_ARN } = environmentOf('verify-warehouse');
-  const open = (name: string) => {
-    const destination = destinationOf(DESTINATIONS, name);
-    return { destination, warehouse: new Warehouse(destination) };
-  };
   const ports = {
     store: new Store(TABLE_NAME),
     comparisons: new Comparisons(TABLE_NAME),
     findings: new Findings(BUCKET_NAME, event),
     stage: new Stage(BUCKET_NAME),
-    open,
+    open: openIn(DESTINATIONS),
     copyRoleArn: COPY_ROLE_ARN,
   };
   return verifyWarehouse(event, ports, edge);

@@ -20,6 +20,10 @@ export interface Revised<T> {
   revision: number;
 }
 
+/** A table's state; one that nobody wrote yet knows nothing. */
+export const stateIn = (states: JobData['states'], sourceName: string): Revised<TableState> =>
+  states.get(sourceName) ?? { value: { sourceName }, revision: 0 };
+
 /** Everything of a job that a run needs, from one read of its partition. */
 export interface JobData {
   job: Job;

@@ -12,6 +12,7 @@ import {
 import type { LoadError } from '../core/load-advice.ts';
 import { clusterIdentifier, type Destination, isServerless } from '../model/destination.ts';
 import { errors } from '../model/errors.ts';
+import { destinationOf } from './environment.ts';
 
 /** The longest that one call waits for its statement. */
 const WAIT_SECONDS = 30;
@@ -149,3 +150,21 @@ export class Warehouse {
     return null;
   }
 }
+
+/** A destination of the deployment, and the way to it. */
+export interface Opened {
+  destination: Destination;
+  warehouse: Warehouse;
+}
+
+/**
+ * Opens destinations by their names.
+ * @param destinations the deployment's, as its functions' environment has them
+ * @throws LoaderError BadConfiguration listing those there are
+ */
+export const openIn =
+  (destinations: string) =>
+  (name: string): Opened => {
+    const destination = destinationOf(destinations, name);
+    return { destination, warehouse: new Warehouse(destination) };
+  };

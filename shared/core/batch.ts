@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { addChangedColumns, type ChangedColumns } from '../model/policies.ts';
 import type { Batch, StagedObject, TableState } from '../model/state.ts';
 
@@ -18,3 +19,6 @@ export function withBatchAt(state: TableState, batches: number, change: Partial<
   if (!batch) return null;
   return { ...state, [batch === state.ahead ? 'ahead' : 'batch']: { ...batch, ...change } };
 }
+
+/** A text that stands for NULL in one batch's CSV: no value can be taken for it. */
+export const newNullMarker = (): string => `~${randomBytes(8).toString('hex')}~`;

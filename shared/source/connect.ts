@@ -97,6 +97,9 @@ export function isConnectionLost(error: unknown): boolean {
   return /^(ECONNRESET|EPIPE|ETIMEDOUT)$/.test(code) || /connection (terminated|error)|not queryable/i.test(message);
 }
 
+/** Whether the source ended a statement, by its own timeout for one. */
+export const isCancelled = (error: unknown): boolean => (error as { code?: string }).code === '57014';
+
 /** A broken connection as SourceUnavailable, which is tried again; every other error as it is. */
 export const brokenConnection = (error: unknown, client: pg.Client): unknown =>
   isConnectionLost(error) ? sourceError(error, `${client.host}:${client.port}/${client.database}`) : error;
