@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { zstdCompressSync } from 'node:zlib';
 import * as z from 'zod';
 import { environmentOf } from '../shared/aws/environment.ts';
-import { Stage } from '../shared/aws/stage.ts';
+import { PROOF_KEY, Stage } from '../shared/aws/stage.ts';
 import { Store } from '../shared/aws/store.ts';
 import { type Opened, openIn, type Warehouse } from '../shared/aws/warehouse.ts';
 import { shapeOf } from '../shared/core/agree.ts';
@@ -57,7 +57,7 @@ export async function createTables(
   const todo = tables.filter((table) => table.columns.length > 0 && !isThere(table, existing));
   if (todo.length === 0) return { created: 0, refused: [] };
 
-  await proveCopy(event, stage, copyRoleArn, execute);
+  await proveCopy(stage, copyRoleArn, execute);
   const grant = `see the deployment's outputs for the GRANTs that schema ${destination.schema} needs`;
   const create = async (some: Table[]): Promise<void> => {
     for (const table of some) {
@@ -130,24 +130,18 @@ async function eachOrSingly(tables: Table[], create: (some: Table[]) => Promise<
   return failures;
 }
 
-/** One row goes the way that all rows will go. */
+/** One row goes the way that all rows will go. Its object stays, the same for all jobs: no setup takes it from another's COPY. */
 async function proveCopy(
-  event: CreateTablesEvent,
   stage: Stage,
   roleArn: string,
   execute: (sqls: string[], name: string, advice: string) => Promise<void>,
 ): Promise<void> {
-  const key = `stage/${event.jobId}/${event.runId}/proof.csv.zst`;
-  await stage.put(key, zstdCompressSync(Buffer.from('1\n')));
+  await stage.put(PROOF_KEY, zstdCompressSync(Buffer.from('1\n')));
   const column: Pick<Column, 'name'> = { name: 'n' };
-  const copy = copyInto('proof', [column], { url: stage.url(key), manifest: false, roleArn, nullMarker: '~' });
+  const copy = copyInto('proof', [column], { url: stage.url(PROOF_KEY), manifest: false, roleArn, nullMarker: '~' });
   const sqls = ['CREATE TEMP TABLE proof (n INTEGER)', copy, guardCounts([{ from: 'proof', rows: 1 }])];
-  const advice = `Redshift could not COPY from ${stage.url(key)}: attach ${roleArn} to the warehouse (the deployment's outputs have the command)`;
-  try {
-    await execute(sqls, 'proof', advice);
-  } finally {
-    await stage.remove([key]);
-  }
+  const advice = `Redshift could not COPY from ${stage.url(PROOF_KEY)}: attach ${roleArn} to the warehouse (the deployment's outputs have the command)`;
+  await execute(sqls, 'proof', advice);
 }
 
 export const handler = handle(CreateTablesEvent, (event) => {

@@ -24,6 +24,8 @@ export const tableHash = (table: string): string => createHash('sha256').update(
 export const objectKey = (jobId: string, runId: string, table: string, part: string): string =>
   `${tablePrefix(jobId, table)}${runId}/${part}.csv.zst`;
 
+/** What setup proves by that a file can go from S3 into Redshift. No job is called so. */
+export const PROOF_KEY = 'stage/proof.csv.zst';
 export const jobPrefix = (jobId: string): string => `stage/${jobId}/`;
 export const tablePrefix = (jobId: string, table: string): string => `${jobPrefix(jobId)}${tableHash(table)}/`;
 

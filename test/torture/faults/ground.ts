@@ -19,7 +19,7 @@ import { type Installation, startInstallation } from '../../../local/installatio
 import { Operator } from '../../../local/operator.ts';
 import { startPostgres } from '../../../local/postgres.ts';
 import { Schedules } from '../../../shared/aws/schedules.ts';
-import { Stage } from '../../../shared/aws/stage.ts';
+import { jobPrefix, Stage } from '../../../shared/aws/stage.ts';
 import { withoutProgress } from '../../../shared/core/outcome.ts';
 import type { ComparisonKind } from '../../../shared/model/compared.ts';
 import type { Run } from '../../../shared/model/run.ts';
@@ -260,7 +260,7 @@ export class Ground {
     await this.tick();
     await this.compare({ kind: 'reconcile' });
     const stage = new Stage(this.#installation.cloud.outputs.StageBucket ?? '', this.#s3);
-    await stage.discard(await stage.list('stage/'));
+    await stage.discard(await stage.list(jobPrefix(JOB)));
     const left = await this.#warehouse.query(
       `SELECT format('DROP TABLE %I.%I', schemaname, tablename) AS drop FROM pg_tables WHERE tablename LIKE 'loader%'`,
     );

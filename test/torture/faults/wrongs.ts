@@ -4,6 +4,7 @@ import type { Cloud } from '../../../local/cloud.ts';
 import type { Operator } from '../../../local/operator.ts';
 import { verify } from '../../../local/verify.ts';
 import type { Schedules } from '../../../shared/aws/schedules.ts';
+import { jobPrefix } from '../../../shared/aws/stage.ts';
 import { follow, followedOf } from '../../../shared/core/schedule/follow.ts';
 
 /** Where to look. */
@@ -79,8 +80,8 @@ async function leftInTable({ operator, job }: Places): Promise<string[]> {
   return [...left, ...runs.filter(({ status }) => status === 'running').map(({ runId }) => `run ${runId} never ended`)];
 }
 
-async function leftInBucket({ s3, bucket: Bucket }: Places): Promise<string[]> {
-  const { Contents = [] } = await s3.send(new ListObjectsV2Command({ Bucket, Prefix: 'stage/' }));
+async function leftInBucket({ s3, bucket: Bucket, job }: Places): Promise<string[]> {
+  const { Contents = [] } = await s3.send(new ListObjectsV2Command({ Bucket, Prefix: jobPrefix(job) }));
   const { Uploads = [] } = await s3.send(new ListMultipartUploadsCommand({ Bucket }));
   return [...Contents.map(({ Key }) => `object ${Key} is left`), ...Uploads.map(({ Key }) => `upload ${Key} is open`)];
 }
