@@ -224,7 +224,7 @@ const STAGES = "SELECT tablename FROM pg_tables WHERE tablename LIKE 'loader%' A
 const savesByRelease = ({ action, caller, moment }: Parameters<typeof batchAnswered>[0]): boolean =>
   action === 'PutItem' && moment === 'before' && /release/i.test(caller.arn);
 
-test('a full sync stopped after a batch was committed that nobody heard of completes with a later run', async () => {
+test('a full sync stopped after a batch was committed that nobody heard of completes with the next run', async () => {
   const job = await loaded(PRICES, { chunkSize: 50 });
   await job.source.query('UPDATE prices SET price = price + 1');
   during.atCall(batchAnswered, () => {
@@ -240,9 +240,7 @@ test('a full sync stopped after a batch was committed that nobody heard of compl
   });
   await job.run().catch(() => undefined);
   await settled(job);
-  let run = await job.run();
-  // One more may be needed to find out that the stage holds rows that nobody accounts for.
-  if (run.status !== 'succeeded') run = await job.run();
+  const run = await job.run();
   assert.equal(run.status, 'succeeded', JSON.stringify(run));
   assert.deepEqual(await job.differing(), []);
   assert.deepEqual(await job.rows(`${STAGES}${job.schema}'`), [], 'the abandoned stage is gone');
