@@ -6,6 +6,7 @@ import { Store } from '../shared/aws/store.ts';
 import { adopt } from '../shared/core/agree.ts';
 import { choose } from '../shared/core/guess.ts';
 import { tooLarge } from '../shared/core/item-size.ts';
+import { missingGrants } from '../shared/core/missing-grants.ts';
 import { checksAnew, newTables } from '../shared/core/new-table.ts';
 import { isCopied, type SourceCatalog, type SourceTable } from '../shared/model/catalog.ts';
 import type { Job } from '../shared/model/job.ts';
@@ -14,6 +15,7 @@ import { type Keyed, readClocks } from '../shared/source/clocks.ts';
 import { brokenConnection } from '../shared/source/connect.ts';
 import { readFence } from '../shared/source/fence.ts';
 import { profile } from '../shared/source/profile.ts';
+import { checkSchema, noTables, SET_SCHEMA } from '../shared/source/schema.ts';
 import { type Edge, handle } from './edge.ts';
 
 export const InspectEvent = z.object({ jobId: z.string() });
@@ -26,8 +28,10 @@ export interface InspectPorts {
 export interface Inspected {
   tables: number;
   added: number;
-  /** What a person should check about the source as a whole. */
+  /** What a person should check about the source as a whole; what concerns one table stands on its item. */
   checks: string[];
+  /** Statements for an administrator of the source, ready to paste: the first of them. */
+  grants: string[];
 }
 
 /**
@@ -50,6 +54,7 @@ export async function inspect(
     try {
       const { blind } = await readFence(client);
       const catalog = await readCatalog(client, { schema: job.sourceSchema, exclude: job.exclude });
+      if (catalog.relations.length === 0) await checkSchema(client, job.sourceSchema, SET_SCHEMA);
       const fresh = catalog.tables.filter((found) => isWanted(job, found) && isNew(found));
       const keyed = catalog.tables.map((found): Keyed => [found, known.get(found.name) ?? asGuessed(found)]);
       const profiled = await profile(client, fresh, now);
@@ -60,7 +65,9 @@ export async function inspect(
       await client.end();
     }
   })();
-  const checks = [...(blind ? [blind] : []), ...leftOut(job, catalog)];
+  const wanted = catalog.tables.filter((found) => isWanted(job, found));
+  const empty = wanted.length === 0 ? [noTables(job.sourceSchema)] : [];
+  const checks = [...(blind ? [blind] : []), ...leftOut(job, catalog), ...empty];
   let added = 0;
   const names = tables.map((table) => table.destinationName);
   for (const table of newTables(job, fresh, names, { user: catalog.user, clocks, profile: profiled })) {
@@ -78,8 +85,13 @@ export async function inspect(
       await store.updateTable(event.jobId, found.name, { ...update, ...(anew ? { checks: anew } : {}) });
     checks.push(...told.map((one) => `${found.name}: ${one}`));
   }
-  return { tables: catalog.tables.filter((found) => isWanted(job, found)).length, added, checks };
+  const read = wanted.filter(({ name }) => !known.get(name)?.disabled);
+  const grants = missingGrants(job.sourceSchema, catalog.user, read).slice(0, MOST_GRANTS);
+  return { tables: wanted.length, added, checks, grants };
 }
+
+/** A state machine carries 256 KB at most; setup tells the next once these are run. */
+const MOST_GRANTS = 500;
 
 const asGuessed = (found: SourceTable): Keyed[1] => ({ updatedKey: choose(found).updatedKey, timezone: 'UTC' });
 

@@ -9,6 +9,7 @@ import type { Probed } from '../shared/model/probed.ts';
 import { readCatalog } from '../shared/source/catalog.ts';
 import { brokenConnection } from '../shared/source/connect.ts';
 import { readFence } from '../shared/source/fence.ts';
+import { checkSchema, noTables, SET_SCHEMA } from '../shared/source/schema.ts';
 import { handle } from './edge.ts';
 
 export const ProbeEvent = z.object({ jobId: z.string() });
@@ -28,6 +29,7 @@ export async function probe({ jobId }: z.infer<typeof ProbeEvent>, { store, conn
   try {
     const fence = await readFence(client);
     const catalog = await readCatalog(client, { schema: job.sourceSchema, exclude: job.exclude });
+    if (catalog.relations.length === 0) await checkSchema(client, job.sourceSchema, SET_SCHEMA);
     const { rows } = await client.query(
       "SELECT current_setting('server_version') AS version, pg_is_in_recovery() AS standby",
     );
@@ -39,12 +41,7 @@ export async function probe({ jobId }: z.infer<typeof ProbeEvent>, { store, conn
       standby: Boolean(rows[0].standby),
       tables: tables.map(({ name, readable, estimatedRows }) => ({ name, readable, estimatedRows })),
       grants: missingGrants(job.sourceSchema, catalog.user, tables),
-      checks: [
-        ...(fence.blind ? [fence.blind] : []),
-        ...(tables.length === 0
-          ? [`schema ${job.sourceSchema} shows no tables to this user: name another sourceSchema, or GRANT it USAGE`]
-          : []),
-      ],
+      checks: [...(fence.blind ? [fence.blind] : []), ...(tables.length === 0 ? [noTables(job.sourceSchema)] : [])],
     };
   } catch (error) {
     throw brokenConnection(error, client);

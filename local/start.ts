@@ -7,6 +7,7 @@ import { describeError, errors } from '../shared/model/errors.ts';
 import { withoutPasswords } from '../shared/model/redact.ts';
 import type { Verification } from '../shared/model/verification.ts';
 import { connectSource } from '../shared/source/connect.ts';
+import { checkSchema } from '../shared/source/schema.ts';
 import { writeAddress } from './admin-address.ts';
 import { type Control, startControl } from './control.ts';
 import { changeShop } from './demo/changes.ts';
@@ -124,8 +125,7 @@ async function main(options: Options): Promise<boolean> {
 async function lookAt(source: string, schema = 'public'): Promise<void> {
   const client = await connectSource(source);
   try {
-    const { rowCount } = await client.query('SELECT FROM pg_catalog.pg_namespace WHERE nspname = $1', [schema]);
-    if (rowCount === 0) throw noTables(source, schema);
+    await checkSchema(client, schema, 'name with --schema');
   } finally {
     await client.end();
   }

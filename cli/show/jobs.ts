@@ -1,6 +1,7 @@
 import { renderVerification } from '../../local/ui/verification.ts';
 import type { Commands } from '../commands.ts';
 import { details, grid, moment, type Style } from '../layout.ts';
+import { renderSetUp, toDo } from './setup.ts';
 import { tableGrid } from './tables.ts';
 
 const edited = ({ job, version }: { job: string; version: number }): string =>
@@ -40,12 +41,7 @@ export const JOBS: Commands<'jobs'> = {
   },
   'jobs.test-connection': { args: ['jobId'], show: connection },
   'jobs.setup': { args: ['jobId'], show: ({ setupId }) => `  Setup ${setupId} is started\n` },
-  'jobs.setup-status': {
-    args: ['setupId'],
-    show: ({ status, output, error }, style) =>
-      details({ setup: status, ...(error ? { error } : {}), ...(isRecord(output) ? output : {}) }, style) +
-      (status === 'succeeded' ? '  Next: tables show JOB TABLE tells what was guessed, and what to check\n' : ''),
-  },
+  'jobs.setup-status': { args: ['setupId'], show: renderSetUp },
   'jobs.run': { args: ['jobId'], show: ({ job, runId }) => `  Run ${runId} is started: runs show ${job} --watch\n` },
   'jobs.verify': {
     args: ['jobId'],
@@ -63,8 +59,6 @@ export const JOBS: Commands<'jobs'> = {
       'The warehouse keeps its rows\n',
   },
 };
-
-const isRecord = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null;
 
 function connection(
   found: {
@@ -86,8 +80,7 @@ function connection(
       server: `Postgres ${found.serverVersion}${found.standby ? ', a standby' : ''}`,
       tables: found.tables.length,
       ...(hidden.length > 0 ? { 'not readable': hidden } : {}),
-      ...(found.grants.length > 0 ? { 'to run there': found.grants } : {}),
-      ...(found.checks.length > 0 ? { 'to check': found.checks } : {}),
+      ...toDo(found),
     },
     style,
   );

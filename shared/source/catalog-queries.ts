@@ -4,6 +4,12 @@ export const SERVER = `
 SELECT current_database()::text AS database, current_user::text AS "user",
        current_setting('server_version_num')::int4 AS version`;
 
+/** The schemas that are not the server's own. $1: one that is looked for, whoever's it is. */
+export const SCHEMAS = `
+SELECT nspname::text AS name FROM pg_catalog.pg_namespace
+WHERE nspname = $1 OR nspname !~ '^pg_' AND nspname <> 'information_schema'
+ORDER BY nspname`;
+
 /**
  * $1: schema. One row a table, with figures summed over its partitions.
  * Statistics: a standby has none of its primary's, and with track_counts off they stand at zero; both count as unreadable.

@@ -9,6 +9,7 @@ import {
   paginateGetExecutionHistory,
   SFNClient,
 } from '@aws-sdk/client-sfn';
+import type { Result } from '../../cli/commands.ts';
 import type { AdminPorts } from '../../functions/admin/operation.ts';
 import { stopRun } from '../../functions/admin/runs/stop.ts';
 import { REGION } from '../../local/identity.ts';
@@ -29,10 +30,10 @@ async function source(name: string, password: string): Promise<TestJob & { conne
 }
 
 /** Waits for a setup, as whoever started it would. */
-async function setUp(jobId: string): Promise<{ status: string; error: string | null }> {
+async function setUp(jobId: string): Promise<Result<'jobs.setup-status'>> {
   const { setupId } = await done<{ setupId: string }>(server, 'jobs.setup', { jobId });
   for (;;) {
-    const found = await done<{ status: string; error: string | null }>(server, 'jobs.setup-status', { setupId });
+    const found = await done<Result<'jobs.setup-status'>>(server, 'jobs.setup-status', { setupId });
     if (found.status !== 'running') return found;
     await sleep(50);
   }
@@ -85,6 +86,35 @@ test('a job lives its whole life by operations alone', async () => {
   const left = (await allItems(server)).filter((item) => JSON.stringify(item).includes('whole'));
   assert.deepEqual(left, []);
   assert.doesNotMatch(readFileSync(join(server.state, 'aws/secrets.json'), 'utf8'), /pw-whole-life/);
+});
+
+test('setup names a schema that the source lacks, and tells what its user may not read and what to check', async () => {
+  const { connection, source: db, schema } = await source('sees_little', 'pw-sees-little');
+  await db.query('CREATE SCHEMA sales');
+  const job = { jobId: 'lacking' };
+  const input = { ...job, destination: schema, connectionString: connection, sourceSchema: 'slaes' };
+  await done(server, 'jobs.create', input);
+  const missing =
+    "BadConfiguration: the source has no schema slaes: set the job's sourceSchema to one of public, sales";
+  const { status, error } = await setUp('lacking');
+  assert.deepEqual([status, error], ['failed', missing]);
+  const { name, message } = await refusal(server, 'jobs.test-connection', job);
+  assert.equal(`${name}: ${message}`, missing);
+
+  await done(server, 'jobs.edit', { ...job, sourceSchema: 'sales' });
+  assert.match((await setUp('lacking')).output?.checks.join() ?? '', /schema sales has no tables to copy: set/);
+  await done(server, 'jobs.edit', { ...job, sourceSchema: 'public' });
+  await db.query('GRANT SELECT ON customers TO sees_little');
+  const { output, tables } = await setUp('lacking');
+  assert.deepEqual(output?.grants, [
+    'GRANT USAGE ON SCHEMA "public" TO "sees_little";',
+    'GRANT SELECT ON "public"."log" TO "sees_little";',
+  ]);
+  assert.match(tables.find(({ table }) => table === 'log')?.checks.join() ?? '', /^may not be read: GRANT USAGE/);
+  // What is left out of runs is nobody's business.
+  await done(server, 'tables.edit', { ...job, table: 'log', disabled: true });
+  const without = await setUp('lacking');
+  assert.deepEqual([without.output?.grants, without.tables.map(({ table }) => table)], [[], ['customers']]);
 });
 
 test('a run is stopped by hand, with its large tables; the next one goes on', async () => {
