@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { ConnectionLost, type Gate } from './gate.ts';
 import type { ConditionKeys } from './iam-policy.ts';
 import { onBehalfOf } from './on-behalf.ts';
@@ -51,18 +51,7 @@ export async function openEndpoint(options: EndpointOptions): Promise<Endpoint> 
   server.requestTimeout = 0;
   // Longer than the 30 s of a long poll and the idle time that SDK clients keep a connection for.
   server.keepAliveTimeout = 120_000;
-  await new Promise<void>((done, failed) => {
-    server.on('error', (error: NodeJS.ErrnoException) => {
-      failed(
-        error.code === 'EADDRINUSE'
-          ? new Error(
-              `PortTaken: port ${options.port} for the local cloud is in use – stop what listens there, or choose another port`,
-            )
-          : error,
-      );
-    });
-    server.listen(options.port, '127.0.0.1', done);
-  });
+  await listen(server, options.port);
   const address = server.address();
   const port = address !== null && typeof address === 'object' ? address.port : options.port;
   return {
@@ -73,6 +62,28 @@ export async function openEndpoint(options: EndpointOptions): Promise<Endpoint> 
         server.closeAllConnections();
       }),
   };
+}
+
+function listen(server: Server, port: number): Promise<void> {
+  return new Promise((done, failed) => {
+    server.on('error', (error: NodeJS.ErrnoException) => {
+      failed(
+        error.code === 'EADDRINUSE'
+          ? new Error(
+              `PortTaken: port ${port} for the local cloud is in use – stop what listens there, or give another with --port; without it any free one is taken`,
+            )
+          : error,
+      );
+    });
+    server.listen(port, '127.0.0.1', done);
+  });
+}
+
+/** Whether the endpoint could open, before anything is made that would have been made in vain. @throws `PortTaken` */
+export async function checkPort(port: number): Promise<void> {
+  const server = createServer();
+  await listen(server, port);
+  await new Promise((done) => server.close(done));
 }
 
 async function route(options: EndpointOptions, request: IncomingMessage, response: ServerResponse): Promise<void> {

@@ -12,6 +12,7 @@ import { writeAddress } from './admin-address.ts';
 import { type Control, startControl } from './control.ts';
 import { changeShop } from './demo/changes.ts';
 import { createShop, SMALLEST } from './demo/shop.ts';
+import { checkPort } from './endpoint.ts';
 import { type Postgres, startPostgres } from './postgres.ts';
 import { Session, together, whereOf } from './session.ts';
 import { openStateFolder, type StateFolder } from './state-folder.ts';
@@ -80,6 +81,7 @@ const say = (line: string): void => void process.stdout.write(`${line}\n`);
 async function main(options: Options): Promise<boolean> {
   if (options.source === '')
     throw errors.badConfiguration('--source is empty: write postgres://user:password@host:5432/database');
+  if (options.port) await checkPort(options.port);
   if (options.report) checkReport(resolve(options.report));
   if (options.source) await lookAt(options.source, options.schema);
   const schema = options.schema === 'public' ? '' : `, schema ${options.schema}`;

@@ -113,7 +113,7 @@ test('a state folder that is no folder, not ours, damaged or another source’s 
   assert.deepEqual(readdirSync(other), ['redshift-loader.json']);
 });
 
-test('a port that is taken is named', async () => {
+test('a port that is taken is named at once, and binds no folder', async () => {
   const stranger = createServer().listen(0, '127.0.0.1');
   await once(stranger, 'listening');
   const address = stranger.address();
@@ -121,8 +121,9 @@ test('a port that is taken is named', async () => {
   try {
     await refuses(
       ['--port', String(port), ...state('port')],
-      `PortTaken: port ${port} for the local cloud is in use – stop what listens there, or choose another port`,
+      `PortTaken: port ${port} for the local cloud is in use – stop what listens there, or give another with --port; without it any free one is taken`,
     );
+    assert.equal(existsSync(join(dir, 'port')), false);
   } finally {
     stranger.close();
   }
