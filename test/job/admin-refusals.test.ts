@@ -107,6 +107,8 @@ test('fields that are unknown, missing or of another type are named, each with w
     ['tables.edit', { jobId, table: 'orders', treat: { note: 'hide' } }, ['treat.note']],
     // The item would still hold these, but no longer once a run has noted what it left out.
     ['tables.edit', { jobId, table: 'orders', treat: excluding(3_500) }, ['treat']],
+    // From nowhere on: it would have loaded all of the table again.
+    ['tables.reset', { jobId, table: 'orders', replace: true }, ['to']],
     ['schedules.create', { jobId }, ['frequency']],
     ['schedules.create', { jobId, frequency: 'soon' }, ['frequency']],
     ['schedules.create', { jobId, frequency: 1.5, at: '09:**,' }, ['frequency', 'at']],

@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { resetState } from '../../../shared/core/reset.ts';
-import { errors } from '../../../shared/model/errors.ts';
+import { errors, InvalidInput } from '../../../shared/model/errors.ts';
 import { jobId } from '../fields.ts';
 import { operation } from '../operation.ts';
 import { table } from './fields.ts';
@@ -14,6 +14,14 @@ export const resetTable = operation({
     replace: z.boolean().default(false).describe("whether the warehouse's rows from there on go"),
   }),
   async run({ jobId: id, table: name, to, replace }, { store, now }) {
+    if (replace && to === undefined)
+      throw new InvalidInput([
+        {
+          field: 'to',
+          message:
+            'is missing: give the time or the id from which on rows are to be replaced, or leave replace out and all of them are',
+        },
+      ]);
     const { tables, broken } = await store.readJob(id, [name]);
     const [found] = tables;
     if (!found)
