@@ -5,7 +5,7 @@ import { environmentOf } from '../shared/aws/environment.ts';
 import { Runs } from '../shared/aws/runs.ts';
 import { connectBySecret } from '../shared/aws/source.ts';
 import { Stage, stagedKeys } from '../shared/aws/stage.ts';
-import { type JobData, Store, stateIn } from '../shared/aws/store.ts';
+import { hasTables, type JobData, Store, stateIn } from '../shared/aws/store.ts';
 import { Ticks } from '../shared/aws/ticks.ts';
 import { dueComparison } from '../shared/core/due.ts';
 import { inLanes, type Lanes } from '../shared/core/lanes.ts';
@@ -77,6 +77,7 @@ export async function plan(event: PlanEvent, ports: PlanPorts, edge: Edge): Prom
     return table.created;
   });
   if (free.length > 0) await look.at(free);
+  if (!hasTables(data)) look.warnings.push('the job has no tables: run setup');
 
   const loads = await leaseLoads(event, look.extracted, ports, edge);
   const setup = look.addsTables;

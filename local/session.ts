@@ -1,3 +1,4 @@
+import { hasTables } from '../shared/aws/store.ts';
 import { describeGivenUp } from '../shared/core/gaps.ts';
 import { describeError } from '../shared/model/errors.ts';
 import { addChanged, addChangedColumns } from '../shared/model/policies.ts';
@@ -93,8 +94,7 @@ export class Session {
 
   /** Whether setup found no table at all. */
   async isEmpty(): Promise<boolean> {
-    const { tables, broken } = await this.#operator.readJob(this.jobId);
-    return tables.length + broken.size === 0;
+    return !hasTables(await this.#operator.readJob(this.jobId));
   }
 
   /** Whether nothing was ever loaded. */

@@ -37,6 +37,10 @@ export interface JobData {
   checkpoints: Checkpoint[];
 }
 
+/** Whether setup has ever found a table; one whose item is broken is one, too. */
+export const hasTables = ({ tables, broken }: Pick<JobData, 'tables' | 'broken'>): boolean =>
+  tables.length + broken.size > 0;
+
 /**
  * Jobs and their tables. A job's partition `JOB#<jobId>` holds its items by kind: JOB, TABLE#<name> (what people decide),
  * STATE#<name> (what the loader knows), CHECKPOINTS.

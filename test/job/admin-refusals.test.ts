@@ -125,6 +125,17 @@ test('fields that are unknown, missing or of another type are named, each with w
   assert.match(large.message, /takes more than the 400 KB that DynamoDB has for an item: name fewer/);
 });
 
+test('a job without tables is not run by hand, and what a schedule runs of it says so', async () => {
+  const job = await server.job('SELECT 1');
+  const { name, message } = await refused('jobs.run', { jobId: job.jobId });
+  assert.deepEqual(
+    [name, message],
+    ['Refused', `job ${job.jobId} has no tables: set it up first, by jobs setup ${job.jobId}`],
+  );
+  const { status, warnings } = await job.run();
+  assert.deepEqual([status, warnings], ['idle', ['the job has no tables: run setup']]);
+});
+
 test('an edit of an outdated version is refused, whoever made the newer one; setup makes none', async () => {
   const job = await theJob();
   const { jobId } = job;
