@@ -5,7 +5,7 @@ import { withoutPasswords } from '../shared/model/redact.ts';
 import { COMMANDS } from './commands.ts';
 import { connect, type Where } from './connect.ts';
 import { readConnectionString, VARIABLE } from './connection-string.ts';
-import { type Field, fieldsOf, optionsOf, typedValue } from './fields.ts';
+import { argumentOf, type Field, fieldsOf, optionsOf } from './fields.ts';
 import { FOLLOWING, statusOf, untilEnded } from './follow.ts';
 import { redrawing, tell } from './tell.ts';
 
@@ -15,7 +15,7 @@ const EXIT = { done: 0, refused: 1, usage: 2 } as const;
 interface Global extends Where {
   json: boolean;
 }
-type Options = Record<string, string | boolean | undefined>;
+type Options = Record<string, unknown>;
 
 const NOUNS: Record<string, string> = {
   jobs: 'a source database and the destination that it is copied to',
@@ -24,9 +24,6 @@ const NOUNS: Record<string, string> = {
   runs: 'what ran',
   installation: 'destinations, and a pause for everything',
 };
-/** What stands without a flag, as help calls it. */
-const ARGUMENTS: Record<string, string> = { jobId: 'job', runId: 'run', setupId: 'setup', verifyId: 'verification' };
-
 const CONNECTION = new Option(
   '--connection-string-stdin',
   `read the connection string from stdin, not from ${VARIABLE} or the terminal; it never stands on a command line`,
@@ -64,7 +61,7 @@ function addCommand(group: Command, operation: OperationName): void {
   const command = group.command(operation.split('.')[1] ?? operation).description(summary);
   configure(command);
   for (const { name, required, description } of positional) {
-    const shown = ARGUMENTS[name] ?? name;
+    const shown = argumentOf(name);
     command.addArgument(new Argument(required ? `<${shown}>` : `[${shown}]`, description));
   }
   for (const option of flagged.flatMap(optionsOf)) command.addOption(option);
@@ -74,13 +71,11 @@ function addCommand(group: Command, operation: OperationName): void {
 
   command.action(async () => {
     const options = command.opts<Options>();
-    const typed: [Field, string | boolean | undefined][] = [
-      ...positional.map((field, i): [Field, string | undefined] => [field, command.args[i]]),
-      ...flagged.map((field): [Field, string | boolean | undefined] => [field, options[keyOf(field)]]),
+    const typed = [
+      ...positional.map(({ name }, i) => [name, command.args[i]]),
+      ...flagged.map((field) => [field.name, options[keyOf(field)]]),
     ];
-    const given = Object.fromEntries(
-      typed.flatMap(([field, value]) => (value === undefined ? [] : [[field.name, typedValue(field, value)]])),
-    );
+    const given: Record<string, unknown> = Object.fromEntries(typed.filter(([, value]) => value !== undefined));
     const connectionString = takesConnection
       ? await readConnectionString(options.connectionStringStdin === true, asksFor(operation, given))
       : undefined;

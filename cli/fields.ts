@@ -1,4 +1,4 @@
-import { Option } from 'commander';
+import { InvalidArgumentError, Option } from 'commander';
 import * as z from 'zod';
 
 /** A field of an operation's input, as the command line has it. */
@@ -8,7 +8,7 @@ export interface Field {
   flag: string;
   description: string;
   required: boolean;
-  kind: (typeof KINDS)[keyof typeof KINDS];
+  kind: (typeof KINDS)[keyof typeof KINDS] | 'json';
   nullable: boolean;
   choices: string[];
   fallback: unknown;
@@ -23,6 +23,11 @@ const FLAGS: Record<string, string> = {
 
 export const flagOf = (name: string): string =>
   FLAGS[name] ?? `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+
+/** What stands without a flag, as help calls it. */
+const ARGUMENTS: Record<string, string> = { jobId: 'job', runId: 'run', setupId: 'setup', verifyId: 'verification' };
+
+export const argumentOf = (name: string): string => ARGUMENTS[name] ?? name;
 
 const KINDS = {
   string: 'text',
@@ -42,6 +47,8 @@ const Property = z.object({
   description: z.string().default(''),
   enum: z.array(z.string()).default([]),
   default: z.unknown().optional(),
+  /** What a map's values are. */
+  additionalProperties: z.unknown().optional(),
 });
 /** As much of a JSON schema as operations' inputs have. */
 const Properties = z.object({
@@ -60,7 +67,7 @@ export function fieldsOf(input: z.ZodType): Field[] {
       flag: flagOf(name),
       description: property.description,
       required: required.includes(name),
-      kind: KINDS[types.find((type) => type !== 'null') ?? 'string'],
+      kind: either.some(nests) ? 'json' : KINDS[types.find((type) => type !== 'null') ?? 'string'],
       nullable: types.includes('null'),
       choices: either.flatMap((one) => one.enum),
       fallback: property.default,
@@ -68,8 +75,13 @@ export function fieldsOf(input: z.ZodType): Field[] {
   });
 }
 
+/** A map of maps is written as JSON. */
+const nests = ({ additionalProperties }: z.infer<typeof Property>): boolean =>
+  Property.safeParse(additionalProperties).data?.type.includes('object') ?? false;
+
 /** A field as commander's options: a flag has one to take it back. */
-export function optionsOf({ flag, kind, description, fallback, choices, nullable, required }: Field): Option[] {
+export function optionsOf(field: Field): Option[] {
+  const { flag, kind, description, fallback, choices, nullable, required } = field;
   const shown = /^(\{\}|\[\]|"")?$/.test(JSON.stringify(fallback) ?? '')
     ? ''
     : ` (default: ${[fallback].flat().join(',')})`;
@@ -77,27 +89,37 @@ export function optionsOf({ flag, kind, description, fallback, choices, nullable
   const described = `${text.replace(/\bnull\b/g, 'none')}${choices.length > 0 ? `: ${choices.join(', ')}` : ''}${shown}`;
   if (kind === 'flag')
     return [new Option(flag, described), new Option(flag.replace('--', '--no-'), `the opposite of ${flag}`)];
-  const value = { text: '<text>', number: '<n>', list: '<a,b>', map: '<a=b,c=d>' }[kind];
-  return [new Option(`${flag} ${value}`, described).makeOptionMandatory(required)];
+  const value = { text: '<text>', number: '<n>', list: '<a,b>', map: '<a=b,c=d>', json: '<json>' }[kind];
+  const option = new Option(`${flag} ${value}`, described).argParser((typed) => typedValue(field, typed));
+  return [option.makeOptionMandatory(required)];
 }
 
-/** What was typed, as the operation takes it. What is no number stays a text: the operation says what is wrong with it. */
-export function typedValue({ kind, nullable }: Pick<Field, 'kind' | 'nullable'>, typed: string | boolean): unknown {
-  if (typeof typed === 'boolean') return typed;
+/**
+ * What was typed, as the operation takes it. What is no number stays a text: the operation says what is wrong with it.
+ * @throws InvalidArgumentError where it can't be read at all
+ */
+export function typedValue({ kind, nullable }: Pick<Field, 'kind' | 'nullable'>, typed: string): unknown {
   if (nullable && typed === 'none') return null;
   if (kind === 'number') return /^-?\d+(\.\d+)?$/.test(typed) ? Number(typed) : typed;
-  // What nests is written as JSON.
-  if (kind === 'map' && typed.trimStart().startsWith('{')) return parsed(typed);
-  if (kind === 'map') return Object.fromEntries(typed.split(',').map((part) => part.trim().split('=', 2)));
-  if (kind === 'list') return typed.split(',').flatMap((part) => part.trim() || []);
+  if (kind === 'json' || (kind === 'map' && typed.trimStart().startsWith('{'))) return parsed(typed);
+  if (kind === 'map') return Object.fromEntries(listed(typed).map(pair));
+  if (kind === 'list') return listed(typed);
   return typed;
 }
 
-/** @returns the text itself where it is no JSON: the operation says what is wrong with it */
+const listed = (typed: string): string[] => typed.split(',').flatMap((part) => part.trim() || []);
+
+function pair(part: string): [string, string] {
+  const [, name, value] = /^([^=]+)=(.+)$/.exec(part) ?? [];
+  if (name === undefined || value === undefined)
+    throw new InvalidArgumentError('Write name=value, several with commas, or JSON.');
+  return [name, value];
+}
+
 function parsed(json: string): unknown {
   try {
     return JSON.parse(json);
-  } catch {
-    return json;
+  } catch (error) {
+    throw new InvalidArgumentError(`Write JSON, such as {"name": …} (${(error as Error).message}).`);
   }
 }

@@ -18,10 +18,11 @@ export type Edited<Shape extends z.ZodRawShape> = {
 };
 
 export function edited<Shape extends z.ZodRawShape>(shape: Shape): Edited<Shape> {
-  const fields = Object.entries(shape).map(([name, field]) => [
-    name,
-    z.optional(field instanceof z.ZodDefault ? field.unwrap() : field),
-  ]);
+  const fields = Object.entries(shape).map(([name, field]) => {
+    // Without its default a field has lost what describes it.
+    const { description = '' } = field as z.ZodType;
+    return [name, z.optional(field instanceof z.ZodDefault ? field.unwrap() : field).describe(description)];
+  });
   return Object.fromEntries(fields) as Edited<Shape>;
 }
 

@@ -14,11 +14,12 @@ const wholeNumber = (issue: { input?: unknown }): string =>
 /** A limit: what it may be, said in words that name what it is. */
 export const positive = z.int({ error: wholeNumber }).positive({ error: wholeNumber });
 
+const share = (issue: { input?: unknown }): string => `is ${JSON.stringify(issue.input)}: give a number from 0 to 1`;
 /**
  * The least share of the warehouse's rows that the source has to have. Half by default: a source that lost more at one go, or
  * all, is rather being restored or filled anew than tidied up, and yesterday's rows serve readers better than none.
  */
-export const Share = z.number({ error: 'give a number from 0 to 1' }).min(0).max(1);
+export const Share = z.number({ error: share }).min(0, { error: share }).max(1, { error: share });
 
 /** The limits that a job sets and a table may override. */
 export const Limits = z
@@ -30,7 +31,8 @@ export const Limits = z
 
 export type Limits = z.infer<typeof Limits>;
 
-const oneOf = <const Choices extends readonly string[]>(choices: Choices) =>
+/** One of a few words, and what to say to any other. */
+export const oneOf = <const Choices extends readonly string[]>(choices: Choices) =>
   z.enum(choices, { error: (issue) => `is ${JSON.stringify(issue.input)}: choose ${choices.join(' or ')}` });
 
 /** Whether rows loaded before a column came get its values by a re-load of their table, or only when they change. */

@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { restoredColumn, type StoredColumn } from './column.ts';
-import { NewColumns, positive, Revision, Share } from './job.ts';
+import { NewColumns, oneOf, positive, Revision, Share } from './job.ts';
 import { Wishes } from './wishes.ts';
 
 export const COPY_MODES = ['INSERT_ONLY', 'INSERT_AND_UPDATE', 'FULL_DATA_SYNC'] as const;
@@ -27,7 +27,7 @@ export const Table = z.object({
   rowLimit: positive.optional(),
   chunkSize: positive.optional(),
   /** What becomes of rows that the source deleted: kept, or found by comparing keys and removed. A full sync has no choice. */
-  deletes: z.enum(['ignore', 'remove'], { error: 'choose ignore or remove' }).default('ignore'),
+  deletes: oneOf(['ignore', 'remove']).default('ignore'),
   /** Seconds between two comparisons of keys. */
   reconcileEvery: positive.default(86_400),
   /** A larger share of the warehouse's rows is never deleted at one go; from 0 to 1. */

@@ -234,6 +234,20 @@ test('what is refused ends with 1 and says which option is wrong; what is not un
   const refused = await admin(['schedules', 'create', 'source', '--every', '59', '--at', '25:00']);
   assert.deepEqual([refused.code, refused.out], [1, '']);
   assert.match(refused.err, /^InvalidInput\n {2}--every is 59: .*give 60 or more\n {2}--at "25:00" has the hour 25/);
+  for (const [args, expected] of [
+    ['jobs show Orders', '<job> takes 1 to 40 of a-z, 0-9 and -'],
+    ['jobs edit source --min-share 2', '--min-share is 2: give a number from 0 to 1'],
+    ['runs list source --limit 101', '--limit is 101: give a whole number from 1 to 100'],
+    [
+      'jobs edit source --row-limit 10 --chunk-size 20',
+      '--chunk-size is larger than --row-limit: a batch is cut into chunks, so give at most --row-limit',
+    ],
+    ['tables edit source served --treat id=hide', '--treat: id is "hide": choose exclude, sha256, null'],
+  ] as const)
+    assert.equal((await admin(args.split(' '))).err, `InvalidInput\n  ${expected}\n`);
+  const broken = await admin(['jobs', 'edit', 'source', '--tables', '{"a":']);
+  assert.deepEqual([broken.code, broken.out], [2, '']);
+  assert.match(broken.err, /^error: option '--tables <json>' .* Write JSON, such as /);
   const unknown = await admin(['jobs', 'show', 'nobody', '--json']);
   assert.equal(unknown.code, 1);
   assert.equal(JSON.parse(unknown.err).error.name, 'NotFound');

@@ -15,7 +15,7 @@ export const editJob = operation({
       .unwrap()
       .nullable()
       .optional()
-      .describe('seconds between two verifications; null for none'),
+      .describe('seconds between two verifications; null ends them'),
     ...CONNECTION,
   }),
   async run({ jobId: id, ifVersion: seen, connectionString, secretArn, ...change }, { edits, secrets, destinations }) {

@@ -29,7 +29,7 @@ export const showSetup = operation({
   input: z.strictObject({
     setupId: z
       .string()
-      .regex(/^[\w-]{1,80}$/, 'is no id of a setup')
+      .regex(/^[\w-]{1,80}$/, 'is no id of a setup: jobs setup tells it')
       .describe("the setup's id"),
   }),
   async run({ setupId }, { machines, store }): Promise<SetUp> {

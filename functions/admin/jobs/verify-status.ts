@@ -25,7 +25,7 @@ export const showVerification = operation({
     jobId,
     verifyId: z
       .string()
-      .regex(/^[\w-]{1,64}$/, 'is no id of a verification')
+      .regex(/^[\w-]{1,64}$/, 'is no id of a verification: jobs verify tells it')
       .describe("the verification's id"),
   }),
   async run({ jobId: id, verifyId }, ports): Promise<Verification> {

@@ -3,11 +3,20 @@ import { jobId } from '../fields.ts';
 import { readJobItem } from '../jobs/read.ts';
 import { operation } from '../operation.ts';
 
+const MOST = 100;
+const howMany = ({ input }: { input?: unknown }): string =>
+  `is ${JSON.stringify(input)}: give a whole number from 1 to ${MOST}`;
+
 export const listRuns = operation({
   summary: "Lists a job's newest runs, newest first",
   input: z.strictObject({
     jobId,
-    limit: z.int().min(1).max(100).default(20).describe('how many, at most 100'),
+    limit: z
+      .int({ error: howMany })
+      .min(1, { error: howMany })
+      .max(MOST, { error: howMany })
+      .default(20)
+      .describe(`how many, at most ${MOST}`),
   }),
   async run({ jobId: id, limit }, { edits, runs }) {
     await readJobItem(edits, id);

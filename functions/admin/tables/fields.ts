@@ -37,12 +37,12 @@ export const TABLE_FIELDS = {
     .unwrap()
     .nullable()
     .optional()
-    .describe("columns of the warehouse's sort key, none for an empty list; null for the default"),
+    .describe("columns of the warehouse's sort key, an empty list for no key; null for the default"),
   distKey: Wishes.shape.distKey
     .unwrap()
     .nullable()
     .optional()
-    .describe('the column by which the warehouse distributes rows; null for none'),
+    .describe('the column by which the warehouse distributes rows; null where there is none'),
   distStyle: Wishes.shape.distStyle
     .unwrap()
     .nullable()
