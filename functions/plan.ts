@@ -198,13 +198,15 @@ async function recordFailure(
   );
 }
 
-function runOf(event: PlanEvent, { failures, unchanged, large, warnings }: Look, idle: boolean, now: Date): Run {
+function runOf(event: PlanEvent, look: Look, idle: boolean, now: Date): Run {
+  const { failures, unchanged, settled, large, warnings } = look;
   const { runId, startedAt, trigger, scheduleId, scheduledTime } = event;
   const nothing = { rows: 0, bytes: 0, seconds: 0 };
   const told = [
     ...[...unchanged].map((name): [string, RunTable] => [name, { ...nothing, unchanged: true }]),
     ...[...failures].map(([name, error]): [string, RunTable] => [name, { ...nothing, error: describeError(error) }]),
   ];
+  const nothingNew = settled.size - unchanged.size;
   return {
     runId,
     trigger,
@@ -215,6 +217,7 @@ function runOf(event: PlanEvent, { failures, unchanged, large, warnings }: Look,
     status: idle ? 'idle' : 'running',
     warnings,
     tables: Object.fromEntries(told),
+    ...(nothingNew > 0 ? { nothingNew } : {}),
     expected: [undefined, ...large].map(partOf),
     expiresAt: expiryOf(startedAt),
   };

@@ -1,4 +1,4 @@
-import { duration, size } from '../../local/ui/units.ts';
+import { duration, plural, size } from '../../local/ui/units.ts';
 import { describeGivenUp } from '../../shared/core/gaps.ts';
 import type { ChangedColumns } from '../../shared/model/policies.ts';
 import type { Commands, Result } from '../commands.ts';
@@ -46,7 +46,7 @@ export const RUNS: Commands<'runs'> = {
   },
   'runs.show': {
     args: ['jobId', 'runId'],
-    show: ({ runId, trigger, status, startedAt, finishedAt, warnings, error, tables }, style) => {
+    show: ({ runId, trigger, status, startedAt, finishedAt, warnings, error, tables, nothingNew = 0 }, style) => {
       const givenUp = tables.flatMap((one) => (one.gapsGivenUp ? [describeGivenUp(one.table, one.gapsGivenUp)] : []));
       const told = [...warnings, ...givenUp];
       const head = {
@@ -66,7 +66,9 @@ export const RUNS: Commands<'runs'> = {
         { head: 'changed', cell: (one: (typeof tables)[number]) => changedText(one.changedColumns) },
         { head: 'error', cell: (one: (typeof tables)[number]) => one.error ?? null },
       ];
-      return `${details(head, style)}\n${tables.length > 0 ? grid(tables, columns, style, 100) : ''}`;
+      const shown = tables.length > 0 ? grid(tables, columns, style, 100) : '';
+      const others = nothingNew > 0 ? `  ${plural(nothingNew, 'table')} had nothing new\n` : '';
+      return `${details(head, style)}\n${shown}${others}`;
     },
   },
 };

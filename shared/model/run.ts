@@ -35,6 +35,8 @@ export interface Run {
   /** What the fence could not see, and what to do about it. */
   warnings: string[];
   tables: Record<string, RunTable>;
+  /** How many tables it looked at and had nothing to tell of: a hundred entries that say nothing would make it a large item. */
+  nothingNew?: number;
   /** The executions that have to end before the run has: see `partOf`. */
   expected: string[];
   error?: string;

@@ -26,3 +26,14 @@ test('a run shows which tables were spared, whose rows are of several moments, a
     /warnings +events: 12 ranges of missing ids, the lowest, are no longer waited for/,
   );
 });
+
+test('tables without anything new are counted, not listed', () => {
+  const { show } = COMMANDS['runs.show'];
+  const style = { color: false, width: 200 };
+  assert.match(
+    show({ ...run, tables: [table], nothingNew: 12 }, style),
+    /succeeded.*\n {2}12 tables had nothing new\n$/,
+  );
+  assert.match(show({ ...run, status: 'idle', nothingNew: 1 }, style), /\n\n {2}1 table had nothing new\n$/);
+  assert.doesNotMatch(show(run, style), /nothing new/);
+});
