@@ -1,6 +1,6 @@
+import { changedValues } from '../../local/ui/changed.ts';
 import { duration, plural, size } from '../../local/ui/units.ts';
 import { describeGivenUp } from '../../shared/core/gaps.ts';
-import type { ChangedColumns } from '../../shared/model/policies.ts';
 import type { Commands, Result } from '../commands.ts';
 import { details, grid, moment } from '../layout.ts';
 
@@ -11,14 +11,6 @@ const outcomeOf = ({ status, unchanged, snapshots }: Result<'runs.show'>['tables
   if (unchanged) return 'unchanged';
   return snapshots ? `${status}, of ${snapshots} snapshots` : status;
 };
-
-/** Values that policies changed, by column: `body 12 oversizeText`. */
-function changedText(changed: ChangedColumns = {}): string | null {
-  const parts = Object.entries(changed).flatMap(([column, counts]) =>
-    Object.entries(counts).map(([policy, values]) => `${column} ${values} ${policy}`),
-  );
-  return parts.length > 0 ? parts.join(', ') : null;
-}
 
 export const RUNS: Commands<'runs'> = {
   'runs.list': {
@@ -49,12 +41,16 @@ export const RUNS: Commands<'runs'> = {
     show: ({ runId, trigger, status, startedAt, finishedAt, warnings, error, tables, nothingNew = 0 }, style) => {
       const givenUp = tables.flatMap((one) => (one.gapsGivenUp ? [describeGivenUp(one.table, one.gapsGivenUp)] : []));
       const told = [...warnings, ...givenUp];
+      const changed = tables.flatMap((one) =>
+        changedValues(one.changed, one.changedColumns).map((line) => `${one.table}: ${line}`),
+      );
       const head = {
         run: `${runId}, by ${trigger}`,
         status,
         'started (UTC)': moment(startedAt),
         took: between(startedAt, finishedAt),
         ...(told.length > 0 ? { warnings: told } : {}),
+        ...(changed.length > 0 ? { changed } : {}),
         ...(error ? { error } : {}),
       };
       const columns = [
@@ -63,7 +59,6 @@ export const RUNS: Commands<'runs'> = {
         { head: 'rows', cell: (one: (typeof tables)[number]) => one.rows },
         { head: 'size', cell: (one: (typeof tables)[number]) => size(one.bytes) },
         { head: 'time', cell: (one: (typeof tables)[number]) => duration(one.seconds) },
-        { head: 'changed', cell: (one: (typeof tables)[number]) => changedText(one.changedColumns) },
         { head: 'error', cell: (one: (typeof tables)[number]) => one.error ?? null },
       ];
       const shown = tables.length > 0 ? grid(tables, columns, style, 100) : '';

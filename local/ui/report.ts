@@ -1,6 +1,6 @@
 import Table from 'cli-table3';
 import pc from 'picocolors';
-import { CONCERNED, type PolicyName } from '../../shared/model/policies.ts';
+import { changedValues } from './changed.ts';
 import { hanging, padStart, shorten, shown, wrap } from './lines.ts';
 import { isIdentical, type Report, type TableReport } from './report-schema.ts';
 import { count, duration, plural, size } from './units.ts';
@@ -143,17 +143,9 @@ function troubles(tables: TableReport[], colors: Colors, width: number): string[
  * rows that were not all there at the same moment.
  */
 function changes(tables: TableReport[], { yellow, bold }: Colors, width: number): string[] {
-  return tables.flatMap(({ name, changed = {}, changedColumns = {}, snapshots }) => {
-    const kinds = Object.entries(changed) as [PolicyName, number][];
+  return tables.flatMap(({ name, changed, changedColumns, snapshots }) => {
     const told = [
-      ...kinds.map(([policy, values]) => {
-        const columns = Object.entries(changedColumns).flatMap(([column, counts]) => {
-          const own = counts[policy];
-          return own === undefined ? [] : [`${column} ${count(own)}`];
-        });
-        const where = columns.length > 0 ? ` (${columns.join(', ')})` : '';
-        return `${plural(values, 'value')} changed by the policy ${policy}: ${CONCERNED[policy]}${where}`;
-      }),
+      ...changedValues(changed, changedColumns),
       ...(snapshots
         ? [`its rows come from ${snapshots} snapshots: one function's time was too short for them all`]
         : []),

@@ -48,14 +48,24 @@ export const STRICT_POLICIES: ValuePolicies = {
 /** Those that a job or a table chooses; the others are its job's, or the defaults. */
 export const PolicyChoices = ValuePolicies.partial();
 
-/** What a policy's values are called in a sentence: `3 values are …`. */
+/** What a policy's values are called in a sentence: `3 values are …`, `3 values … became NULL`. */
 export const CONCERNED: Record<PolicyName, string> = {
   oversizeText: 'longer than the VARCHAR',
   outOfRangeTime: 'infinite or outside the years 1 to 294276',
   notANumber: 'NaN or infinite',
   numericOverflow: 'of more digits than the DECIMAL',
-  oversizeDocument: 'more than SUPER, VARBYTE or GEOMETRY holds, or with \\u0000 or half a surrogate pair in it',
+  oversizeDocument: 'too large for SUPER, VARBYTE or GEOMETRY, or with \\u0000 or half a surrogate pair in it',
   emptyBinary: 'of no bytes',
+};
+
+/** What they became, as far as a count knows: which of two a table had chosen then, it does not. */
+export const BECAME: Record<PolicyName, string> = {
+  oversizeText: 'truncated text or NULL',
+  outOfRangeTime: 'NULL or the nearest time that Redshift has',
+  notANumber: 'NULL',
+  numericOverflow: 'NULL',
+  oversizeDocument: 'NULL',
+  emptyBinary: 'NULL',
 };
 
 /** How many values a policy changed, by its name. */

@@ -27,6 +27,14 @@ test('a run shows which tables were spared, whose rows are of several moments, a
   );
 });
 
+test('values that policies changed are told in a sentence each, with their table and columns', () => {
+  const changed = { emptyBinary: 1 };
+  assert.match(
+    shown({ changed, changedColumns: { bytes: changed } }),
+    /changed +events: 1 value of no bytes became NULL in column bytes \(policy emptyBinary\)\n/,
+  );
+});
+
 test('tables without anything new are counted, not listed', () => {
   const { show } = COMMANDS['runs.show'];
   const style = { color: false, width: 200 };

@@ -38,8 +38,8 @@ test('by default a value that does not fit stops its table before anything is lo
     error,
     /^ValueRefused: odd: 1 value of the column "body", VARCHAR\(65535\) in the warehouse, is longer than/,
   );
-  assert.match(error, /column "doc", SUPER in the warehouse, is more than SUPER/);
-  assert.match(error, /column "raw", SUPER in the warehouse, is more than SUPER, VARBYTE or GEOMETRY holds/);
+  assert.match(error, /column "doc", SUPER in the warehouse, is too large for SUPER/);
+  assert.match(error, /column "raw", SUPER in the warehouse, is too large for SUPER, VARBYTE or GEOMETRY/);
   assert.doesNotMatch(error, /"due"|"ratio"|"data"/, 'what becomes NULL by default stops nothing');
   assert.deepEqual(await job.rows('SELECT * FROM $.odd'), []);
   assert.deepEqual(await keysBelow(server, `stage/${job.jobId}/`), [], 'nothing is left in the stage');

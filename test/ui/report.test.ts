@@ -150,10 +150,11 @@ test('values that policies changed are told by policy, with the columns that had
   const changedColumns = { body: { oversizeText: 1_000 }, note: { oversizeText: 2 }, data: { emptyBinary: 1 } };
   const lines = plain({ ...report, tables: [table('odd', 'INSERT_ONLY', 5_000, { changed, changedColumns })] }, 120);
   const at = lines.indexOf('  ! odd');
-  assert.deepEqual(lines.slice(at, at + 3), [
+  assert.deepEqual(lines.slice(at, at + 4), [
     '  ! odd',
-    '    1,002 values changed by the policy oversizeText: longer than the VARCHAR (body 1,000, note 2)',
-    '    1 value changed by the policy emptyBinary: of no bytes (data 1)',
+    '    1,002 values longer than the VARCHAR became truncated text or NULL in columns body (1,000), note (2) (policy',
+    '    oversizeText)',
+    '    1 value of no bytes became NULL in column data (policy emptyBinary)',
   ]);
 });
 
