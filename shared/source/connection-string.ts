@@ -44,6 +44,10 @@ function parsed(url: string): ReturnType<typeof parse> {
 }
 
 function fromUrl(url: string): pg.ClientConfig {
+  if (!/^postgres(ql)?:/.test(url))
+    throw errors.badConfiguration(
+      'the connection string is no Postgres URL: write postgres://user:password@host:5432/database',
+    );
   // A blank is no part of a URL, though parsers let it pass, and where messages are cleared of passwords it would end one.
   if (!/^postgres(ql)?:\/\/\S*$/.test(url) || !URL.canParse(url)) throw malformed();
   const { host, port, database, user, password, ssl } = parsed(url);

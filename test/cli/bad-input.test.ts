@@ -55,6 +55,11 @@ test('a source that cannot be used is named at once, and binds no folder', async
     ['--source', `postgres://u:${PASSWORD}@h:x/db`, ...state('unreachable')],
     'BadConfiguration: the connection string is malformed: write postgres://user:password@host:5432/database, special characters as %XX',
   );
+  for (const url of [`mysql://u:${PASSWORD}@h/db`, `jdbc:postgresql://h/db?user=u&password=${PASSWORD}`])
+    await refuses(
+      ['--source', url, ...state('unreachable')],
+      'BadConfiguration: the connection string is no Postgres URL: write postgres://user:password@host:5432/database',
+    );
   await refuses(
     ['--source', '', ...state('unreachable')],
     'BadConfiguration: --source is empty: write postgres://user:password@host:5432/database',
