@@ -1,7 +1,7 @@
 import { accessSync, constants, existsSync, statfsSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Command, InvalidArgumentError } from 'commander';
+import { Command, InvalidArgumentError, Option } from 'commander';
 import pg from 'pg';
 import { describeError, errors } from '../shared/model/errors.ts';
 import { withoutPasswords } from '../shared/model/redact.ts';
@@ -51,9 +51,16 @@ interface Options {
   port?: number;
 }
 
+/** What stands on a command line, `ps` shows to everybody. */
+const SOURCE_VARIABLE = 'LOADER_SOURCE';
+
 const command = new Command('npm start --')
   .description('Replicates a Postgres database into a local Redshift, on the very template that is deployed.')
-  .option('--source <url>', 'your own database, postgres://user:password@host:5432/database (only read)')
+  .addOption(
+    new Option('--source <url>', 'your own database, postgres://user:password@host:5432/database (only read)').env(
+      SOURCE_VARIABLE,
+    ),
+  )
   .option('--schema <name>', "the source's schema", 'public')
   .option('--serve', 'keep warehouse and local cloud up; POST /run on the control address runs the job again', false)
   .option('--state <dir>', 'folder kept between calls (default: one for each source, in .local)')
@@ -79,8 +86,10 @@ const terminal = terminalOf(process.stdout, process.env);
 const say = (line: string): void => void process.stdout.write(`${line}\n`);
 
 async function main(options: Options): Promise<boolean> {
-  if (options.source === '')
-    throw errors.badConfiguration('--source is empty: write postgres://user:password@host:5432/database');
+  if (options.source === '') {
+    const name = command.getOptionValueSource('source') === 'env' ? SOURCE_VARIABLE : '--source';
+    throw errors.badConfiguration(`${name} is empty: write postgres://user:password@host:5432/database`);
+  }
   if (options.port) await checkPort(options.port);
   if (options.report) checkReport(resolve(options.report));
   if (options.source) await lookAt(options.source, options.schema);

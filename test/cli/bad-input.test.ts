@@ -18,8 +18,8 @@ const PASSWORD = 'hush-hush-4711';
 const state = (name: string) => ['--state', join(dir, name), '--rows', '5000'];
 
 /** Runs to its end: exit code 2, one message without a stack trace or a password. */
-async function refuses(args: string[], expected: string | RegExp): Promise<void> {
-  const child = spawn(process.execPath, [script, ...args]);
+async function refuses(args: string[], expected: string | RegExp, env: NodeJS.ProcessEnv = {}): Promise<void> {
+  const child = spawn(process.execPath, [script, ...args], { env: { ...process.env, ...env } });
   let [out, err] = ['', ''];
   child.stdout.on('data', (text) => (out += text));
   child.stderr.on('data', (text) => (err += text));
@@ -64,16 +64,25 @@ test('a source that cannot be used is named at once, and binds no folder', async
     ['--source', '', ...state('unreachable')],
     'BadConfiguration: --source is empty: write postgres://user:password@host:5432/database',
   );
+  const example = 'write postgres://user:password@host:5432/database';
+  await refuses(state('unreachable'), `BadConfiguration: LOADER_SOURCE is empty: ${example}`, { LOADER_SOURCE: '' });
   assert.equal(existsSync(join(dir, 'unreachable')), false);
 });
 
 test('a schema that is mistyped is named, and binds no folder', async () => {
   const server = await startPostgres({ dir: join(dir, 'source'), name: 'source' });
   try {
-    await refuses(
-      ['--source', await server.createDatabase('app'), '--schema', 'nope', ...state('mistyped')],
-      'BadConfiguration: the source has no schema nope: name with --schema one of public',
-    );
+    const url = await server.createDatabase('app');
+    const refusesIt = (args: string[], env = {}) =>
+      refuses(
+        [...args, '--schema', 'nope', ...state('mistyped')],
+        'BadConfiguration: the source has no schema nope: name with --schema one of public',
+        env,
+      );
+    await refusesIt(['--source', url]);
+    // Where no other process sees it; what stands on the command line comes first.
+    await refusesIt([], { LOADER_SOURCE: url });
+    await refusesIt(['--source', url], { LOADER_SOURCE: 'mysql://h/db' });
     assert.equal(existsSync(join(dir, 'mistyped')), false);
   } finally {
     await server.stop();
