@@ -90,6 +90,8 @@ async function main(options: Options): Promise<boolean> {
     const name = command.getOptionValueSource('source') === 'env' ? SOURCE_VARIABLE : '--source';
     throw errors.badConfiguration(`${name} is empty: write postgres://user:password@host:5432/database`);
   }
+  if (!options.source && options.schema !== 'public')
+    throw errors.badConfiguration('--schema needs a --source: the demo shop has the schema public alone');
   if (options.port) await checkPort(options.port);
   if (options.report) checkReport(resolve(options.report));
   if (options.source) await lookAt(options.source, options.schema);

@@ -70,6 +70,10 @@ test('a source that cannot be used is named at once, and binds no folder', async
 });
 
 test('a schema that is mistyped is named, and binds no folder', async () => {
+  await refuses(
+    ['--schema', 'nope', ...state('mistyped')],
+    'BadConfiguration: --schema needs a --source: the demo shop has the schema public alone',
+  );
   const server = await startPostgres({ dir: join(dir, 'source'), name: 'source' });
   try {
     const url = await server.createDatabase('app');
