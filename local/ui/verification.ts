@@ -85,12 +85,12 @@ function told(
   return ['', `${red('✗')} ${bold(table)}`, ...lines.map((line) => `  ${line}`)];
 }
 
-function conclusion(tables: VerifiedTable[], { green, red, bold }: Colors): string {
-  const wrong = tables.filter(({ status }) => status !== 'identical').length;
-  if (wrong > 0) return red(bold(`✗ ${wrong} of ${plural(tables.length, 'table')} not identical.`));
+function conclusion(tables: VerifiedTable[], { green, red, yellow, bold }: Colors): string {
+  const differed = tables.filter(({ status }) => status !== 'identical');
+  const wrong = differed.filter(({ status }) => status !== 'repaired').length;
+  const of = plural(tables.length, 'table');
+  if (wrong > 0) return red(bold(`✗ ${wrong} of ${of} not identical.`));
+  if (differed.length > 0) return yellow(bold(`! ${differed.length} of ${of} differed: repaired, verify again.`));
   const rows = tables.reduce((sum, one) => sum + (one.rows ?? 0), 0);
-  return (
-    green(bold(`✓ ${plural(tables.length, 'table')} identical`)) +
-    green(`, ${plural(rows, 'row')} compared on both sides.`)
-  );
+  return green(bold(`✓ ${of} identical`)) + green(`, ${plural(rows, 'row')} compared on both sides.`);
 }

@@ -184,7 +184,9 @@ test('a job lives its whole life on the command line alone, beside the one that 
     differs.out,
     /lines +3 +0 +0 +1 +DIFFERENT ✗\n(?:.*\n)+ +✗ lines\n +the rows are named in\s+compare\/orders\//,
   );
-  assert.match((await admin(['jobs', 'verify', 'orders', '--repair'])).out, /lines +3 +0 +0 +1 +repaired !/);
+  const repaired = await admin(['jobs', 'verify', 'orders', '--repair']);
+  assert.match(repaired.out, /lines +3 +0 +0 +1 +repaired !/);
+  assert.equal(repaired.code, 1, 'somebody should ask why they differed');
   await done('jobs', 'verify', 'orders', '--tables', 'lines');
 
   await done('jobs', 'delete', 'orders', '--confirm', 'orders');

@@ -59,3 +59,9 @@ test('a line a table; below it what is wrong, and the rows', () => {
 test('tables that are all the same are told in one line', () => {
   assert.equal(lines([table('a'), table('b')]).at(-2), '  ✓ 2 tables identical, 2,000 rows compared on both sides.');
 });
+
+test('tables that were repaired are no longer told as wrong, others still are', () => {
+  const repaired = table('a', { status: 'repaired', different: 1 });
+  assert.equal(lines([repaired, table('b')]).at(-2), '  ! 1 of 2 tables differed: repaired, verify again.');
+  assert.equal(lines([repaired, table('b', { status: 'different' })]).at(-2), '  ✗ 1 of 2 tables not identical.');
+});
