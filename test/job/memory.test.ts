@@ -2,8 +2,15 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { bench } from './harness.ts';
 
-const server = bench();
 const ROWS = 5_000_000;
+/** How extract stored its chunks. */
+const uploads: string[] = [];
+const server = bench({
+  fault: async ({ action, moment, caller }) => {
+    if (moment === 'after' && /extract/.test(caller.arn) && /^(PutObject|CompleteMultipartUpload)$/.test(action))
+      uploads.push(action);
+  },
+});
 
 test('five million rows in one chunk keep the extract process under 200 MB', async (t) => {
   const job = await server.job(
@@ -16,6 +23,7 @@ test('five million rows in one chunk keep the extract process under 200 MB', asy
   const run = await job.run();
   assert.equal(run.status, 'succeeded', JSON.stringify(run));
   assert.equal(run.tables.readings?.rows, ROWS);
+  assert.equal(uploads.length, 1, 'one chunk');
   const { lambda, stack } = server.installation.cloud;
   const extract = stack.of('AWS::Lambda::Function').find(({ name }) => name.includes('extract'));
   const peak = lambda.peakRss(extract?.name ?? '');
