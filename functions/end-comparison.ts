@@ -2,13 +2,16 @@ import type { Comparisons } from '../shared/aws/comparisons.ts';
 import type { Stage } from '../shared/aws/stage.ts';
 import type { Store } from '../shared/aws/store.ts';
 import { afterComparison } from '../shared/core/outcome.ts';
-import { type ComparisonEvent, comparisonOwner } from '../shared/model/compared.ts';
+import { type ComparisonEvent, comparisonOwner, UNCLAIMED } from '../shared/model/compared.ts';
 import { describeStepError } from '../shared/model/errors.ts';
 import type { TableState } from '../shared/model/state.ts';
 import type { Edge } from './edge.ts';
 import { discardStaged } from './sweep.ts';
 
-/** A comparison that broke off: said on the table's item, and begun again when its time comes. */
+/**
+ * A comparison that broke off: said on the table's item, and begun again when its time comes; at once where its execution was
+ * stopped, and then redriven.
+ */
 export async function endComparison(
   event: ComparisonEvent,
   ports: { store: Store; comparisons: Comparisons; stage: Stage },
@@ -16,10 +19,15 @@ export async function endComparison(
 ): Promise<ComparisonEvent> {
   const error = describeStepError(event.error ?? {});
   edge.logger.error('comparison broke off', { table: event.table, kind: event.kind, error });
-  await ports.comparisons.change(event.jobId, event.table, {
+  const { stopped } = await ports.comparisons.read(event.jobId, event.table);
+  const ended = {
     [`${event.kind}Ended`]: edge.now().toISOString(),
-    [`${event.kind}Error`]: error,
     ...(event.kind === 'verify' ? { suspects: undefined } : {}),
+  };
+  await ports.comparisons.change(event.jobId, event.table, {
+    ...UNCLAIMED,
+    [`${event.kind}Error`]: error,
+    ...(stopped === event.runId ? { [`${event.kind}Begun`]: undefined } : ended),
   });
   await giveBack(event, ports.store);
   await discardStaged(event.jobId, event.table, event.runId, ports.stage);

@@ -188,19 +188,18 @@ export class Look {
         return this.#nothingNew(seen, reading);
       }
     }
-    const count = async (ranges: Range[]): Promise<number> => {
-      const counted = await client.query(countRows(reading.source, ranges, reading.scope, small + 1));
-      return Number(counted.rows[0].rows);
-    };
-    const without = reading.ranges.filter(({ kind }) => kind === 'unstamped');
-    const [rows, unstamped] = await underSavepoint(client, probing, async () => {
-      const all = await count(reading.ranges);
-      return [all, all > 0 && without.length > 0 ? await count(without) : 0];
-    });
-    if (unstamped > 0) this.warnings.push(describeUnstamped(found, table.updatedKey ?? '', unstamped, small));
+    const count = (ranges: Range[]): Promise<number> =>
+      underSavepoint(client, probing, async () => {
+        const counted = await client.query(countRows(reading.source, ranges, reading.scope, small + 1));
+        return Number(counted.rows[0].rows);
+      });
+    const rows = await count(reading.ranges);
     // What is gone has to go in the warehouse, too, unless the last full sync brought none already.
     const emptied = pass.replaces !== null && state.watermark?.rows !== 0;
     if (rows === 0 && !emptied) return this.#nothingNew(seen, reading);
+    const without = reading.ranges.filter(({ kind }) => kind === 'unstamped');
+    const unstamped = without.length > 0 ? await count(without).catch(untold) : 0;
+    if (unstamped > 0) this.warnings.push(describeUnstamped(found, table.updatedKey ?? '', unstamped, small));
     if (rows > small || this.#edge.now().getTime() > deadline) {
       this.large.push(table.sourceName);
       return;
@@ -277,6 +276,12 @@ export class Look {
     return { next: { ...pass.next, key, gaps }, gapsGivenUp: dropped };
   }
 }
+
+/** Where it takes too long to count what is worth a word, nothing is said. */
+const untold = (error: unknown): number => {
+  if (isCancelled(error)) return 0;
+  throw error;
+};
 
 const warningsOf = ({ blind, prepared }: FenceReading): string[] => [
   ...(blind ? [blind] : []),

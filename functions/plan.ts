@@ -13,7 +13,7 @@ import { isFree, leaseFor, takeLease } from '../shared/core/lease.ts';
 import { loadSize } from '../shared/core/load-statements.ts';
 import { afterFailure } from '../shared/core/outcome.ts';
 import { pack } from '../shared/core/pack.ts';
-import type { DueComparison } from '../shared/model/compared.ts';
+import { type DueComparison, UNCLAIMED } from '../shared/model/compared.ts';
 import { describeError, errors } from '../shared/model/errors.ts';
 import { expiryOf, partOf, type Run, type RunTable } from '../shared/model/run.ts';
 import type { Table } from '../shared/model/table.ts';
@@ -87,33 +87,37 @@ export async function plan(event: PlanEvent, ports: PlanPorts, edge: Edge): Prom
   );
   const run = runOf(event, look, idle, edge.now());
   if (!(await runs.begin(event.jobId, run))) throw await backOut(event, look.extracted, loads, ports, edge);
+  // Before the tick counts as done: called once more from then on it would only be told so.
+  const comparisons = await claimComparisons(event, free, look, data, ports, edge.now());
   if (idle) await settleRun(event.jobId, run, ticks, edge);
   else await recordDue(event, admitted.onlyFailed, ticks, edge);
   reportLag(data, look.failures.size, edge);
-  const comparisons = await claimComparisons(event.jobId, free, look, data, ports.comparisons, edge.now());
   return { skipped: null, idle, loads, setup, ...inLanes(look.large, data.job.maxSourceConnections), comparisons };
 }
 
-/** What is due by now, marked as begun, so that the next tick does not begin it again. */
+/** What is due by now, marked as this run's, so that the next tick does not begin it again; nothing where it was stopped meanwhile. */
 async function claimComparisons(
-  jobId: string,
+  event: Pick<PlanEvent, 'jobId' | 'runId' | 'startedAt'>,
   tables: Table[],
   look: Look,
   data: JobData,
-  comparisons: Comparisons,
+  { comparisons, runs }: Pick<PlanPorts, 'comparisons' | 'runs'>,
   now: Date,
 ): Promise<DueComparison[]> {
+  const { jobId, runId } = event;
   const due = tables.flatMap((table) => {
     const name = table.sourceName;
     const state = data.states.get(name)?.value;
     const compared = data.compared.get(name) ?? { sourceName: name };
     if (!state || look.failures.has(name)) return [];
-    return dueComparison(data.job, table, { state, compared, settled: look.settled.has(name) }, now) ?? [];
+    return dueComparison(data.job, table, { state, compared, settled: look.settled.has(name), runId }, now) ?? [];
   });
-  await Promise.all(
-    due.map(({ table, kind }) => comparisons.change(jobId, table, { [`${kind}Begun`]: now.toISOString() })),
-  );
-  return due;
+  const claim = { claimedBy: runId, claimedAt: now.toISOString() };
+  await Promise.all(due.map(({ table }) => comparisons.change(jobId, table, claim)));
+  if (due.length === 0 || !(await runs.hasEnded(jobId, event, partOf(undefined)))) return due;
+  const seen = { claimedBy: runId };
+  await Promise.all(due.map(({ table }) => comparisons.change(jobId, table, UNCLAIMED, seen)));
+  return [];
 }
 
 const NOTHING = { idle: true, loads: [], setup: false, ...inLanes([], 1), comparisons: [] };

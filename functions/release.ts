@@ -6,7 +6,7 @@ import { Stage } from '../shared/aws/stage.ts';
 import { Store } from '../shared/aws/store.ts';
 import { Ticks } from '../shared/aws/ticks.ts';
 import { afterComparison, afterFailure, entryOf } from '../shared/core/outcome.ts';
-import { ComparisonKind, comparisonOwner } from '../shared/model/compared.ts';
+import { ComparisonKind, comparisonOwner, UNCLAIMED } from '../shared/model/compared.ts';
 import { partOf } from '../shared/model/run.ts';
 import type { TableState } from '../shared/model/state.ts';
 import { type Edge, handle } from './edge.ts';
@@ -85,13 +85,18 @@ export async function release(
     const [begun, end] = [`${one.kind}Begun`, `${one.kind}Ended`] as const;
     const { [begun]: begunAt, [end]: endedAt } = await comparisons.read(jobId, one.table);
     if (endedAt !== undefined && endedAt >= startedAt) return;
-    const error = `${ended} – the next run begins the comparison anew`;
+    const error = `${ended} – the next run for which it is due begins the comparison anew`;
     await comparisons.change(
       jobId,
       one.table,
       { [begun]: undefined, [`${one.kind}Error`]: error },
       { [begun]: begunAt, [end]: endedAt },
     );
+  };
+  /** What the run was to compare after its loads. */
+  const giveUpClaims = async () => {
+    const claims = [...(await store.readCompared(jobId)).values()].filter(({ claimedBy }) => claimedBy === runId);
+    for (const { sourceName } of claims) await comparisons.change(jobId, sourceName, UNCLAIMED, { claimedBy: runId });
   };
   const released = await giveAllBack();
   if (input.comparisons) {
@@ -109,6 +114,7 @@ export async function release(
     await settleRun(jobId, run, ticks, edge);
     // What a function took that did not know, before the record could tell it.
     await giveAllBack();
+    if (table === undefined) await giveUpClaims();
     await sweepStage(jobId, run, { store, runs, stage });
   }
   return released.map(({ sourceName }) => sourceName);

@@ -10,8 +10,7 @@ import { checkTable, hasUniqueKey } from '../shared/core/check-table.ts';
 import type { FenceReading } from '../shared/core/fence.ts';
 import { gapsUpTo, watchGaps } from '../shared/core/gaps.ts';
 import { isFree, leaseFor, takeLease } from '../shared/core/lease.ts';
-import { limitsOf } from '../shared/core/limits.ts';
-import { appendsAll } from '../shared/core/load-statements.ts';
+import { firstRows, limitsOf } from '../shared/core/limits.ts';
 import { afterCommit, afterFailure, afterSparing } from '../shared/core/outcome.ts';
 import { beginPass, passAhead, resumable } from '../shared/core/pass.ts';
 import { tooSlow } from '../shared/core/too-slow.ts';
@@ -187,14 +186,6 @@ async function cut(
   const extracts = shares.map((share, index) => ({ batches: pass.batches, index, ranges: share }));
   return { walk: pass.walk, extracts, cursor, last };
 }
-
-/**
- * Rows of the first batches of a first load: two chunks, and in each twice the one before, so that the warehouse need not wait
- * until a whole batch is read, and says early what it refuses. Where rows are merged a batch costs it a look at all that is
- * there: as few as can be.
- */
-const firstRows = (table: Table, pass: Pass, chunkSize: number): number =>
-  appendsAll(table, pass) ? chunkSize * 2 ** (pass.batches + 1) : Number.POSITIVE_INFINITY;
 
 /** As many calls as may run at once, neighbours together: each call costs a connection and a look at the catalog. */
 function shareOut(ranges: Range[], calls: number): Range[][] {

@@ -12,7 +12,7 @@ import { checkLength, type LoadContext } from '../shared/core/load-statements.ts
 import { type Mend, mendStatements, type StagedMend } from '../shared/core/mend-statements.ts';
 import { treatedColumns } from '../shared/core/treatment.ts';
 import { rowDigest } from '../shared/core/value-sum.ts';
-import { ComparisonEvent, comparisonOwner, endedWell, type Suspect } from '../shared/model/compared.ts';
+import { ComparisonEvent, comparisonOwner, endedWell, type Suspect, UNCLAIMED } from '../shared/model/compared.ts';
 import type { Destination } from '../shared/model/destination.ts';
 import { errors } from '../shared/model/errors.ts';
 import type { Job } from '../shared/model/job.ts';
@@ -109,7 +109,7 @@ class WarehouseSide {
   async begin(): Promise<void> {
     const { jobId, table, kind, runId } = this.#event;
     const { stopped } = await this.#ports.comparisons.read(jobId, table);
-    const begun = { [`${kind}Begun`]: this.#edge.now().toISOString() };
+    const begun = { [`${kind}Begun`]: this.#edge.now().toISOString(), ...UNCLAIMED };
     if (stopped === runId || !(await this.#ports.comparisons.change(jobId, table, begun, { stopped })))
       throw wasStopped(table);
   }

@@ -88,6 +88,11 @@ export class Store {
     return statesIn(await this.#partition(jobId, STATE));
   }
 
+  /** What comparisons of a job's tables found. */
+  async readCompared(jobId: string): Promise<JobData['compared']> {
+    return comparedIn(await this.#partition(jobId, COMPARED));
+  }
+
   /** The items of a job's partition by their sort keys. */
   async #partition(jobId: string, kind = ''): Promise<Map<string, Record<string, unknown>>> {
     const items = new Map<string, Record<string, unknown>>();

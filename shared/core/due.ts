@@ -6,6 +6,9 @@ import type { Table } from '../model/table.ts';
 /** A comparison that was begun counts as dead after this: verify-job's timeout, so no execution of it runs for longer. */
 export const COMPARES_FOR_SECONDS = 2 * 3600;
 
+/** What a run claimed counts as given up after this, however the run ended: as long as a lease lasts. */
+const CLAIMED_FOR_SECONDS = 20 * 60;
+
 const msSince = (time: string | undefined, now: Date): number =>
   time === undefined ? Number.POSITIVE_INFINITY : now.getTime() - Date.parse(time);
 
@@ -18,6 +21,10 @@ export const mayRun = (compared: Compared, kind: ComparisonKind, now: Date): boo
   );
 };
 
+/** Whether another run is to begin a comparison of the table; its own claim keeps none from it when it is asked once more. */
+const isClaimed = ({ claimedBy, claimedAt }: Compared, runId: string, now: Date): boolean =>
+  claimedBy !== undefined && claimedBy !== runId && msSince(claimedAt, now) < CLAIMED_FOR_SECONDS * 1000;
+
 /** Seconds between two verifications of a table; null where nobody asked for any. */
 export const verifyEvery = (job: Job, table: Table): number | null => table.verifyEvery ?? job.verifyEvery ?? null;
 
@@ -28,10 +35,11 @@ export const verifyEvery = (job: Job, table: Table): number | null => table.veri
 export function dueComparison(
   job: Job,
   table: Table,
-  { state, compared, settled }: { state: TableState; compared: Compared; settled: boolean },
+  { state, compared, settled, runId }: { state: TableState; compared: Compared; settled: boolean; runId: string },
   now: Date,
 ): DueComparison | null {
-  if (!state.watermark || COMPARISONS.some((kind) => mayRun(compared, kind, now))) return null;
+  if (!state.watermark || isClaimed(compared, runId, now)) return null;
+  if (COMPARISONS.some((kind) => mayRun(compared, kind, now))) return null;
   const name = table.sourceName;
   const due = (kind: ComparisonKind, seconds: number): boolean =>
     msSince(compared[`${kind}Ended`], now) >= seconds * 1000;

@@ -55,6 +55,9 @@ export type Differences = Record<Difference, number>;
 /** What the last comparisons of a table found: an item of its own, so that a load never waits for it. All times ISO, UTC. */
 export interface Compared {
   sourceName: string;
+  /** The run that is to begin a comparison of it, after its loads, and since when: others leave it to that. */
+  claimedBy?: string;
+  claimedAt?: string;
   /** When the last of its kind was begun: none is begun again while it may run. */
   verifyBegun?: string;
   reconcileBegun?: string;
@@ -76,8 +79,12 @@ export interface Compared {
   reconcileError?: string;
 }
 
+/** What is written once the comparison that a run claimed is begun, or will not be. */
+export const UNCLAIMED: Partial<Compared> = { claimedBy: undefined, claimedAt: undefined };
+
 /** What is written of a comparison that ended without an error, beside what it found. */
 export const endedWell = (kind: ComparisonKind, now: Date): Partial<Compared> => ({
   [`${kind}Ended`]: now.toISOString(),
   [`${kind}Error`]: undefined,
+  ...UNCLAIMED,
 });

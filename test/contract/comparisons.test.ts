@@ -38,6 +38,18 @@ test('what two kinds of comparison tell of one table stands side by side, and go
   assert.deepEqual([after.suspects, after.verifyEnded, after.deleted], [undefined, 'w', 3]);
 });
 
+test('what was seen must still be so, or nothing is changed', async () => {
+  const comparisons = new Comparisons(at.table, at.dynamodb);
+  const table = 'seen';
+  const change = (seen: object) => comparisons.change(jobId(), table, { deleted: 1 }, seen);
+  assert.equal(await change({ stopped: undefined }), true);
+  await comparisons.change(jobId(), table, { stopped: 'run-1', claimedBy: 'run-1' });
+  assert.equal(await change({ stopped: undefined }), false);
+  assert.equal(await change({ stopped: 'run-2' }), false);
+  assert.equal(await change({ claimedBy: 'run-2' }), false);
+  assert.equal(await change({ stopped: 'run-1', claimedBy: 'run-1' }), true);
+});
+
 test('what was found comes back line by line, whatever the values of keys are', async () => {
   const rows = [
     { key: ['a\u2028b', 'c\nd', '"', '€'], sum: '1' },

@@ -65,9 +65,18 @@ const due = (table: Partial<Table>, compared: Partial<Compared> = {}, settled = 
       state: stateOf(orders, { watermark: watermark(orders) }),
       compared: { sourceName: 'Orders', ...compared },
       settled,
+      runId: 'run-2',
     },
     NOW,
   );
+
+test('what a run is to compare no other begins, for as long as it may be about to; the run itself does when it is asked again', () => {
+  const claimed = (runId: string, seconds: number) =>
+    due({ verifyEvery: 60 }, { claimedBy: runId, claimedAt: at(seconds) });
+  assert.equal(claimed('run-1', 1199), null);
+  assert.equal(claimed('run-1', 1200)?.kind, 'verify');
+  assert.equal(claimed('run-2', 1)?.kind, 'verify');
+});
 
 test('nothing is compared unless it was asked for, and then each time when its seconds are over', () => {
   assert.equal(due({}), null);

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { translate } from '../../local/redshift/dialect.ts';
+import { firstRows } from '../../shared/core/limits.ts';
 import { type Cargo, checkLength, loadStatements } from '../../shared/core/load-statements.ts';
 import type { Batch, Pass } from '../../shared/model/state.ts';
 import type { Table } from '../../shared/model/table.ts';
@@ -245,4 +246,17 @@ test('a comparison whose statement Redshift would not take is refused by name', 
     message:
       /^Orders: to compare its 3 columns takes a statement of 200002 bytes, and Redshift takes 200000: exclude some/,
   });
+});
+
+test('where every batch appends the first are small, each twice the one before; where rows are merged none is', () => {
+  const rows = (table: Table, pass: Partial<Pass>) =>
+    [0, 1, 2, 3].map((batches) => firstRows(table, passOf(table, { ...pass, batches }), 1_000));
+  const all = [Infinity, Infinity, Infinity, Infinity];
+  const fresh = { walk: 'key', fresh: true, distinct: true, replaces: null } as const;
+  assert.deepEqual(rows(events, fresh), [2_000, 4_000, 8_000, 16_000]);
+  assert.deepEqual(rows(orders, fresh), [2_000, 4_000, 8_000, 16_000]);
+  assert.deepEqual(rows(orders, { ...fresh, fresh: false }), all);
+  assert.deepEqual(rows(orders, { ...fresh, replaces: 'all' }), all);
+  const texts = orders.columns.map((column) => (column.source === 'Id' ? { ...column, type: 'VARCHAR(9)' } : column));
+  assert.deepEqual(rows({ ...orders, columns: texts }, fresh), all);
 });

@@ -115,7 +115,7 @@ test('a comparison that is stopped while it holds a table gives it back, which i
   assert.deepEqual([lease, lastError, behindSince], [undefined, undefined, undefined]);
   assert.match(
     stopped.compared.get('orders')?.reconcileError ?? '',
-    /stopped by hand – the next run begins the comparison anew/,
+    /stopped by hand – the next run for which it is due begins the comparison anew/,
   );
   assert.match(
     tablesShow(await server.operator.ask('tables.show', { jobId: job.jobId, table: 'orders' })),

@@ -8,6 +8,8 @@ import { Random } from './random.ts';
 /** How many of each scenario's single faults, and schedules of several; `npm run torture -- --faults` takes all. */
 const SAMPLE = {
   'a run': { singles: 5, schedules: 2 },
+  'a first load': { singles: 2, schedules: 1 },
+  'a run that compares': { singles: 2, schedules: 0 },
   'a comparison': { singles: 3, schedules: 1 },
   'a repair': { singles: 2, schedules: 1 },
   'a reset': { singles: 2, schedules: 1 },

@@ -24,6 +24,7 @@ import { withoutProgress } from '../../../shared/core/outcome.ts';
 import type { ComparisonKind } from '../../../shared/model/compared.ts';
 import type { Run } from '../../../shared/model/run.ts';
 import { Schedule } from '../../../shared/model/schedule.ts';
+import type { Table } from '../../../shared/model/table.ts';
 import { FaultPlane } from './plane.ts';
 import { DECISIONS, SOURCE } from './scenario.ts';
 import { openSourceProxy } from './source-proxy.ts';
@@ -110,8 +111,7 @@ export class Ground {
     await this.source.query(SOURCE);
     await this.#operator.createJob(JOB, proxied, { destination: SCHEMA, maxSourceConnections: 4 });
     await this.#operator.setup(JOB);
-    for (const [table, decision] of Object.entries(DECISIONS))
-      await this.#operator.store.updateTable(JOB, table, decision);
+    for (const table of Object.keys(DECISIONS)) await this.decide(table);
     await this.#schedules.create(
       Schedule.parse({ jobId: JOB, scheduleId: 'main', name: 'Main', frequency: this.#frequency }),
     );
@@ -202,6 +202,11 @@ export class Ground {
   /** Makes rows of the warehouse wrong, by a statement for the schema `$`. */
   async spoil(sql: string): Promise<void> {
     await this.#warehouse.query(sql.replaceAll('$', SCHEMA));
+  }
+
+  /** What people decide of a table: all of it once more, and perhaps something else. */
+  async decide(table: string, more: Partial<Table> = {}): Promise<void> {
+    await this.#operator.store.updateTable(JOB, table, { ...DECISIONS[table], ...more });
   }
 
   /** Makes a table one that setup has never met. */

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Random } from '../random.ts';
 import type { Ground } from './ground.ts';
 import { describe, type How, type Point, type Rule } from './plane.ts';
@@ -22,6 +23,8 @@ export interface Scenario {
 
 const NAMES = [
   'a run',
+  'a first load',
+  'a run that compares',
   'a comparison',
   'a repair',
   'a reset',
@@ -35,6 +38,34 @@ const tick = (ground: Ground) => ground.tick();
 
 export const SCENARIOS: Scenario[] = [
   { name: 'a run', prepare: (ground) => ground.source.query(CHANGES), work: tick },
+  {
+    name: 'a first load',
+    prepare: async (ground) => {
+      await ground.forget('lines');
+      await ground.setup();
+      await ground.decide('lines');
+    },
+    work: tick,
+    about: /^(split|extract|load|finish|state load-table|source COPY "public"."lines")/,
+  },
+  {
+    name: 'a run that compares',
+    prepare: async (ground) => {
+      await ground.decide('stock', { reconcileEvery: 1 });
+      // It is due again.
+      await sleep(1_000);
+      await ground.source.query(DELETES);
+    },
+    work: tick,
+    // What was cut off is begun anew by the next run, what failed once it is due again.
+    conclude: async (ground) => {
+      await sleep(1_000);
+      await ground.tick();
+    },
+    // Where plan dies with nothing left but its answer, what it claimed lapses by itself, twenty minutes later.
+    about: /verify/,
+    undo: (ground) => ground.decide('stock', { reconcileEvery: 86_400 }),
+  },
   {
     name: 'a comparison',
     prepare: (ground) => ground.source.query(DELETES),

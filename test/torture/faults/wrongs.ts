@@ -6,6 +6,7 @@ import { verify } from '../../../local/verify.ts';
 import type { Schedules } from '../../../shared/aws/schedules.ts';
 import { jobPrefix } from '../../../shared/aws/stage.ts';
 import { follow, followedOf } from '../../../shared/core/schedule/follow.ts';
+import { COMPARISONS } from '../../../shared/model/compared.ts';
 
 /** Where to look. */
 export interface Places {
@@ -69,7 +70,20 @@ async function notFollowed({ schedules, scheduler, job }: Places): Promise<strin
 
 /** Work that somebody seems to be at, and runs that seem to be going on. */
 async function leftInTable({ operator, job }: Places): Promise<string[]> {
-  const { states } = await operator.readJob(job);
+  const { states, compared } = await operator.readJob(job);
+  const comparing = [...compared.values()].flatMap((one) => {
+    const { sourceName, claimedBy, suspects, verifyError, reconcileError } = one;
+    const begun = COMPARISONS.filter((kind) => (one[`${kind}Begun`] ?? '') > (one[`${kind}Ended`] ?? ''));
+    return Object.entries({
+      claimedBy,
+      suspects,
+      verifyError,
+      reconcileError,
+      begun: begun.length > 0 ? begun : undefined,
+    })
+      .filter(([, value]) => value !== undefined)
+      .map(([what, value]) => `${sourceName} is still compared, ${what}: ${JSON.stringify(value)}`);
+  });
   const left = [...states].flatMap(([name, { value }]) => {
     const { lease, pass, batch, ahead, orphan, replaces, lastError } = value;
     return Object.entries({ lease, pass, batch, ahead, orphan, replaces, lastError })
@@ -77,7 +91,11 @@ async function leftInTable({ operator, job }: Places): Promise<string[]> {
       .map(([what, one]) => `${name} still has its ${what}: ${JSON.stringify(one)}`);
   });
   const runs = await operator.runs.list(job, 6);
-  return [...left, ...runs.filter(({ status }) => status === 'running').map(({ runId }) => `run ${runId} never ended`)];
+  return [
+    ...left,
+    ...comparing,
+    ...runs.filter(({ status }) => status === 'running').map(({ runId }) => `run ${runId} never ended`),
+  ];
 }
 
 async function leftInBucket({ s3, bucket: Bucket, job }: Places): Promise<string[]> {
