@@ -14,13 +14,22 @@ class Rows extends QueryStream {
   constructor(client: pg.Client, sql: string) {
     const types = { getTypeParser: () => (text: string) => text };
     super(sql, [], { rowMode: 'array', batchSize: BATCH, types } as never);
-    this.#gone = new Promise((end) => client.once('end', () => end()));
+    this.#gone = goneOf(client);
   }
 
   override _destroy(error: Error, done: (error: Error) => void): void {
     const closed = new Promise<void>((end) => super._destroy(error, () => end()));
     Promise.race([closed, this.#gone]).then(() => done(error));
   }
+}
+
+const gone = new WeakMap<pg.Client, Promise<void>>();
+
+/** Resolves when the connection is gone: one listener, however many queries ask. */
+function goneOf(client: pg.Client): Promise<void> {
+  const known = gone.get(client) ?? new Promise<void>((end) => client.once('end', () => end()));
+  gone.set(client, known);
+  return known;
 }
 
 /** A query's rows as they arrive, every value as the server's own text: memory stays flat. */

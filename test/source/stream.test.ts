@@ -70,3 +70,10 @@ test('and so is one that is lost while rows are being worked on', IN_TIME, async
   await cut();
   await assert.rejects(collect(all), /terminat/);
 });
+
+test('however many queries a session streams, it is listened to once', IN_TIME, async () => {
+  const { client } = await session();
+  const before = client.listenerCount('end');
+  for (let i = 0; i < 12; i++) await collect(streamRows(client, 'SELECT 1'));
+  assert.equal(client.listenerCount('end') - before, 1);
+});

@@ -34,13 +34,16 @@ export const showVerification = operation({
     const asked = Asked.safeParse(first?.input).data;
     if (!first || asked?.jobId !== id)
       throw errors.notFound(`job ${id} has no verification ${verifyId}: start one with jobs verify`);
+    const undecided =
+      first.status === 'running' ? 'running' : await decide(verifyId, asked, await ports.store.readJob(id), ports);
+    // A look may have ended while it was asked how far it is.
     const data = await ports.store.readJob(id);
-    const undecided = first.status === 'running' ? 'running' : await decide(verifyId, asked, data, ports);
     const tables = asked.comparisons.flatMap(({ table: name }): VerifiedTable[] => {
       const table = data.tables.find(({ sourceName }) => sourceName === name);
       if (!table) return [];
       const compared = data.compared.get(name);
-      if (undecided !== 'running') return [verdictOn(table, compared, undecided.get(name) ?? null)];
+      const open = compared?.suspects !== undefined;
+      if (undecided !== 'running') return [verdictOn(table, compared, (open && undecided.get(name)) || null)];
       return [{ ...verdictOn(table, compared, null), status: 'running', error: null }];
     });
     if (undecided === 'running') return { verifyId, status: 'running', tables };
