@@ -146,7 +146,10 @@ test('what prints like PostGIS and pgvector, under their names, arrives as GEOME
     table?.notes.join() ?? '',
     /c5: extensions.unheardof has no counterpart in Redshift and is copied as the text/,
   );
-  assert.match((await job.run()).tables.places?.error ?? '', /column "big", GEOMETRY in the warehouse, is too large for/);
+  assert.match(
+    (await job.run()).tables.places?.error ?? '',
+    /column "big", GEOMETRY in the warehouse, is too large for/,
+  );
   await job.edit('places', { policies: { oversizeDocument: 'null' } });
   const run = await job.run();
   assert.deepEqual(run.tables.places?.changedColumns, { big: { oversizeDocument: 1 } }, JSON.stringify(run.tables));
