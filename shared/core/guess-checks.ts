@@ -60,8 +60,9 @@ const zoneChecks = (column: string, timezone: string, ahead: number | null | und
 };
 
 const inWords = (seconds: number): string => {
-  const [amount, unit] = seconds < 48 * 3600 ? [seconds / 3600, 'hours'] : [seconds / 86_400, 'days'];
-  return `${Math.round(amount * 10) / 10} ${unit}`;
+  const [amount, unit] = seconds < 48 * 3600 ? [seconds / 3600, 'hour'] : [seconds / 86_400, 'day'];
+  const rounded = Math.round(amount * 10) / 10;
+  return `${rounded} ${unit}${rounded === 1 ? '' : 's'}`;
 };
 
 const updatedKeyChecks = (

@@ -137,5 +137,6 @@ test('the zone of an updated key that has none is held against the clock', () =>
   assert.deepEqual([said(0), said(-299), said(299)], ['', '', '']);
   assert.match(said(7_190), /read as UTC, and yet its newest value lies 2 hours ahead of the source's clock: set the/);
   assert.match(said(-18_010), /by which its newest value is 5 hours old: if a row was changed since, set the table's/);
+  assert.match(said(-3_600), /is 1 hour old/);
   assert.match(said(-30 * 86_400), /30 days old/);
 });
