@@ -97,14 +97,18 @@ test('nor does a repair delete more than the share', async () => {
   assert.deepEqual(await ids(job, 'orders'), upTo(10));
 });
 
-test('a comparison that is stopped while it holds a table gives it back, which is no failure of its loads; the next begins anew', async () => {
+test('a comparison that is stopped while it holds a table gives it back, which is no failure of its loads; the next begins anew, also where it was redriven', async () => {
   const job = await loadedJob();
   await job.source.query('DELETE FROM orders WHERE id = 3');
   // Sums, keys, and under the lease keys again.
   let answers = 0;
   const third = ({ action, moment }: { action: string; moment: string }) =>
     action === 'GetStatementResult' && moment === 'after' && ++answers === 3;
-  during.atCall(third, () => new Executions(server).stopAll());
+  const executions = new Executions(server);
+  let stoppedArns: string[] = [];
+  during.atCall(third, async () => {
+    stoppedArns = await executions.stopAll();
+  });
   await assert.rejects(
     server.operator.compare(job.jobId, { kind: 'reconcile', tables: ['orders'] }),
     /stopped by hand/,
@@ -120,6 +124,12 @@ test('a comparison that is stopped while it holds a table gives it back, which i
   assert.match(
     tablesShow(await server.operator.ask('tables.show', { jobId: job.jobId, table: 'orders' })),
     /comparing keys failed +ExecutionEnded: .* stopped by hand/,
+  );
+  await executions.redrive(stoppedArns);
+  await server.installation.cloud.idle();
+  assert.match(
+    (await job.read()).compared.get('orders')?.reconcileError ?? '',
+    /ended as FAILED: could not be compared/,
   );
   await job.run();
   await server.operator.compared();

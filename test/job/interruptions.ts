@@ -1,4 +1,10 @@
-import { DescribeExecutionCommand, ListExecutionsCommand, SFNClient, StopExecutionCommand } from '@aws-sdk/client-sfn';
+import {
+  DescribeExecutionCommand,
+  ListExecutionsCommand,
+  RedriveExecutionCommand,
+  SFNClient,
+  StopExecutionCommand,
+} from '@aws-sdk/client-sfn';
 import type { Fault } from '../../local/gate.ts';
 import { REGION } from '../../local/identity.ts';
 import type { FaultPoint } from '../../local/states/ports.ts';
@@ -67,13 +73,21 @@ export class Executions {
     return JSON.parse(input);
   }
 
-  /** Stops every execution that runs, and waits until what it held is released. */
-  async stopAll(): Promise<void> {
+  /** Stops every execution that runs. @returns their ARNs */
+  async stopAll(): Promise<string[]> {
+    const stopped: string[] = [];
     for (const machine of ['LoadJobArn', 'LoadTableArn', 'VerifyJobArn'] as const) {
       const stateMachineArn = this.#bench.installation.cloud.outputs[machine];
       const running = new ListExecutionsCommand({ stateMachineArn, statusFilter: 'RUNNING' });
-      for (const { executionArn } of (await this.#client.send(running)).executions ?? [])
+      for (const { executionArn = '' } of (await this.#client.send(running)).executions ?? []) {
         await this.#client.send(new StopExecutionCommand({ executionArn, cause: 'stopped by hand' }));
+        stopped.push(executionArn);
+      }
     }
+    return stopped;
+  }
+
+  async redrive(executionArns: string[]): Promise<void> {
+    for (const executionArn of executionArns) await this.#client.send(new RedriveExecutionCommand({ executionArn }));
   }
 }
