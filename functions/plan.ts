@@ -18,6 +18,7 @@ import { describeError, errors } from '../shared/model/errors.ts';
 import { expiryOf, partOf, type Run, type RunTable } from '../shared/model/run.ts';
 import type { Table } from '../shared/model/table.ts';
 import type { SkipCode } from '../shared/model/tick.ts';
+import { giveUpClaims } from './claims.ts';
 import { type Edge, handle } from './edge.ts';
 import { type Extracted, Look, type LookPorts } from './look.ts';
 import { admitRun, recordDue, settleRun, Trigger } from './tick.ts';
@@ -59,7 +60,11 @@ export interface Plan extends Lanes {
 export async function plan(event: PlanEvent, ports: PlanPorts, edge: Edge): Promise<Plan> {
   const { store, runs, ticks } = ports;
   const admitted = await admitRun(event, ticks, edge);
-  if (admitted.skipped) return { skipped: admitted.skipped, ...NOTHING };
+  if (admitted.skipped) {
+    // It may be the run's own tick, whose plan died when all was written but its answer.
+    if (admitted.skipped.code === 'claimed') await giveUpClaims(event, ports);
+    return { skipped: admitted.skipped, ...NOTHING };
+  }
   const data = await store.readJob(event.jobId);
   const began = edge.now();
   const look = new Look(event, ports, edge, data);

@@ -6,9 +6,10 @@ import { Stage } from '../shared/aws/stage.ts';
 import { Store } from '../shared/aws/store.ts';
 import { Ticks } from '../shared/aws/ticks.ts';
 import { afterComparison, afterFailure, entryOf } from '../shared/core/outcome.ts';
-import { ComparisonKind, comparisonOwner, UNCLAIMED } from '../shared/model/compared.ts';
+import { ComparisonKind, comparisonOwner } from '../shared/model/compared.ts';
 import { partOf } from '../shared/model/run.ts';
 import type { TableState } from '../shared/model/state.ts';
+import { giveUpClaims } from './claims.ts';
 import { type Edge, handle } from './edge.ts';
 import { discardStaged, sweepStage } from './sweep.ts';
 import { settleRun, Trigger } from './tick.ts';
@@ -33,6 +34,7 @@ export const StatusChange = z.object({
     input: z.string(),
     /** Epoch milliseconds. */
     startDate: z.number(),
+    stopDate: z.number().nullish(),
     error: z.string().nullish(),
     cause: z.string().nullish(),
   }),
@@ -85,6 +87,8 @@ export async function release(
     const [begun, end] = [`${one.kind}Begun`, `${one.kind}Ended`] as const;
     const { [begun]: begunAt, [end]: endedAt } = await comparisons.read(jobId, one.table);
     if (endedAt !== undefined && endedAt >= startedAt) return;
+    // Events come late, and twice: by then another may have begun.
+    if (begunAt !== undefined && detail.stopDate && Date.parse(begunAt) > detail.stopDate) return;
     const error = `${ended} – the next run for which it is due begins the comparison anew`;
     await comparisons.change(
       jobId,
@@ -92,11 +96,6 @@ export async function release(
       { [begun]: undefined, [`${one.kind}Error`]: error },
       { [begun]: begunAt, [end]: endedAt },
     );
-  };
-  /** What the run was to compare after its loads. */
-  const giveUpClaims = async () => {
-    const claims = [...(await store.readCompared(jobId)).values()].filter(({ claimedBy }) => claimedBy === runId);
-    for (const { sourceName } of claims) await comparisons.change(jobId, sourceName, UNCLAIMED, { claimedBy: runId });
   };
   const released = await giveAllBack();
   if (input.comparisons) {
@@ -114,7 +113,7 @@ export async function release(
     await settleRun(jobId, run, ticks, edge);
     // What a function took that did not know, before the record could tell it.
     await giveAllBack();
-    if (table === undefined) await giveUpClaims();
+    if (table === undefined) await giveUpClaims({ jobId, runId }, { store, comparisons });
     await sweepStage(jobId, run, { store, runs, stage });
   }
   return released.map(({ sourceName }) => sourceName);

@@ -5,7 +5,7 @@ import { environmentOf } from '../shared/aws/environment.ts';
 import { Findings } from '../shared/aws/findings.ts';
 import { connectBySecret } from '../shared/aws/source.ts';
 import { Stage } from '../shared/aws/stage.ts';
-import { Store } from '../shared/aws/store.ts';
+import { Store, stateIn } from '../shared/aws/store.ts';
 import { checkTable } from '../shared/core/check-table.ts';
 import {
   confirmed,
@@ -23,18 +23,20 @@ import {
   type WarehouseSums,
   within,
 } from '../shared/core/drift.ts';
+import { seenByLastPass } from '../shared/core/pass.ts';
 import { resetState } from '../shared/core/reset.ts';
-import { treatedColumns } from '../shared/core/treatment.ts';
+import { treatedColumns, treatmentDigest } from '../shared/core/treatment.ts';
+import { asLastSynced } from '../shared/core/unchanged.ts';
 import { rowDigest } from '../shared/core/value-sum.ts';
-import type { SourceTable } from '../shared/model/catalog.ts';
 import { type Compared, ComparisonEvent, endedWell, type Suspect } from '../shared/model/compared.ts';
 import { errors } from '../shared/model/errors.ts';
 import type { Job } from '../shared/model/job.ts';
-import type { Table } from '../shared/model/table.ts';
+import type { Snapshot, TableState } from '../shared/model/state.ts';
 import { brokenConnection } from '../shared/source/connect.ts';
 import { openSnapshot, tableIn } from '../shared/source/session.ts';
 import { tableError } from '../shared/source/snapshot.ts';
 import { streamRows } from '../shared/source/stream.ts';
+import { isUnchanged } from '../shared/source/unchanged.ts';
 import {
   type Bucketed,
   bucketed,
@@ -75,7 +77,7 @@ export async function verifySource(
   edge: Edge,
 ): Promise<ComparisonEvent> {
   if (event.step === 'end') return endComparison(event, ports, edge);
-  const { job, tables, broken } = await ports.store.readJob(event.jobId, [event.table]);
+  const { job, tables, broken, states } = await ports.store.readJob(event.jobId, [event.table]);
   const table = tables.find((one) => one.sourceName === event.table);
   if (!table)
     throw (
@@ -88,7 +90,8 @@ export async function verifySource(
     const found = tableIn(open, event.table);
     checkTable(table, found);
     await client.query(`SET LOCAL statement_timeout = ${Math.max(1_000, edge.remaining() - RESERVE_MS)}`);
-    const side = new SourceSide(event, ports, edge, { job, table, found, client });
+    const state = stateIn(states, event.table).value;
+    const side = new SourceSide(event, ports, edge, { job, table, state, found, snapshot: open.snapshot, client });
     switch (event.step) {
       case 'begin':
         return await side.sums();
@@ -106,26 +109,35 @@ export async function verifySource(
   }
 }
 
+/** What the look goes by, beside the table itself. */
+interface Now {
+  job: Job;
+  state: TableState;
+  snapshot: Snapshot;
+}
+
 class SourceSide {
   readonly #event: ComparisonEvent;
   readonly #ports: VerifySourcePorts;
   readonly #edge: Edge;
   readonly #source: AtSource;
+  readonly #now: Now;
   readonly #bucketed: Bucketed;
 
   constructor(
     event: ComparisonEvent,
     ports: VerifySourcePorts,
     edge: Edge,
-    { job, table, found, client }: { job: Job; table: Table; found: SourceTable; client: pg.Client },
+    { job, state, snapshot, ...at }: Omit<AtSource, 'columns'> & Now,
   ) {
     this.#event = event;
     this.#ports = ports;
     this.#edge = edge;
     const schemas = { source: job.sourceSchema, warehouse: '' };
-    const columns = treatedColumns(job, table);
-    this.#source = { client, table, found, columns };
-    this.#bucketed = bucketed(table, columns, schemas, event.kind === 'reconcile');
+    const columns = treatedColumns(job, at.table);
+    this.#source = { ...at, columns };
+    this.#bucketed = bucketed(at.table, columns, schemas, event.kind === 'reconcile');
+    this.#now = { job, state, snapshot };
   }
 
   /** Chooses the buckets whose rows are looked at: those that differ, then in turns those whose values SQL can't hash. */
@@ -166,12 +178,10 @@ class SourceSide {
     const suspects = this.#event.kind === 'reconcile' ? all.filter(({ what }) => what === 'extra') : all;
     if (suspects.length === 0) return this.#done({ covered: looked.covered });
     const object = await findings.write('suspects', suspects);
-    if (this.#event.kind === 'reconcile') {
-      guardDeletes(this.#source.table, suspects.length, looked.rows);
-      return { ...this.#event, step: 'again' };
-    }
+    if (this.#event.kind === 'reconcile') guardDeletes(this.#source.table, suspects.length, looked.rows);
+    if (this.#event.kind === 'reconcile' || (await this.#isAsLastSynced())) return { ...this.#event, step: 'again' };
     const { rows } = await this.#source.client.query(`SELECT ${isoTime('clock_timestamp()')} AS seen`);
-    const repair = this.#event.repair || this.#source.table.repair;
+    const repair = this.#repairs;
     await comparisons.change(this.#event.jobId, this.#event.table, {
       ...endedWell('verify', this.#edge.now()),
       suspects: { object, rows: suspects.length, seen: rows[0].seen, repair },
@@ -180,10 +190,28 @@ class SourceSide {
     return { ...this.#event, step: 'done' };
   }
 
+  get #repairs(): boolean {
+    return this.#event.repair || this.#source.table.repair;
+  }
+
+  /**
+   * Whether the source has what the last full sync brought: then no change is on its way, and what still differs when the warehouse
+   * is asked once more is wrong. A pass in between would bring every row anew and leave nothing to be told.
+   */
+  async #isAsLastSynced(): Promise<boolean> {
+    const { table, found, client } = this.#source;
+    const { job, state, snapshot } = this.#now;
+    const skip = seenByLastPass(table, state, found, snapshot);
+    const proof = asLastSynced(table, state, found, { skip, treatment: treatmentDigest(job, table) });
+    return proof !== null && isUnchanged(client, found, proof);
+  }
+
   async again(): Promise<ComparisonEvent> {
     const { findings, comparisons } = this.#ports;
     const { jobId, table: name, kind, second } = this.#event;
-    const { suspects: waiting, covered } = await comparisons.read(jobId, name);
+    const { suspects: waiting, covered } = second
+      ? await comparisons.read(jobId, name)
+      : { suspects: undefined, covered: (await this.#looked())[1].covered };
     const from = second && waiting ? { key: waiting.object } : ({ name: 'suspects' } as const);
     const suspects: Suspect[] = [];
     for await (const suspect of findings.lines<Suspect>(from)) suspects.push(suspect);
@@ -192,12 +220,15 @@ class SourceSide {
     if (kind === 'reconcile') return this.#mendOrDone(sure, source, {});
     const counts = countOf(sure);
     const object = sure.length > 0 ? await findings.write('found', this.#named(sure)) : null;
-    const found = { ...counts, object, repaired: false };
+    const copiedAnew = second && this.#source.table.copyMode === 'FULL_DATA_SYNC';
+    const replaced = copiedAnew ? suspects.length - sure.length : 0;
+    const found = { ...counts, object, repaired: false, ...(replaced > 0 ? { replaced } : {}) };
     const drifted = driftOf(this.#source.table, counts);
     this.#edge.metrics.addMetric('RowsDrifted', MetricUnit.Count, drifted);
     this.#edge.logger[drifted > 0 ? 'error' : 'info']('verified', { table: name, ...found });
     await comparisons.change(jobId, name, { found });
-    return this.#mendOrDone(waiting?.repair ? sure : [], source, { found, ...(covered ? { covered } : {}) });
+    const repair = second ? waiting?.repair : this.#repairs;
+    return this.#mendOrDone(repair ? sure : [], source, { found, ...(covered ? { covered } : {}) });
   }
 
   /** Stages what the warehouse needs to put rows right; where nothing is to be changed the comparison has ended. */

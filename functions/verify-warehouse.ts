@@ -28,6 +28,7 @@ import {
   valueKinds,
 } from '../shared/sql/buckets.ts';
 import { type Edge, handle } from './edge.ts';
+import { giveBack } from './end-comparison.ts';
 import { settleOrphan } from './sweep.ts';
 
 /** Time kept back for the writes at a call's end, and for one long-poll. */
@@ -47,7 +48,8 @@ export interface VerifyWarehousePorts {
  * The warehouse's side of a comparison: writes what it holds to the findings, takes the table's lease before rows are
  * compared that are to be changed, and mends.
  *
- * @returns the event for the next call: of the source's side, or of this one while a statement runs (`mend`)
+ * @returns the event for the next call: of the source's side, or of this one while a statement runs (`mend`); `done` where the table is
+ *   not to be compared any more
  * @throws LoaderError BadConfiguration, TableBusy, WarehouseRefused, FindingsGone, LeaseLost
  */
 export async function verifyWarehouse(
@@ -64,6 +66,8 @@ export async function verifyWarehouse(
     );
   const watermark = states.get(event.table)?.value.watermark;
   if (!watermark || table.disabled || !table.created) {
+    // It may have been decided after a step took the table.
+    await giveBack(event, ports.store);
     await ports.comparisons.change(event.jobId, event.table, endedWell(event.kind, edge.now()));
     return { ...event, step: 'done' };
   }
@@ -149,6 +153,7 @@ class WarehouseSide {
     const { comparisons, findings } = this.#ports;
     const { jobId, table, kind, second } = this.#event;
     const { suspects } = second ? await comparisons.read(jobId, table) : {};
+    const repair = second ? suspects?.repair : this.#event.repair || this.#table.repair;
     if (second && !suspects) {
       await comparisons.change(jobId, table, endedWell('verify', this.#edge.now()));
       return { ...this.#event, step: 'done' };
@@ -156,7 +161,7 @@ class WarehouseSide {
     const buckets = new Set<string>();
     const from = suspects ? { key: suspects.object } : ({ name: 'suspects' } as const);
     for await (const { bucket } of findings.lines<Suspect>(from)) buckets.add(bucket);
-    if (kind === 'reconcile' || suspects?.repair) await this.#lease();
+    if (kind === 'reconcile' || repair) await this.#lease();
     return this.rows([...buckets].sort(), 'again');
   }
 

@@ -69,11 +69,17 @@ export function renderVerification(
 const NAMED = 20;
 
 function told(
-  { table, status, error, object }: VerifiedTable,
+  { table, status, error, object, replaced }: VerifiedTable,
   rows: unknown[],
-  { red, bold }: Colors,
+  { red, yellow, bold }: Colors,
   width: number,
 ): string[] {
+  if (status === 'identical' && replaced > 0) {
+    const why =
+      `${plural(replaced, 'row')} differed until the run in between copied the table anew: changed at the source since its ` +
+      'last sync, or wrong in the warehouse before';
+    return ['', `${yellow('!')} ${bold(table)}`, ...wrap(why, width - 4).map((line) => `  ${line}`)];
+  }
   if (status === 'identical' || (error === null && object === null)) return [];
   const lines = [
     ...(error === null ? [] : wrap(error, width - 4)),

@@ -115,19 +115,29 @@ export function reread(
   pass: Pass,
   { now, parts, gapDays }: { now: Snapshot; parts: Part[]; gapDays: number },
 ): { gaps: Gap[]; closed: Gap[]; skip: Skip | null } {
-  const previous = usableWatermark(table, state, pass.next.oid);
+  const { oid } = pass.next;
+  const previous = usableWatermark(table, state, oid);
   const { open = [], closed = [] } = Object.groupBy(previous?.gaps ?? [], (gap) =>
     stillOpen(gap, pass.next.fence, gapDays) ? 'open' : 'closed',
   );
-  return {
-    gaps: open,
-    closed,
-    skip: previous && {
-      below: loadedBelow(previous, now, pass.next.oid),
+  return { gaps: open, closed, skip: seenByLastPass(table, state, { oid, parts }, now) };
+}
+
+/** What tells the rows that the table's last pass saw from those written since; null where there was none that counts. */
+export function seenByLastPass(
+  table: Table,
+  state: TableState,
+  { oid, parts = [] }: { oid: number; parts?: Part[] },
+  now: Snapshot,
+): Skip | null {
+  const previous = usableWatermark(table, state, oid);
+  return (
+    previous && {
+      below: loadedBelow(previous, now, oid),
       now,
       except: attached(previous, parts).map((part) => part.oid),
-    },
-  };
+    }
+  );
 }
 
 /** The pass once a batch of it is committed. */

@@ -1,6 +1,7 @@
 import { isCopied, type PgType, type SourceTable } from '../model/catalog.ts';
 import type { Compared } from '../model/compared.ts';
 import type { Pass, TableState } from '../model/state.ts';
+import type { Table } from '../model/table.ts';
 import type { Skip } from '../sql/postgres.ts';
 import { type Agreed, shapeOf } from './agree.ts';
 
@@ -14,16 +15,8 @@ export interface Unwritten {
 /**
  * What would prove that a full sync has nothing to bring; null where nothing could.
  *
- * The proof: (1) no row that the snapshot shows was written by a transaction which the last sync's snapshot had not seen as
- * ended (`loadedBelow`: exact, also for savepoints). So each of them was there then, and is not deleted: they are some of the
- * rows that were loaded. (2) There are as many as were loaded. So they are the very same. An update writes a row anew, a
- * DELETE or TRUNCATE leaves fewer, a rollback leaves all as it was, and VACUUM FULL moves rows without writing them. It
- * holds for a sync that took several snapshots, too: what was neither written nor deleted since the first was in all.
- *
- * What is no proof: pg_stat's counters of rows written and deleted, which a crash resets, which count rollbacks and come late.
- *
  * @param compared what comparisons say of the warehouse's rows
- * @param treatment what `treatmentDigest` says of the table now: other policies make other values of the same rows
+ * @param treatment what `treatmentDigest` says of the table now
  */
 export function whatWouldProve(
   { table, update }: Pick<Agreed, 'table' | 'update'>,
@@ -32,13 +25,34 @@ export function whatWouldProve(
   pass: Pass,
   { skip, treatment, compared }: { skip: Skip | null; treatment: string; compared: Compared | undefined },
 ): Unwritten | null {
-  const { watermark, orphan, lease, replaces } = state;
-  if (compared && isDoubted(compared, state)) return null;
+  if (update !== null || pass.batches > 0 || (compared && isDoubted(compared, state))) return null;
+  return asLastSynced(table, state, found, { skip, treatment });
+}
+
+/**
+ * What would prove that the source has what the table's last full sync brought; null where nothing could.
+ *
+ * The proof: (1) no row that the snapshot shows was written by a transaction which the last sync's snapshot had not seen as
+ * ended (`loadedBelow`: exact, also for savepoints). So each of them was there then, and is not deleted: they are some of the
+ * rows that were loaded. (2) There are as many as were loaded. So they are the very same. An update writes a row anew, a
+ * DELETE or TRUNCATE leaves fewer, a rollback leaves all as it was, and VACUUM FULL moves rows without writing them. It
+ * holds for a sync that took several snapshots, too: what was neither written nor deleted since the first was in all.
+ *
+ * What is no proof: pg_stat's counters of rows written and deleted, which a crash resets, which count rollbacks and come late.
+ *
+ * @param treatment what `treatmentDigest` says of the table now: other policies make other values of the same rows
+ */
+export function asLastSynced(
+  table: Table,
+  { watermark, orphan, lease, replaces }: TableState,
+  found: SourceTable,
+  { skip, treatment }: { skip: Skip | null; treatment: string },
+): Unwritten | null {
   // A load that nobody saw the end of may have brought other rows since.
   const settled = orphan === undefined && lease?.load === undefined && replaces === undefined;
-  if (table.copyMode !== 'FULL_DATA_SYNC' || pass.batches > 0 || !settled || !skip) return null;
+  if (table.copyMode !== 'FULL_DATA_SYNC' || !settled || !skip) return null;
   const sameTable = skip.below !== null && skip.except.length === 0 && isCopied(found);
-  const sameColumns = update === null && table.shape === shapeOf(table) && found.columns.every(isTextItsOwn);
+  const sameColumns = table.shape === shapeOf(table) && found.columns.every(isTextItsOwn);
   if (!sameTable || !sameColumns || watermark?.treatment !== treatment || watermark.rows === undefined) return null;
   return { rows: watermark.rows, skip };
 }

@@ -21,6 +21,7 @@ export function verdictOn(table: Table, compared: Compared | undefined, undecide
     missing: found?.missing ?? 0,
     extra: found?.extra ?? 0,
     different: found?.different ?? 0,
+    replaced: found?.replaced ?? 0,
     object: found?.object ?? null,
     error: why,
   };

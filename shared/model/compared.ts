@@ -26,7 +26,7 @@ export const ComparisonEvent = DueComparison.extend({
   repair: z.boolean().default(false),
   /**
    * begin: sums of all buckets, or what a second look needs · rows: of the buckets that differ · again: of the suspects, under the
-   * lease where rows are to change · mend: by the warehouse alone · end: it broke off · done: nothing is left to do
+   * lease where rows are to change, after a pass or at once where none is needed · mend: by the warehouse alone · end: it broke off · done: nothing is left to do
    */
   step: z.enum(['begin', 'rows', 'again', 'mend', 'end', 'done']).default('begin'),
   /** Why it broke off: what the failed step threw. */
@@ -66,8 +66,11 @@ export interface Compared {
   reconcileEnded?: string;
   /** Rows that differed and wait for a second look after the next pass. */
   suspects?: { object: string; rows: number; seen: string; repair: boolean };
-  /** What survived the second look of the last verification, and the object that names the rows. */
-  found?: Differences & { object: string | null; repaired: boolean };
+  /**
+   * What survived the second look of the last verification, and the object that names the rows. `replaced`: rows that differed, until
+   * the pass between both looks copied the table anew: whether they were wrong or had changed at the source, nobody can tell.
+   */
+  found?: Differences & { object: string | null; repaired: boolean; replaced?: number };
   /** The rows that the last verification covered, and where the next begins with values that no SQL can hash. */
   covered?: { rows: number; values: number; nextBucket: number };
   /** Rows that the last reconcile deleted. */

@@ -13,6 +13,8 @@ export const VerifiedTable = z.object({
   /** Rows that only the warehouse has: no difference where the table keeps what the source deleted. */
   extra: z.int(),
   different: z.int(),
+  /** Rows that differed until the run in between copied the table anew: changed at the source since its last sync, or wrong. */
+  replaced: z.int(),
   /** The object that names the rows; null where there is none. */
   object: z.string().nullable(),
   error: z.string().nullable(),

@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { COMMANDS, type Result } from '../../cli/commands.ts';
 import { bench, type TestJob } from './harness.ts';
 import { Executions, Interruptions } from './interruptions.ts';
+import { ticking } from './ticking.ts';
 
 const during = new Interruptions();
 const server = bench(during.options);
@@ -138,4 +139,48 @@ test('a comparison that is stopped while it holds a table gives it back, which i
     await ids(job, 'orders'),
     upTo(20).filter((id) => id !== 3),
   );
+});
+
+test('a table that is disabled while its keys are compared is given back, and keeps its rows', async () => {
+  const job = await loadedJob();
+  const reconcile = () => server.operator.compare(job.jobId, { kind: 'reconcile', tables: ['orders'] });
+  await job.source.query('DELETE FROM orders WHERE id = 3');
+  // Sums, keys, keys once more under the lease: what is left is to delete.
+  for (let i = 0; i < 3; i++) during.atState('Warehouse side', () => undefined);
+  during.atState('Warehouse side', async () => {
+    assert.match((await job.read()).states.get('orders')?.value.lease?.owner ?? '', /reconcile$/);
+    await job.edit('orders', { disabled: true });
+  });
+  await reconcile();
+  assert.equal((await job.read()).states.get('orders')?.value.lease, undefined);
+  assert.deepEqual(await ids(job, 'orders'), upTo(20));
+  await job.edit('orders', { disabled: false });
+  await reconcile();
+  assert.equal((await ids(job, 'orders')).length, 19);
+});
+
+test('an event of a stopped comparison that comes late leaves the one alone that was begun since', async () => {
+  const job = await loadedJob();
+  const { comparisons } = ticking(server).at();
+  const began = Date.now() - 60_000;
+  const event = (stopDate: number) => ({
+    detail: {
+      name: 'stopped-long-ago',
+      status: 'ABORTED',
+      startDate: began,
+      stopDate,
+      input: JSON.stringify({ jobId: job.jobId, comparisons: [{ table: 'orders', kind: 'reconcile' }] }),
+    },
+  });
+  const release = async (stopDate: number) => {
+    const { lambda, stack } = server.installation.cloud;
+    const functionArn = stack.of('AWS::Lambda::Function').find(({ name }) => /release/.test(name))?.arn ?? '';
+    const { functionError } = await lambda.invoke({ functionArn, payload: JSON.stringify(event(stopDate)) });
+    assert.equal(functionError, undefined);
+    return (await comparisons.read(job.jobId, 'orders')).reconcileBegun;
+  };
+  const reconcileBegun = new Date(began + 10_000).toISOString();
+  await comparisons.change(job.jobId, 'orders', { reconcileBegun });
+  assert.equal(await release(began + 5_000), reconcileBegun);
+  assert.equal(await release(began + 15_000), undefined);
 });

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { DescribeExecutionCommand, SFNClient, StartExecutionCommand, StopExecutionCommand } from '@aws-sdk/client-sfn';
 import { REGION } from '../../local/identity.ts';
+import { Comparisons } from '../../shared/aws/comparisons.ts';
 import { Schedules } from '../../shared/aws/schedules.ts';
 import { Ticks } from '../../shared/aws/ticks.ts';
 import { Schedule } from '../../shared/model/schedule.ts';
@@ -28,6 +29,7 @@ export function ticking(server: Bench) {
       states: new SFNClient(client),
       schedules: new Schedules(table, dynamodb),
       ticks: new Ticks(table, dynamodb),
+      comparisons: new Comparisons(table, dynamodb),
     };
   };
   let parts: ReturnType<typeof made> | undefined;

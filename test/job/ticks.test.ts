@@ -232,6 +232,39 @@ test('a plan that dies after it has claimed its tick goes on with it', async () 
   assert.deepEqual(await history(job), ['10:00 ran succeeded']);
 });
 
+test('a plan that dies when all was written but its answer leaves the comparison that it claimed to the next tick', async () => {
+  const job = await scheduled();
+  await job.edit('bad', { disabled: true });
+  await job.edit('good', { verifyEvery: 1 });
+  const { comparisons } = at();
+  const due = () => comparisons.change(job.jobId, 'good', { verifyBegun: undefined, verifyEnded: undefined });
+  const plan = server.installation.cloud.stack
+    .of('AWS::Lambda::Function')
+    .find(({ name }) => /Functionsplan/.test(name));
+  /** @param last the write after which it dies; never where absent. @returns how many it made */
+  const writes = async (scheduledTime: string, last = Number.POSITIVE_INFINITY) => {
+    let made = 0;
+    during = ({ service, action, moment, caller }) => {
+      const writing = service === 'dynamodb' && /^(Put|Update)Item$/.test(action);
+      if (!writing || moment !== 'after' || !caller.arn.includes('plan') || ++made !== last) return;
+      server.installation.cloud.lambda.kill(plan?.name ?? '');
+    };
+    await tick(job, scheduledTime);
+    during = undefined;
+    await server.operator.compared();
+    return made;
+  };
+  const all = await writes(time('10:00'));
+  assert.ok((await comparisons.read(job.jobId, 'good')).verifyEnded, 'a tick that finds it due begins it');
+  await due();
+  assert.equal(await writes(time('10:05'), all), all + 1, 'called once more it gives the claim back, no more');
+  const left = await comparisons.read(job.jobId, 'good');
+  assert.deepEqual([left.claimedBy, left.verifyEnded], [undefined, undefined]);
+  await tick(job, time('10:10'));
+  await server.operator.compared();
+  assert.ok((await comparisons.read(job.jobId, 'good')).verifyEnded);
+});
+
 test('ticks are skipped with the reason: paused, disabled, no such schedule, one that makes no sense', async () => {
   const job = await scheduled();
   await at().schedules.pause('moving house', new Date());

@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import pg from 'pg';
+import type { FaultyCall } from '../../local/gate.ts';
 import { bench, type TestJob } from './harness.ts';
 import { Interruptions } from './interruptions.ts';
 import { metricSum } from './metrics.ts';
+import { ticking } from './ticking.ts';
 
 const during = new Interruptions();
 const server = bench(during.options);
@@ -44,6 +46,13 @@ async function secondLook(job: TestJob): Promise<TestJob> {
   return job;
 }
 const compared = async (job: TestJob, table: string) => (await job.read()).compared.get(table);
+
+const byAdmin =
+  (what: string) =>
+  ({ action, moment, caller }: FaultyCall): boolean =>
+    caller.arn.includes('admin') && `${moment} ${action}` === what;
+const startedByAdmin = byAdmin('before StartExecution');
+const readByAdmin = byAdmin('after Query');
 
 test('tables that are the same are found the same, whatever their mode, key and values', async () => {
   const job = await loadedJob();
@@ -104,17 +113,68 @@ test('rows that are missing, extra or different are named once they survive a se
 test('JSON and floats are compared by value, a doubled row of a table without a key is found, and a full sync heals both', async () => {
   const job = await loadedJob();
   const { schema } = job;
+  // Of what changed since the last sync nobody can tell what was wrong before.
+  await job.source.query("UPDATE docs SET weight = 0 WHERE code = 'd9'; INSERT INTO words VALUES ('new', 0)");
   await job.warehouse.query(`
     UPDATE "${schema}".docs SET doc = '{"a": [1, 2], "n": 4}' WHERE code IN ('d4', 'd5');
     UPDATE "${schema}".docs SET weight = weight + 1e-9 WHERE code = 'd8';
     INSERT INTO "${schema}".words VALUES ('w1', 1), ('other', 1)`);
   const first = await verify(job, { tables: ['docs', 'words'] });
-  assert.equal(first.get('docs')?.suspects?.rows, 2, 'd5 and d8: d4 has the same value');
-  assert.equal(first.get('words')?.suspects?.rows, 2);
+  assert.equal(first.get('docs')?.suspects?.rows, 3, 'd5, d8 and d9: d4 has the same value');
+  assert.equal(first.get('words')?.suspects?.rows, 3);
   await secondLook(job);
   await secondLook(job);
   assert.deepEqual(await named(job, 'docs'), [], 'the pass in between brought every row anew');
+  assert.equal((await compared(job, 'docs'))?.found?.replaced, 3, 'which is told');
   assert.equal((await compared(job, 'words'))?.suspects, undefined);
+  assert.deepEqual(await job.differing(), []);
+});
+
+test('a table that is copied whole is judged at once while the source has not changed since: rows are named before a sync replaces them', async () => {
+  const job = await loadedJob();
+  const { schema } = job;
+  await job.warehouse.query(`
+    UPDATE "${schema}".docs SET doc = '{"a": [1, 2], "n": 5}' WHERE code = 'd5'; DELETE FROM "${schema}".docs WHERE code = 'd7';
+    UPDATE "${schema}".docs SET doc = '{"a": [1, 2], "n": 4}' WHERE code = 'd4';
+    INSERT INTO "${schema}".docs SELECT 'x', doc, weight FROM "${schema}".docs WHERE code = 'd9';
+    UPDATE "${schema}".docs SET weight = 1 WHERE code = 'd8'; INSERT INTO "${schema}".words VALUES ('w1', 1)`);
+  const { status, tables } = await server.operator.verify(job.jobId, { tables: ['docs', 'words'] });
+  const verdicts = (all: typeof tables) =>
+    all.map(({ table, status: verdict, missing, extra, different, replaced }) => [
+      table,
+      verdict,
+      missing,
+      extra,
+      different,
+      replaced,
+    ]);
+  assert.equal(status, 'failed');
+  assert.deepEqual(verdicts(tables), [
+    ['docs', 'different', 1, 1, 1, 0],
+    ['words', 'different', 0, 0, 1, 0],
+  ]);
+  assert.deepEqual(await named(job, 'docs'), [
+    '{"what":"different","key":{"code":"d8"}}',
+    '{"what":"extra","key":{"code":"x"}}',
+    '{"what":"missing","key":{"code":"d7"}}',
+  ]);
+  assert.deepEqual(await job.differing(), ['docs', 'words'], 'no run came in between');
+  const repaired = await server.operator.verify(job.jobId, { tables: ['docs', 'words'], repair: true });
+  assert.deepEqual(
+    verdicts(repaired.tables).map(([, verdict]) => verdict),
+    ['repaired', 'repaired'],
+  );
+  assert.deepEqual(await job.differing(), ['words'], 'which has no key to name rows by: its next run copies it anew');
+  assert.equal((await job.run()).tables.words?.rows, 50);
+  assert.deepEqual(await job.differing(), []);
+});
+
+test('what a verification found wrong in a table that is copied whole, the next sync puts right though the source has not changed', async () => {
+  const job = await loadedJob();
+  await job.warehouse.query(`DELETE FROM "${job.schema}".docs WHERE code < 'd3'`);
+  const { tables } = await server.operator.verify(job.jobId, { tables: ['docs'] });
+  assert.deepEqual([tables[0]?.status, tables[0]?.missing], ['different', 22]);
+  await job.run();
   assert.deepEqual(await job.differing(), []);
 });
 
@@ -218,4 +278,32 @@ test('rows that differ are not judged before a load has come in between', async 
   }
   const { tables } = await server.operator.verify(job.jobId, { tables: ['events'] });
   assert.deepEqual([tables[0]?.status, tables[0]?.missing], ['different', 1]);
+});
+
+test('a row that was set back by more than scanBack, which no pass reads again, is found and repaired', async () => {
+  const job = await loadedJob();
+  await job.source.query("UPDATE orders SET note = 'set back', updated_at = now() - interval '1 day' WHERE id = 7");
+  await job.run();
+  assert.deepEqual(await job.differing(), ['orders']);
+  const { tables } = await server.operator.verify(job.jobId, { tables: ['orders'], repair: true });
+  assert.deepEqual([tables[0]?.status, tables[0]?.different], ['repaired', 1]);
+  assert.deepEqual(await named(job, 'orders'), ['{"what":"different","key":{"id":"7"}}']);
+  assert.deepEqual(await job.differing(), []);
+});
+
+test('a second look that ends while somebody asks for it is judged by what it found', async () => {
+  const job = await loadedJob();
+  await job.warehouse.query(`DELETE FROM "${job.schema}".events WHERE id = 3`);
+  // Another run is to compare the table, so that the one in between does not begin the second look.
+  const claim = { claimedBy: 'another', claimedAt: new Date().toISOString() };
+  during.atState('Plan', async () => void (await ticking(server).at().comparisons.change(job.jobId, 'events', claim)));
+  // The comparison, the run, and the second look.
+  for (let i = 0; i < 2; i++) during.atCall(startedByAdmin, () => undefined);
+  during.atCall(startedByAdmin, () => {
+    // Whoever starts it reads once more; who asks next reads what is known by then, and waits for the look to end.
+    during.atCall(readByAdmin, () => undefined);
+    during.atCall(readByAdmin, () => server.operator.compared());
+  });
+  const { tables } = await server.operator.verify(job.jobId, { tables: ['events'] });
+  assert.deepEqual([tables[0]?.status, tables[0]?.missing, tables[0]?.error], ['different', 1, null]);
 });

@@ -11,6 +11,7 @@ const table = (name: string, change: Partial<VerifiedTable> = {}): VerifiedTable
   missing: 0,
   extra: 0,
   different: 0,
+  replaced: 0,
   object: null,
   error: null,
   ...change,
@@ -64,4 +65,16 @@ test('tables that were repaired are no longer told as wrong, others still are', 
   const repaired = table('a', { status: 'repaired', different: 1 });
   assert.equal(lines([repaired, table('b')]).at(-2), '  ! 1 of 2 tables differed: repaired, verify again.');
   assert.equal(lines([repaired, table('b', { status: 'different' })]).at(-2), '  ✗ 1 of 2 tables not identical.');
+});
+
+test('of rows that the run in between replaced it is told that they differed', () => {
+  assert.deepEqual(lines([table('stock', { replaced: 2 })]).slice(3, -1), [
+    '  stock  1,000        0      0          0  identical ✓',
+    '',
+    '  ! stock',
+    '    2 rows differed until the run in between copied the table anew: changed at',
+    '    the source since its last sync, or wrong in the warehouse before',
+    '',
+    '  ✓ 1 table identical, 1,000 rows compared on both sides.',
+  ]);
 });

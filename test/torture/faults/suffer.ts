@@ -62,8 +62,7 @@ export const SCENARIOS: Scenario[] = [
       await sleep(1_000);
       await ground.tick();
     },
-    // Where plan dies with nothing left but its answer, what it claimed lapses by itself, twenty minutes later.
-    about: /verify/,
+    about: /verify|^plan|lambda:Invoke plan|^state load-job/,
     undo: (ground) => ground.decide('stock', { reconcileEvery: 86_400 }),
   },
   {
