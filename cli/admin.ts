@@ -108,7 +108,8 @@ async function perform(operation: OperationName, input: Record<string, unknown>,
   );
   if (watch && last.ok) watch(last);
   else tell(following.operation, last, json);
-  process.exitCode = last.ok && statusOf(last) !== 'failed' ? EXIT.done : EXIT.refused;
+  const well = last.ok && statusOf(last) !== 'failed' && (following.isWhole?.(last.result) ?? true);
+  process.exitCode = well ? EXIT.done : EXIT.refused;
 }
 
 try {

@@ -12,11 +12,14 @@ interface Following {
   /** Whether it is done without being asked for. */
   always?: boolean;
   operation: OperationName;
+  /** Whether it ended well although it has not failed. */
+  isWhole?(result: unknown): boolean;
   /** The next question's input, from what was answered and asked before. */
   input(result: unknown, asked: Record<string, unknown>): Record<string, unknown>;
 }
 
 const Setup = z.object({ setupId: z.string() });
+const SetUp = z.object({ output: z.object({ refused: z.array(z.string()) }).nullable() });
 const Run = z.object({ runId: z.string() });
 const Verify = z.object({ verifyId: z.string() });
 
@@ -26,6 +29,8 @@ export const FOLLOWING: Partial<Record<OperationName, Following>> = {
     description: 'do not wait until setup has ended',
     always: true,
     operation: 'jobs.setup-status',
+    // A script wants to know of a table that is not copied.
+    isWhole: (result) => (SetUp.parse(result).output?.refused ?? []).length === 0,
     input: (result) => Setup.parse(result),
   },
   'jobs.verify': {

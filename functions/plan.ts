@@ -83,6 +83,8 @@ export async function plan(event: PlanEvent, ports: PlanPorts, edge: Edge): Prom
   });
   if (free.length > 0) await look.at(free);
   if (!hasTables(data)) look.warnings.push('the job has no tables: run setup');
+  else if (data.broken.size === 0 && data.tables.every(({ disabled }) => disabled))
+    look.warnings.push('all tables of the job are disabled: enable those that are to be copied');
 
   const loads = await leaseLoads(event, look.extracted, ports, edge);
   const setup = look.addsTables;
@@ -131,7 +133,7 @@ const notCreated = ({ sourceName, columns }: Table): Error =>
   errors.badConfiguration(
     columns.length === 0
       ? `${sourceName}: setup never met it at the source: correct its sourceName and run setup, or disable the table`
-      : `${sourceName}: the warehouse lacks the table or some of its columns: run setup`,
+      : `${sourceName}: the warehouse lacks the table or some of its columns: run setup, which makes them, or tells what is in the way`,
   );
 
 /** Packs what was extracted into loads and takes the leases: only now, and only where there is work. */

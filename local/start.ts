@@ -1,5 +1,6 @@
 import { accessSync, constants, existsSync, statfsSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
+import { Writable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import pg from 'pg';
@@ -67,7 +68,7 @@ const command = new Command('npm start --')
   .option('--fresh', 'start over: forget what the folder holds', false)
   .option('--report <file>', 'write the report as JSON when the run has ended')
   .option('--verify', 'then verify every table as the deployed app does, and name the rows that differ', false)
-  .option('--rows <n>', "rows of the demo's database", shopSize, 1_000_000)
+  .option('--rows <n>', `rows of the demo's database, when it is made: ${SMALLEST} or more`, shopSize, 1_000_000)
   .option('--port <n>', 'port of the local AWS endpoint (default: any free one)', portNumber)
   .showHelpAfterError('(npm start -- --help lists the options)')
   .configureOutput({ outputError: (text, write) => write(withoutPasswords(text)) })
@@ -82,8 +83,33 @@ const stopAll = async (): Promise<void> => {
 /** Where everything is written, once that is known. */
 let stateDir: string | null = null;
 
+/** The report names the warehouse with its password. */
+const OWNERS_ONLY = { mode: 0o600 };
+
 const terminal = terminalOf(process.stdout, process.env);
 const say = (line: string): void => void process.stdout.write(`${line}\n`);
+
+/** Whether a signal has come: what breaks from then on breaks thereby. */
+let stopping = false;
+
+/** Where a run shows how far it is: nobody looks any more once a signal has come. */
+const watched = new Writable({
+  write: (chunk, _encoding, done) => {
+    if (!stopping) process.stdout.write(chunk);
+    done();
+  },
+});
+
+const isGiven = (option: keyof Options): boolean => command.getOptionValueSource(option) === 'cli';
+
+/** Where `--` is left out, npm takes options for its own, and tells us by the environment alone. */
+function refuseTakenByNpm(): void {
+  if (process.env.npm_lifecycle_event !== 'start') return;
+  const taken = command.options.filter(({ long }) => process.env[`npm_config_${long?.slice(2)}`] !== undefined);
+  if (taken.length === 0) return;
+  const flags = taken.map(({ flags: written }) => written).join(' ');
+  throw errors.badConfiguration(`npm has kept ${flags} for itself: write npm start -- ${flags}`);
+}
 
 async function main(options: Options): Promise<boolean> {
   if (options.source === '') {
@@ -92,6 +118,10 @@ async function main(options: Options): Promise<boolean> {
   }
   if (!options.source && options.schema !== 'public')
     throw errors.badConfiguration('--schema needs a --source: the demo shop has the schema public alone');
+  if (options.source && isGiven('rows'))
+    throw errors.badConfiguration(
+      '--rows is for the demo shop, which a --source takes the place of: leave one of them out',
+    );
   if (options.port) await checkPort(options.port);
   if (options.report) checkReport(resolve(options.report));
   if (options.source) await lookAt(options.source, options.schema);
@@ -108,8 +138,7 @@ async function main(options: Options): Promise<boolean> {
   const session = await Session.open(folder, options.source ? 'source' : 'shop', source, options);
   undo.push(() => session.close());
   const { entries, checks } = await session.setup();
-  if (entries.length > 0) process.stdout.write(renderSetup(entries, terminal));
-  for (const check of checks) say(`\n  ! ${check}`);
+  if (entries.length + checks.length > 0) process.stdout.write(renderSetup(entries, terminal, checks));
 
   if (await session.isEmpty()) throw noTables(await source, options.schema);
 
@@ -121,13 +150,14 @@ async function main(options: Options): Promise<boolean> {
   for (const warning of report.warnings ?? []) if (!checks.includes(warning)) say(`\n  ! ${warning}`);
   const verification = options.verify ? await verified(session) : null;
   if (verification) report = { ...report, verification };
-  if (options.report) writeFileSync(options.report, `${JSON.stringify(report, null, 2)}\n`);
+  if (options.report) writeFileSync(options.report, `${JSON.stringify(report, null, 2)}\n`, OWNERS_ONLY);
   if (control) {
     say(`  Run again  curl -X POST ${control.url}/run`);
     say(`  Commands   npm run admin -- --state ${relative('', folder.dir) || '.'} --help`);
     say('\n  Ctrl-C stops.');
     await new Promise(() => undefined);
   }
+  if (!options.source) say(NEXT);
   return allIdentical(report) && verification?.status !== 'failed' && (await session.isWhole());
 }
 
@@ -162,9 +192,17 @@ function checkReport(file: string): void {
   }
 }
 
+/** What there is to do after the first minute. */
+const NEXT = [
+  '',
+  '  Your own database  npm start -- --source postgres://user:password@host:5432/database',
+  '  Keep it up         npm start -- --serve',
+  '  Deploy it          README.md, "Deploy"',
+].join('\n');
+
 async function runOnce(session: Session): Promise<Report> {
   say(`\n${(await session.isInitial()) ? 'Initial load' : 'Incremental run'}`);
-  const progress = createProgress({ stream: process.stdout, terminal, now: () => performance.now() });
+  const progress = createProgress({ stream: watched, terminal, now: () => performance.now() });
   return session.run(progress, () => say('Comparing both sides'));
 }
 
@@ -219,6 +257,7 @@ async function openShop(folder: StateFolder, rows: number): Promise<string> {
   } finally {
     await client.end();
   }
+  if (isGiven('rows')) say('The shop is there already, whatever --rows says: --fresh makes another');
   await trade(url);
   return url;
 }
@@ -248,9 +287,6 @@ function isDiskFull(error: unknown): boolean {
 
 const diskFull = (error: unknown): string =>
   `DiskFull: no space left${stateDir === null ? '' : ` in ${stateDir}`} – free some, or name another folder with --state (${describeError(error)})`;
-
-/** Whether a signal has come: what breaks from then on breaks thereby. */
-let stopping = false;
 
 /** How long a start that failed may take to end all in order. */
 const STOP_WITHIN_MS = 15_000;
@@ -291,6 +327,7 @@ onSignal('SIGTERM', 143);
 // Should everything end that could still be waited for, this has not ended well.
 process.exitCode = 2;
 try {
+  refuseTakenByNpm();
   process.exitCode = (await main(command.parse().opts<Options>())) ? 0 : 1;
 } catch (error) {
   fail(error);

@@ -1,3 +1,4 @@
+import { plural } from '../../local/ui/units.ts';
 import { renderVerification } from '../../local/ui/verification.ts';
 import type { Commands } from '../commands.ts';
 import { details, grid, moment, type Style } from '../layout.ts';
@@ -5,7 +6,7 @@ import { renderSetUp, toDo } from './setup.ts';
 import { tableGrid } from './tables.ts';
 
 const edited = ({ job, version }: { job: string; version: number }): string =>
-  `  Job ${job} is at version ${version}\n`;
+  `  Job ${job} is edited (version ${version})\n`;
 
 export const JOBS: Commands<'jobs'> = {
   'jobs.create': {
@@ -50,12 +51,12 @@ export const JOBS: Commands<'jobs'> = {
   'jobs.verify-status': { args: ['jobId', 'verifyId'], show: renderVerification },
   'jobs.reset': {
     args: ['jobId'],
-    show: ({ job, tables }) => `  The next run of job ${job} loads ${tables.length} tables from scratch\n`,
+    show: ({ job, tables }) => `  The next run of job ${job} loads ${plural(tables.length, 'table')} from scratch\n`,
   },
   'jobs.delete': {
     args: ['jobId'],
     show: ({ job, items, secretRemoved }) =>
-      `  Job ${job} is deleted: ${items} items${secretRemoved ? ', and its secret' : '; its secret is yours, and stays'}. ` +
+      `  Job ${job} is deleted: ${plural(items, 'item')}${secretRemoved ? ', and its secret' : '; its secret is yours, and stays'}. ` +
       'The warehouse keeps its rows\n',
   },
 };

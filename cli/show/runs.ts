@@ -34,7 +34,7 @@ export const RUNS: Commands<'runs'> = {
   'runs.stop': {
     args: ['jobId', 'runId'],
     show: ({ job, runId, stopped }) =>
-      `  Run ${runId} is stopped (${stopped.length} executions). What it loaded stays: jobs run ${job} goes on from there\n`,
+      `  Run ${runId} is stopped (${plural(stopped.length, 'execution')}). What it loaded stays: jobs run ${job} goes on from there\n`,
   },
   'runs.show': {
     args: ['jobId', 'runId'],

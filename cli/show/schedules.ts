@@ -16,7 +16,7 @@ const outlook = ({ description, next, rests }: Outlook) => ({
 const ticks = (found: Outlook, style: Style): string => details(outlook(found), style);
 
 const changed = (result: { schedule: string; version: number } & Outlook, style: Style): string =>
-  `  Schedule ${result.schedule} is at version ${result.version}\n${ticks(result, style)}`;
+  `  Schedule ${result.schedule} is saved (version ${result.version})\n${ticks(result, style)}`;
 
 /** What became of ticks. */
 const PAST: Column<TickRecord>[] = [

@@ -12,7 +12,7 @@ export const toDo = ({ grants, checks }: { grants: string[]; checks: string[] })
   ...(checks.length > 0 ? { 'to check': checks } : {}),
 });
 
-export function renderSetUp({ status, output, error, tables }: Result<'jobs.setup-status'>, style: Style): string {
+export function renderSetUp({ job, status, output, error, tables }: Result<'jobs.setup-status'>, style: Style): string {
   const { checks = [], grants = [], refused = [], ...counts } = output ?? {};
   const head = details(
     {
@@ -27,7 +27,12 @@ export function renderSetUp({ status, output, error, tables }: Result<'jobs.setu
   const lines = checksOf(tables, grants.length > 0).flatMap(([check, names]) =>
     hanging('  ! ', `${named(names)}: ${check}`, style.width),
   );
-  const next = tables.length > 0 ? '  Next: tables show JOB TABLE tells what was guessed, then jobs run JOB\n' : '';
+  const [first] = tables;
+  const next = !first
+    ? ''
+    : refused.length > 0
+      ? `  Next: what is refused above, then jobs setup ${job} once more; jobs run ${job} copies the other tables\n`
+      : `  Next: tables show ${job} ${first.table} tells what was guessed, of each table; then jobs run ${job}\n`;
   return `${head}${lines.length > 0 ? `\n${lines.join('\n')}\n\n` : ''}${next}`;
 }
 

@@ -46,7 +46,7 @@ export const TABLES: Commands<'tables'> = {
   'tables.edit': {
     args: ['jobId', 'table'],
     show: ({ table, version, notes }) =>
-      [`Table ${table} is at version ${version}`, ...notes].map((line) => `  ${line}\n`).join(''),
+      [`Table ${table} is edited (version ${version})`, ...notes].map((line) => `  ${line}\n`).join(''),
   },
   'tables.reset': {
     args: ['jobId', 'table'],

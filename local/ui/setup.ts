@@ -16,11 +16,11 @@ export interface SetupEntry {
   notes?: string[];
 }
 
-/** What was guessed for every table, why, and what a person should check. Ends with a line end. */
-export function renderSetup(entries: SetupEntry[], { color, width }: RenderOptions): string {
+/** What was guessed for every table, why, and what a person should check. Ends with a line end. @param whole what to check of the whole */
+export function renderSetup(entries: SetupEntry[], { color, width }: RenderOptions, whole: string[] = []): string {
   const colors = pc.createColors(color);
   const { bold, dim, cyan, yellow } = colors;
-  const checks = entries.reduce((total, entry) => total + entry.checks.length, 0);
+  const checks = entries.reduce((total, entry) => total + entry.checks.length, whole.length);
   const toCheck = checks === 0 ? 'nothing to check' : yellow(`${plural(checks, 'thing')} to check`);
   const body = entries.flatMap((entry) => [
     '',
@@ -33,9 +33,10 @@ export function renderSetup(entries: SetupEntry[], { color, width }: RenderOptio
   ]);
   const lines = [
     '',
-    `${bold('Setup')}  ${plural(entries.length, 'table')} · ${toCheck}`,
+    `${bold('Setup')}  ${plural(entries.length, 'new table')} · ${toCheck}`,
     ...body,
     ...conversions(entries, width).map((text) => (text === '' ? text : dim(text))),
+    ...whole.flatMap((check) => ['', ...hanging('! ', check, width - 2)]),
   ];
   return `${lines.map((line) => (line === '' ? '' : `  ${line}`)).join('\n')}\n`;
 }

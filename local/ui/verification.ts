@@ -1,4 +1,5 @@
 import pc from 'picocolors';
+import * as z from 'zod';
 import type { Verification, VerifiedTable } from '../../shared/model/verification.ts';
 import { clip, padEnd, padStart, shorten, shown, wrap } from './lines.ts';
 import { count, plural } from './units.ts';
@@ -69,26 +70,56 @@ export function renderVerification(
 const NAMED = 20;
 
 function told(
-  { table, status, error, object, replaced }: VerifiedTable,
+  { table, status, error, object, replaced, extra }: VerifiedTable,
   rows: unknown[],
   { red, yellow, bold }: Colors,
   width: number,
 ): string[] {
-  if (status === 'identical' && replaced > 0) {
-    const why =
-      `${plural(replaced, 'row')} differed until the run in between copied the table anew: changed at the source since its ` +
-      'last sync, or wrong in the warehouse before';
-    return ['', `${yellow('!')} ${bold(table)}`, ...wrap(why, width - 4).map((line) => `  ${line}`)];
+  if (status === 'identical') {
+    const why = [
+      ...(replaced > 0
+        ? [
+            `${plural(replaced, 'row')} differed until the run in between copied the table anew: changed at the source since its ` +
+              'last sync, or wrong in the warehouse before',
+          ]
+        : []),
+      ...(extra > 0
+        ? [
+            `${plural(extra, 'row')} only in the warehouse: it keeps what the source deleted (the table's deletes: ignore)`,
+          ]
+        : []),
+    ];
+    if (why.length === 0) return [];
+    return [
+      '',
+      `${yellow('!')} ${bold(table)}`,
+      ...why.flatMap((one) => wrap(one, width - 4).map((line) => `  ${line}`)),
+    ];
   }
-  if (status === 'identical' || (error === null && object === null)) return [];
+  if (error === null && object === null) return [];
   const lines = [
     ...(error === null ? [] : wrap(error, width - 4)),
-    ...rows.slice(0, NAMED).map((row) => clip(JSON.stringify(row), width - 4)),
+    ...rows.slice(0, NAMED).map((row) => clip(rowText(row), width - 4)),
     ...(object === null || (rows.length > 0 && rows.length <= NAMED)
       ? []
-      : wrap(`the rows are named in ${object} of the staging bucket`, width - 4)),
+      : wrap(`the rows are named in ${object} of the staging bucket: zstd, a row's JSON text a line`, width - 4)),
   ];
   return ['', `${red('✗')} ${bold(table)}`, ...lines.map((line) => `  ${line}`)];
+}
+
+/** A row as the comparison names it: by its key, or by its hash where the table has no key. */
+const Named = z.union([
+  z.object({ what: z.string(), key: z.record(z.string(), z.string().nullable()) }),
+  z.object({ what: z.string(), row: z.string() }),
+]);
+
+function rowText(row: unknown): string {
+  const named = Named.parse(row);
+  const by =
+    'key' in named
+      ? Object.entries(named.key).map(([column, value]) => `${column} = ${JSON.stringify(value)}`)
+      : [`the row whose hash is ${named.row}`];
+  return `${named.what.padEnd('different'.length)}  ${by.join(', ')}`;
 }
 
 function conclusion(tables: VerifiedTable[], { green, red, yellow, bold }: Colors): string {

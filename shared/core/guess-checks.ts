@@ -118,7 +118,7 @@ const wholeTableChecks = (table: SourceTable, { primaryKey }: Chosen): string[] 
     checks.push('no statistics (track_counts is off, or a standby): if rows never change, choose INSERT_ONLY');
   }
   if (integer && fed && table.stats?.updated === 0 && table.stats.deleted === 0 && table.estimatedRows < 0) {
-    checks.push(`if rows never change: ANALYZE ${qualified(table.schema, table.name)}; and set the job up again`);
+    checks.push('if its rows never change, choose INSERT_ONLY: statistics do not know the table yet');
   }
   if (table.estimatedRows >= MANY_ROWS) {
     checks.push(

@@ -2,6 +2,7 @@ import type pg from 'pg';
 import type { Checkpoint, FenceReading } from '../core/fence.ts';
 import type { Snapshot } from '../model/state.ts';
 import { isoTime } from '../sql/postgres.ts';
+import { quoteIdentifier } from '../sql/quote.ts';
 import { APPLICATION_NAME } from './connect.ts';
 
 /** Clocks of one server may disagree by a little between processes. */
@@ -34,7 +35,7 @@ export async function readFence(client: pg.Client): Promise<FenceReading> {
   );
   const sight = await one<{ granted: boolean; standby: boolean; subscriber: boolean; user: string; pid: number }>(
     `SELECT pg_has_role(current_user, 'pg_read_all_stats', 'USAGE') AS granted, pg_is_in_recovery() AS standby,
-            EXISTS (SELECT 1 FROM pg_stat_subscription WHERE pid IS NOT NULL) AS subscriber, quote_ident(current_user) AS user,
+            EXISTS (SELECT 1 FROM pg_stat_subscription WHERE pid IS NOT NULL) AS subscriber, current_user::text AS user,
             pg_backend_pid() AS pid`,
   );
   const checkpoint = await one<Checkpoint>(
@@ -57,7 +58,7 @@ function whyBlind(sight: {
   if (sight.standby)
     return "a standby does not know its primary's transactions: connect to the primary for tighter watermarks";
   if (!sight.granted)
-    return `others' transactions can't be seen: run as an administrator: GRANT pg_read_all_stats TO ${sight.user};`;
+    return `others' transactions can't be seen: run as an administrator: GRANT pg_read_all_stats TO ${quoteIdentifier(sight.user)};`;
   if (sight.hidden > 0)
     return `${sight.hidden} sessions hide their transactions: set track_activities = on for the roles that turned it off`;
   if (sight.subscriber)

@@ -15,7 +15,8 @@ const script = fileURLToPath(new URL('../../local/start.ts', import.meta.url));
 after(() => rmSync(dir, { recursive: true, force: true }));
 
 const PASSWORD = 'hush-hush-4711';
-const state = (name: string) => ['--state', join(dir, name), '--rows', '5000'];
+const state = (name: string) => ['--state', join(dir, name)];
+const shop = (name: string) => [...state(name), '--rows', '5000'];
 
 /** Runs to its end: exit code 2, one message without a stack trace or a password. */
 async function refuses(args: string[], expected: string | RegExp, env: NodeJS.ProcessEnv = {}): Promise<void> {
@@ -46,6 +47,19 @@ test('what was mistyped is said, without the password in it', async () => {
   await refuses([`postgres://u:${PASSWORD}@h/db`], /too many arguments/);
 });
 
+test('options that npm has taken for its own, or that have no part in it, are refused', async () => {
+  const asNpm = { npm_lifecycle_event: 'start', npm_config_source: 'true', npm_config_fresh: 'true' };
+  await refuses(
+    ['postgres://h/db'],
+    'BadConfiguration: npm has kept --source <url> --fresh for itself: write npm start -- --source <url> --fresh',
+    asNpm,
+  );
+  await refuses(
+    ['--source', 'postgres://u:p@127.0.0.1:1/db', ...shop('unreachable')],
+    'BadConfiguration: --rows is for the demo shop, which a --source takes the place of: leave one of them out',
+  );
+});
+
 test('a source that cannot be used is named at once, and binds no folder', async () => {
   await refuses(
     ['--source', `postgres://u:${PASSWORD}@127.0.0.1:1/db`, ...state('unreachable')],
@@ -71,7 +85,7 @@ test('a source that cannot be used is named at once, and binds no folder', async
 
 test('a schema that is mistyped is named, and binds no folder', async () => {
   await refuses(
-    ['--schema', 'nope', ...state('mistyped')],
+    ['--schema', 'nope', ...shop('mistyped')],
     'BadConfiguration: --schema needs a --source: the demo shop has the schema public alone',
   );
   const server = await startPostgres({ dir: join(dir, 'source'), name: 'source' });
@@ -96,7 +110,7 @@ test('a schema that is mistyped is named, and binds no folder', async () => {
 test('a report that cannot be written is refused before the run', async () => {
   const file = join(dir, 'nowhere', 'report.json');
   await refuses(
-    ['--report', file, ...state('report')],
+    ['--report', file, ...shop('report')],
     `BadConfiguration: --report ${file} can't be written: ${join(dir, 'nowhere')} does not exist: create it, or name another file`,
   );
   await refuses(['--report', dir], `BadConfiguration: --report ${dir} can't be written: it is no file: name another`);
@@ -138,7 +152,7 @@ test('a port that is taken is named at once, and binds no folder', async () => {
   const port = address !== null && typeof address === 'object' ? address.port : 0;
   try {
     await refuses(
-      ['--port', String(port), ...state('port')],
+      ['--port', String(port), ...shop('port')],
       `PortTaken: port ${port} for the local cloud is in use – stop what listens there, or give another with --port; without it any free one is taken`,
     );
     assert.equal(existsSync(join(dir, 'port')), false);
@@ -148,12 +162,12 @@ test('a port that is taken is named at once, and binds no folder', async () => {
 });
 
 test('of two starts on one folder the second is refused, --fresh too, and the first goes on', async () => {
-  const first = spawn(process.execPath, [script, ...state('shared')], { stdio: 'ignore' });
+  const first = spawn(process.execPath, [script, ...shop('shared')], { stdio: 'ignore' });
   const ended = once(first, 'exit');
   while (!existsSync(join(dir, 'shared', 'lock'))) await sleep(20);
   const expected = `StateInUse: process ${first.pid} works in ${join(dir, 'shared')}: wait for it or stop it, or name another with --state`;
-  await refuses(state('shared'), expected);
-  await refuses([...state('shared'), '--fresh'], expected);
+  await refuses(shop('shared'), expected);
+  await refuses([...shop('shared'), '--fresh'], expected);
   assert.equal((await ended)[0], 0);
 });
 

@@ -6,6 +6,7 @@ const guessed = { copyMode: 'FULL_DATA_SYNC' as const, primaryKey: [], updatedKe
 const grants = ['GRANT USAGE ON SCHEMA "public" TO "reader";'];
 const setup: Result<'jobs.setup-status'> = {
   setupId: 's1',
+  job: 'shop',
   status: 'succeeded',
   startedAt: '2026-11-22T10:00:00Z',
   error: null,
@@ -28,11 +29,21 @@ test('a setup of a hundred tables tells what many have in common once, and what 
   assert.match(text, /to run there +GRANT USAGE ON SCHEMA "public" TO "reader";\n/);
   assert.match(text, / {2}! t0, t1, t2, t3, t4 and 95 others: may not be read: see to run there\n/);
   assert.match(text, / {2}! t7: no index leads on updated_at\n/);
-  assert.match(text, /Next: tables show/);
+  assert.match(text, /Next: tables show shop t0 tells/);
   assert.ok(text.split('\n').length < 15, text);
 });
 
 test('a setup that failed, or found nothing, names no next step', () => {
   assert.match(shown({ status: 'failed', error: 'why', output: null, tables: [] }), /failed\n +error +why\n$/);
   assert.doesNotMatch(shown({ tables: [] }), /Next/);
+});
+
+test('where tables are refused, what is in the way comes first', () => {
+  const refused = ['BadConfiguration: t0: too wide'];
+  const text = shown({ output: { tables: 100, added: 100, created: 99, checks: [], grants, refused } });
+  assert.match(text, /refused +BadConfiguration: t0: too wide\n/);
+  assert.match(
+    text,
+    /Next: what is refused above, then jobs setup shop once more; jobs run shop copies the other tables\n$/,
+  );
 });

@@ -59,7 +59,7 @@ test('a job lives its whole life by operations alone', async () => {
     'GRANT USAGE ON SCHEMA "public" TO "whole_life";',
     'GRANT SELECT ON ALL TABLES IN SCHEMA "public" TO "whole_life";',
   ]);
-  assert.match(seen.checks.join(), /GRANT pg_read_all_stats TO whole_life;/);
+  assert.match(seen.checks.join(), /GRANT pg_read_all_stats TO "whole_life";/);
   for (const grant of [...seen.grants, 'GRANT pg_read_all_stats TO whole_life']) await db.query(grant);
   const again = await done<{ grants: string[]; checks: string[] }>(server, 'jobs.test-connection', { jobId: 'whole' });
   assert.deepEqual([again.grants, again.checks], [[], []]);

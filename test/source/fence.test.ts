@@ -115,7 +115,7 @@ test('who may not see other sessions is told the exact GRANT', async () => {
   const stranger = await ourSession('stranger');
   assert.match(
     (await readFence(stranger)).blind ?? '',
-    /run as an administrator: GRANT pg_read_all_stats TO stranger;$/,
+    /run as an administrator: GRANT pg_read_all_stats TO "stranger";$/,
   );
   assert.equal((await readFence(loader)).blind, null);
 });

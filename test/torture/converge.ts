@@ -5,9 +5,9 @@ import type { Postgres } from '../../local/postgres.ts';
 import { verify } from '../../local/verify.ts';
 import { Job } from '../../shared/model/job.ts';
 import type { Snapshot } from '../../shared/model/state.ts';
-import type { Mutation } from './mutations.ts';
+import type { Circumstances, Mutation } from './mutations.ts';
 import { Random } from './random.ts';
-import { DECISIONS, RECONCILED, SCAN_BACK, SHOP } from './shop.ts';
+import { DECISIONS, RECONCILED, SHOP } from './shop.ts';
 import { openSource } from './source.ts';
 import { Ticks } from './ticks.ts';
 import { Writers } from './writers.ts';
@@ -15,7 +15,12 @@ import { Writers } from './writers.ts';
 /** Schedules that the tests try. */
 export const SEEDS = 20;
 /** The fewer, the more often nobody else's open transaction holds the fence back and hides a mistake. */
-const WRITERS = 4;
+const WRITERS: [weight: number, count: number][] = [
+  [3, 1],
+  [3, 2],
+  [1, 3],
+  [1, 4],
+];
 const TICKS = 3;
 /** Tables of one seed: the more, the slower. */
 const TABLES = 3;
@@ -24,6 +29,11 @@ const LIMITS = {
   large: { rowLimit: 30, chunkSize: 10 },
   small: { rowLimit: 500, chunkSize: 500 },
 };
+/**
+ * scanBack, in the product's seconds. A short one hides no mistake about the fence behind rows that are read again; a long one shows
+ * what is lost without it.
+ */
+const SCAN_BACKS = { short: 3, long: 300 };
 /** How often, and how many at most, writers' statements come between two of the loader's, and where it matters most. */
 const INTERLEAVED = { elsewhere: { chance: 0.06, steps: 6 }, critical: { chance: 0.6, steps: 12 } };
 /** What the source's server has to allow. */
@@ -53,14 +63,17 @@ export async function converge(
   const url = await source.createDatabase(jobId);
   const [admin, warehouse] = await Promise.all([url, installation.warehouse].map(connect));
   if (!admin || !warehouse) throw new Error('there are two sides');
-  const blind = random.chance(0.3);
+  const names = random.some(Object.keys(DECISIONS), TABLES);
   const size = random.chance(0.5) ? 'large' : 'small';
+  const drawn: Circumstances = { blind: random.chance(0.3), scanBack: random.chance(0.5) ? 'short' : 'long' };
+  const { blind, ...under } = { ...drawn, ...mutation.shownBy };
+  const scanBack = SCAN_BACKS[under.scanBack];
   await admin.query(SHOP);
   if (blind) await admin.query(GRANTS);
 
   const snapshots = new Map<string, Snapshot>();
   let interleave = false;
-  const writers = await Writers.open(url, 1 + random.below(WRITERS), random);
+  const writers = await Writers.open(url, random.weighted(WRITERS), { tables: names, scanBack }, random);
   const between = async (critical = false) => {
     const { chance, steps } = INTERLEAVED[critical ? 'critical' : 'elsewhere'];
     if (interleave && random.chance(chance)) await writers.steps(1 + random.below(steps));
@@ -78,10 +91,9 @@ export async function converge(
       jobId,
       secretArn: 'arn:unused',
       destination: SCHEMA,
-      scanBack: SCAN_BACK,
+      scanBack,
       ...LIMITS[size],
     });
-    const names = random.some(Object.keys(DECISIONS), TABLES);
     const reconciled = RECONCILED.filter((name) => names.includes(name));
     const decisions = Object.entries(DECISIONS).map(([name, one]) => [
       name,

@@ -1,11 +1,11 @@
 import type { Fault } from '../../local/gate.ts';
 import type { Bench } from '../job/harness.ts';
 import { Random } from './random.ts';
-import { DECISIONS, RECONCILED, SCAN_BACK, SHOP } from './shop.ts';
+import { DECISIONS, RECONCILED, SHOP } from './shop.ts';
 import { Writers } from './writers.ts';
 
 const TICKS = 2;
-const LIMITS = { rowLimit: 60, chunkSize: 20, maxSourceConnections: 4, scanBack: SCAN_BACK };
+const LIMITS = { rowLimit: 60, chunkSize: 20, maxSourceConnections: 4, scanBack: 15 };
 const INTERLEAVED = 0.1;
 
 /** Lets writers in before and after the calls that functions make. */
@@ -40,7 +40,7 @@ export async function convergeDeployed(bench: Bench, moments: Moments, seed: num
   const job = await bench.job(SHOP, LIMITS);
   await job.setup();
   for (const [table, decision] of Object.entries(DECISIONS)) await job.edit(table, decision);
-  const writers = await Writers.open(job.url, 4, random);
+  const writers = await Writers.open(job.url, 4, { tables: Object.keys(DECISIONS), scanBack: LIMITS.scanBack }, random);
   const run = async () => {
     const { status, tables } = await job.run();
     if (status === 'failed') throw new Error(JSON.stringify(tables));

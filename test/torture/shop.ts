@@ -2,10 +2,13 @@ import type { Table } from '../../shared/model/table.ts';
 import type { Random } from './random.ts';
 
 /** A second of the product's margins lasts this long here, so that a test's transactions, which live for milliseconds, outlast them. */
-export const SECOND_MS = 2;
-/** The job's scanBack, in such seconds: how far clocks of the application may lag. */
-export const SCAN_BACK = 15;
-const LAG = `random() * interval '${SECOND_MS * SCAN_BACK * 0.9} ms'`;
+export const SECOND_MS = 0.4;
+/** What writers change. */
+export interface Changing {
+  tables: string[];
+  /** The job's, in such seconds: how far clocks of the application may lag. */
+  scanBack: number;
+}
 
 /** A table of each kind that a mode has to cope with; each row belongs to a writer, so that two never wait for each other. */
 export const SHOP = `
@@ -45,10 +48,11 @@ export const DECISIONS: Record<string, Partial<Table>> = {
 export const RECONCILED = Object.keys(DECISIONS).filter((table) => DECISIONS[table]?.deletes === 'remove');
 
 /**
- * One change by a writer, to its own rows.
+ * One change by a writer, to its own rows of one of the tables.
  * @param me the writer's mark: another after it has prepared a transaction, which goes on holding its rows
  */
-export function change(random: Random, me: number): string {
+export function change(random: Random, { tables, scanBack }: Changing, me: number): string {
+  const lag = `random() * interval '${SECOND_MS * scanBack * 0.9} ms'`;
   const text = random.weighted([
     [6, `'${random.below(1e6)}'`],
     [1, "''"],
@@ -59,33 +63,45 @@ export function change(random: Random, me: number): string {
     [2, 3],
     [0.5, 16],
   ]);
-  const mine = `writer = ${me} AND random() < 0.3`;
-  return random.weighted([
-    [4, `INSERT INTO orders (writer, note) SELECT ${me}, ${text} FROM generate_series(1, ${rows})`],
-    [3, `UPDATE orders SET note = ${text}, updated_at = now() WHERE ${mine}`],
-    [
-      2,
-      `INSERT INTO notes SELECT 'k' || ${random.below(1e9)} || '-' || n, ${me}, ${text}, clock_timestamp() - ${LAG} FROM generate_series(1, ${rows}) n`,
+  // Few: what is changed once more arrives after all, and hides that it was missed.
+  const mine = `writer = ${me} AND random() < 0.06`;
+  const changes: Record<string, [number, string][]> = {
+    orders: [
+      [4, `INSERT INTO orders (writer, note) SELECT ${me}, ${text} FROM generate_series(1, ${rows})`],
+      [3, `UPDATE orders SET note = ${text}, updated_at = now() WHERE ${mine}`],
     ],
-    [2, `INSERT INTO notes VALUES ('Z' || ${random.below(1e9)}, ${me}, ${text}, NULL)`],
-    // The application's clock may take a row's stamp back, and away.
-    [2, `UPDATE notes SET body = ${text}, updated_at = now() - ${LAG} WHERE ${mine}`],
-    [1, `UPDATE notes SET body = ${text}, updated_at = NULL WHERE ${mine}`],
-    [
-      2,
-      // Ties, and stamps rounded up and down: a moment shared by thousands.
-      `INSERT INTO visits (writer, place, seen) SELECT ${me}, ${text}, date_trunc('milliseconds', now() AT TIME ZONE 'Europe/Berlin') FROM generate_series(1, ${rows})`,
+    notes: [
+      [
+        2,
+        `INSERT INTO notes SELECT 'k' || ${random.below(1e9)} || '-' || n, ${me}, ${text}, clock_timestamp() - ${lag} FROM generate_series(1, ${rows}) n`,
+      ],
+      [2, `INSERT INTO notes VALUES ('Z' || ${random.below(1e9)}, ${me}, ${text}, NULL)`],
+      // The application's clock may take a row's stamp back, and away.
+      [2, `UPDATE notes SET body = ${text}, updated_at = now() - ${lag} WHERE ${mine}`],
+      [1, `UPDATE notes SET body = ${text}, updated_at = NULL WHERE ${mine}`],
     ],
-    [1, `UPDATE visits SET place = ${text}, seen = now() AT TIME ZONE 'Europe/Berlin' WHERE ${mine}`],
-    [4, `INSERT INTO events (writer, body) SELECT ${me}, ${text} FROM generate_series(1, ${rows})`],
-    [
-      1,
-      `INSERT INTO stock SELECT 'x' || ${random.below(1e9)} || n, ${me}, random() * 100 FROM generate_series(1, ${rows}) n`,
+    visits: [
+      [
+        2,
+        // Ties, and stamps rounded up and down: a moment shared by thousands.
+        `INSERT INTO visits (writer, place, seen) SELECT ${me}, ${text}, date_trunc('milliseconds', now() AT TIME ZONE 'Europe/Berlin') FROM generate_series(1, ${rows})`,
+      ],
+      [1, `UPDATE visits SET place = ${text}, seen = now() AT TIME ZONE 'Europe/Berlin' WHERE ${mine}`],
     ],
-    [1, `UPDATE stock SET amount = amount + 1 WHERE ${mine}`],
-    [1, `DELETE FROM stock WHERE writer = ${me} AND random() < 0.1`],
-    [3, `INSERT INTO carts (writer, item) SELECT ${me}, ${text} FROM generate_series(1, ${rows})`],
-    [2, `UPDATE carts SET item = ${text}, updated_at = now() WHERE ${mine}`],
-    [2, `DELETE FROM carts WHERE ${mine}`],
-  ]);
+    events: [[4, `INSERT INTO events (writer, body) SELECT ${me}, ${text} FROM generate_series(1, ${rows})`]],
+    stock: [
+      [
+        1,
+        `INSERT INTO stock SELECT 'x' || ${random.below(1e9)} || n, ${me}, random() * 100 FROM generate_series(1, ${rows}) n`,
+      ],
+      [1, `UPDATE stock SET amount = amount + 1 WHERE ${mine}`],
+      [1, `DELETE FROM stock WHERE writer = ${me} AND random() < 0.1`],
+    ],
+    carts: [
+      [3, `INSERT INTO carts (writer, item) SELECT ${me}, ${text} FROM generate_series(1, ${rows})`],
+      [2, `UPDATE carts SET item = ${text}, updated_at = now() WHERE ${mine}`],
+      [2, `DELETE FROM carts WHERE ${mine}`],
+    ],
+  };
+  return random.weighted(tables.flatMap((table) => changes[table] ?? []));
 }

@@ -1,6 +1,6 @@
 import pg from 'pg';
 import type { Random } from './random.ts';
-import { change } from './shop.ts';
+import { type Changing, change } from './shop.ts';
 
 /** One session that writes: never two statements at once, so that a schedule is the same for the same seed. */
 class Writer {
@@ -21,17 +21,19 @@ class Writer {
 export class Writers {
   readonly #random: Random;
   readonly #url: string;
+  readonly #changing: Changing;
   readonly #writers: Writer[] = [];
   #steps = 0;
 
-  private constructor(url: string, random: Random) {
+  private constructor(url: string, changing: Changing, random: Random) {
     this.#url = url;
+    this.#changing = changing;
     this.#random = random;
   }
 
-  static async open(url: string, count: number, random: Random): Promise<Writers> {
-    const writers = new Writers(url, random);
-    for (let i = 0; i < count; i++) writers.#writers.push(new Writer(i, await connect(url)));
+  static async open(url: string, count: number, changing: Changing, random: Random): Promise<Writers> {
+    const writers = new Writers(url, changing, random);
+    for (let i = 0; i < count; i++) writers.#writers.push(new Writer(i, await connect(url, random)));
     return writers;
   }
 
@@ -62,13 +64,13 @@ export class Writers {
       // One that begins by reading has no transaction id yet, and yet its now() stands.
       await writer.client.query(random.chance(0.5) ? 'BEGIN; SELECT 1' : 'BEGIN');
       writer.depth = 0;
-    } else if (what === 'change') await writer.client.query(change(random, writer.mark));
+    } else if (what === 'change') await writer.client.query(change(random, this.#changing, writer.mark));
     else if (what === 'checkpoint') await writer.client.query('CHECKPOINT');
     else if (what === 'resolve') await this.#resolve(writer);
     else {
       // The ids that the session had taken from the sequence are never used.
       await writer.client.end();
-      writer.client = await connect(this.#url);
+      writer.client = await connect(this.#url, random);
     }
   }
 
@@ -80,12 +82,12 @@ export class Writers {
       [2, 'savepoint'],
       [writer.depth > 0 ? 1 : 0, 'release'],
       [writer.depth > 0 ? 1 : 0, 'rollback to'],
-      // The first two are in a hurry, the others hold theirs over several ticks.
-      [writer.mark % 4 < 2 ? 3 : 0.7, 'commit'],
+      // Every other one is in a hurry, the others hold theirs over several ticks.
+      [writer.mark % 2 === 0 ? 2 : 0.4, 'commit'],
       [0.4, 'rollback'],
       [writer.prepared ? 0 : 0.3, 'prepare'],
     ]);
-    if (what === 'change') await client.query(change(random, writer.mark));
+    if (what === 'change') await client.query(change(random, this.#changing, writer.mark));
     else if (what === 'savepoint') await client.query(`SAVEPOINT s${++writer.depth}`);
     else if (what === 'release') await client.query(`RELEASE s${writer.depth--}`);
     else if (what === 'rollback to') await client.query(`ROLLBACK TO s${writer.depth}`);
@@ -119,9 +121,11 @@ export class Writers {
   }
 }
 
-async function connect(connectionString: string): Promise<pg.Client> {
+async function connect(connectionString: string, random: Random): Promise<pg.Client> {
   const client = new pg.Client({ connectionString });
   client.on('error', () => undefined);
   await client.connect();
+  // The server's random() then chooses the same rows for the same seed, too.
+  await client.query('SELECT setseed($1)', [random.next()]);
   return client;
 }

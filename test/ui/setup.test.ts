@@ -26,7 +26,7 @@ const log: SetupEntry = {
 test('what was guessed, why, and what to check', () => {
   assert.deepEqual(renderSetup([orders, log], { color: false, width: 72 }).split('\n'), [
     '',
-    '  Setup  2 tables · 2 things to check',
+    '  Setup  2 new tables · 2 things to check',
     '',
     '  orders  INSERT_AND_UPDATE  key id, changes by updated_at',
     '    It has a primary key and updated_at.',
@@ -42,7 +42,7 @@ test('what was guessed, why, and what to check', () => {
 });
 
 test('nothing to check is said, too', () => {
-  assert.match(renderSetup([orders], { color: false, width: 80 }), /Setup {2}1 table · nothing to check/);
+  assert.match(renderSetup([orders], { color: false, width: 80 }), /Setup {2}1 new table · nothing to check/);
 });
 
 test('colours change nothing but colours', () => {
@@ -70,4 +70,10 @@ test('what becomes of odd values is said once, below the tables', () => {
   );
   assert.match(text, /nothing to check/);
   assert.match(text, /\n {4}NaN becomes NULL \(2 tables\)\n/);
+});
+
+test('what is to be checked of the whole is counted with the rest, and stands at the end', () => {
+  const text = renderSetup([orders], { color: false, width: 80 }, ['others see more']);
+  assert.match(text, /Setup {2}1 new table · 1 thing to check\n/);
+  assert.match(text, /\n {2}! others see more\n$/);
 });

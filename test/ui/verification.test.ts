@@ -20,7 +20,15 @@ const lines = (tables: VerifiedTable[], named = new Map<string, unknown[]>()) =>
   renderVerification({ verifyId: 'v', status: 'failed', tables }, { color: false, width: 80 }, named).split('\n');
 
 test('a line a table; below it what is wrong, and the rows', () => {
-  const named = new Map([['orders', [{ what: 'missing', key: { id: '3' } }]]]);
+  const named = new Map([
+    [
+      'orders',
+      [
+        { what: 'missing', key: { id: '3' } },
+        { what: 'different', row: '77ab' },
+      ],
+    ],
+  ]);
   const error = 'SourceUnavailable: cannot reach orders_db:5432 – check the security group of the function';
   assert.deepEqual(
     lines(
@@ -42,10 +50,12 @@ test('a line a table; below it what is wrong, and the rows', () => {
       '  logs               –        0      0          0  FAILED ✗',
       '',
       '  ✗ orders',
-      '    {"what":"missing","key":{"id":"3"}}',
+      '    missing    id = "3"',
+      '    different  the row whose hash is 77ab',
       '',
       '  ✗ events',
-      '    the rows are named in compare/e of the staging bucket',
+      "    the rows are named in compare/e of the staging bucket: zstd, a row's JSON",
+      '    text a line',
       '',
       '  ✗ logs',
       '    SourceUnavailable: cannot reach orders_db:5432 – check the security group of',
@@ -76,5 +86,13 @@ test('of rows that the run in between replaced it is told that they differed', (
     '    the source since its last sync, or wrong in the warehouse before',
     '',
     '  ✓ 1 table identical, 1,000 rows compared on both sides.',
+  ]);
+});
+
+test('rows that the warehouse keeps on purpose are explained', () => {
+  assert.deepEqual(lines([table('orders', { extra: 3 })]).slice(5, 8), [
+    '  ! orders',
+    "    3 rows only in the warehouse: it keeps what the source deleted (the table's",
+    '    deletes: ignore)',
   ]);
 });

@@ -19,6 +19,7 @@ type Guessed = { table: string } & Pick<Table, 'copyMode' | 'primaryKey' | 'upda
 
 interface SetUp extends Omit<Execution, 'input' | 'output'> {
   setupId: string;
+  job: string;
   /** Null where it has not succeeded. */
   output: z.infer<typeof Output> | null;
   tables: Guessed[];
@@ -36,10 +37,11 @@ export const showSetup = operation({
     const found = await machines.describe('setupJob', setupId);
     if (!found) throw errors.notFound(`there is no setup ${setupId}: start one with jobs setup`);
     const { input, output, ...shown } = found;
-    if (found.status !== 'succeeded') return { setupId, ...shown, output: null, tables: [] };
+    const { jobId: job } = Asked.parse(input);
+    if (found.status !== 'succeeded') return { setupId, job, ...shown, output: null, tables: [] };
     // A schema's worth of checks is more than a state machine carries: they are read where setup left them.
-    const { tables } = await store.readJob(Asked.parse(input).jobId);
-    return { setupId, ...shown, output: Output.parse(output), tables: tables.flatMap(guessOf) };
+    const { tables } = await store.readJob(job);
+    return { setupId, job, ...shown, output: Output.parse(output), tables: tables.flatMap(guessOf) };
   },
 });
 
