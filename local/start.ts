@@ -22,7 +22,7 @@ import { renderReport } from './ui/report.ts';
 import { allIdentical, type Report } from './ui/report-schema.ts';
 import { renderSetup } from './ui/setup.ts';
 import { terminalOf } from './ui/terminal.ts';
-import { count, plural } from './ui/units.ts';
+import { count, duration, plural } from './ui/units.ts';
 import { renderVerification } from './ui/verification.ts';
 
 const whole = (text: string): number => {
@@ -265,11 +265,22 @@ async function openShop(folder: StateFolder, rows: number): Promise<string> {
 async function serve(session: Session, folder: StateFolder): Promise<Control> {
   session.startSchedules();
   let control: Control | undefined;
-  control = await startControl(async () => ({ ...(await session.run(null)), control: control?.url }));
+  control = await startControl(async () => {
+    const report = { ...(await session.run(null)), control: control?.url };
+    say(`  ${new Date().toLocaleTimeString('en-GB')}  ${runText(report)}`);
+    return report;
+  });
   undo.push(() => control.stop());
   const forget = writeAddress(folder.dir, session.address);
   undo.push(async () => forget());
   return control;
+}
+
+/** A run that somebody asked for, in a line. */
+function runText(report: Report): string {
+  const rows = report.tables.reduce((sum, table) => sum + table.rows, 0);
+  const end = allIdentical(report) ? 'identical ✓' : 'NOT proved identical ✗';
+  return `POST /run: ${report.run}, ${plural(rows, 'row')}, ${duration(report.seconds ?? 0)}, ${end}`;
 }
 
 /** Postgres writes its log in segments of this size, and ends where there is no room for the next: all that is heard then is a broken connection. */

@@ -93,6 +93,7 @@ test('--serve keeps the warehouse readable and runs the job on request; Ctrl-C l
   assert.equal(next.run, 'incremental');
   assert.ok(next.tables.every((table) => table.error === null && table.sourceChecksum === table.warehouseChecksum));
   assert.equal((await fetch(`${report.control}/elsewhere`)).status, 404);
+  assert.match(output(), /\d\d:\d\d:\d\d {2}POST \/run: incremental, \d+ rows?, .*, identical ✓\n/);
 
   const processes = new Map(processesBelow(child.pid ?? 0).map((pid) => [pid, identityOf(pid)]));
   const commands = [...processes.keys()].map(commandOf).join('\n');

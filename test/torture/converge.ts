@@ -36,6 +36,8 @@ const LIMITS = {
 const SCAN_BACKS = { short: 3, long: 300 };
 /** How often, and how many at most, writers' statements come between two of the loader's, and where it matters most. */
 const INTERLEAVED = { elsewhere: { chance: 0.06, steps: 6 }, critical: { chance: 0.6, steps: 12 } };
+/** How often somebody commits just where it matters most, whatever else is done there. */
+const COMMITTED = 0.25;
 /** What the source's server has to allow. */
 export const SERVER = { max_prepared_transactions: '20' };
 /** The schema that every seed has to itself: the last of the job tests'. */
@@ -76,7 +78,9 @@ export async function converge(
   const writers = await Writers.open(url, random.weighted(WRITERS), { tables: names, scanBack }, random);
   const between = async (critical = false) => {
     const { chance, steps } = INTERLEAVED[critical ? 'critical' : 'elsewhere'];
-    if (interleave && random.chance(chance)) await writers.steps(1 + random.below(steps));
+    if (!interleave) return;
+    if (critical && random.chance(COMMITTED)) await writers.commit();
+    if (random.chance(chance)) await writers.steps(1 + random.below(steps));
   };
   const ticks = new Ticks(installation, jobId, {
     between,

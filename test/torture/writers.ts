@@ -51,6 +51,15 @@ export class Writers {
     for (let i = 0; i < count; i++) await this.step();
   }
 
+  /** Somebody's transaction that is open is committed. */
+  async commit(): Promise<void> {
+    const open = this.#writers.filter(({ depth }) => depth >= 0);
+    const writer = open[this.#random.below(open.length)];
+    if (!writer) return;
+    await writer.client.query('COMMIT');
+    writer.depth = -1;
+  }
+
   async #outside(writer: Writer): Promise<void> {
     const random = this.#random;
     const what = random.weighted([
@@ -84,8 +93,8 @@ export class Writers {
       [writer.depth > 0 ? 1 : 0, 'rollback to'],
       // Every other one is in a hurry, the others hold theirs over several ticks.
       [writer.mark % 2 === 0 ? 2 : 0.4, 'commit'],
-      [0.4, 'rollback'],
-      [writer.prepared ? 0 : 0.3, 'prepare'],
+      [0.2, 'rollback'],
+      [writer.prepared ? 0 : 0.15, 'prepare'],
     ]);
     if (what === 'change') await client.query(change(random, this.#changing, writer.mark));
     else if (what === 'savepoint') await client.query(`SAVEPOINT s${++writer.depth}`);

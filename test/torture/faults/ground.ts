@@ -28,7 +28,7 @@ import type { Table } from '../../../shared/model/table.ts';
 import { FaultPlane } from './plane.ts';
 import { DECISIONS, SOURCE } from './scenario.ts';
 import { openSourceProxy } from './source-proxy.ts';
-import { wrongsOf } from './wrongs.ts';
+import { type Asked, wrongsOf } from './wrongs.ts';
 
 const MACHINES = ['LoadJobArn', 'LoadTableArn', 'VerifyJobArn', 'SetupJobArn'] as const;
 const JOB = 'faults';
@@ -50,6 +50,7 @@ export class Ground {
   #day = Date.parse('2026-01-01T00:00:00Z');
   /** Of the job's schedule, in seconds: another with each edit. */
   #frequency = 300;
+  #asked: Asked | null = null;
 
   private constructor(
     plane: FaultPlane,
@@ -184,10 +185,13 @@ export class Ground {
   /** What people ask of the admin function: other limits for a table and the job, and other times to run at. */
   async edit(): Promise<void> {
     this.#frequency += 60;
-    const maxLagSeconds = this.#frequency * 2;
-    await this.#operator.ask('tables.edit', { jobId: JOB, table: 'orders', rowLimit: 200_000 + this.#frequency });
+    const frequency = this.#frequency;
+    const maxLagSeconds = frequency * 2;
+    const rowLimit = 200_000 + frequency;
+    this.#asked = { table: 'orders', rowLimit, maxLagSeconds, schedule: 'main', frequency };
+    await this.#operator.ask('tables.edit', { jobId: JOB, table: 'orders', rowLimit });
     await this.#operator.ask('jobs.edit', { jobId: JOB, maxLagSeconds });
-    await this.#operator.ask('schedules.edit', { jobId: JOB, schedule: 'main', frequency: this.#frequency });
+    await this.#operator.ask('schedules.edit', { jobId: JOB, schedule: 'main', frequency });
   }
 
   /** Has a table loaded again from scratch, one that is large, and two from a point on. */
@@ -279,6 +283,7 @@ export class Ground {
   /** Whatever must not be once all has been well: rows that differ, and what was left behind. */
   wrongs(): Promise<string[]> {
     return wrongsOf({
+      asked: this.#asked,
       operator: this.#operator,
       schedules: this.#schedules,
       scheduler: this.#installation.cloud.scheduler,

@@ -8,8 +8,18 @@ import { jobPrefix } from '../../../shared/aws/stage.ts';
 import { follow, followedOf } from '../../../shared/core/schedule/follow.ts';
 import { COMPARISONS } from '../../../shared/model/compared.ts';
 
+/** What was asked of the admin function last, and has succeeded. */
+export interface Asked {
+  table: string;
+  rowLimit: number;
+  maxLagSeconds: number;
+  schedule: string;
+  frequency: number;
+}
+
 /** Where to look. */
 export interface Places {
+  asked: Asked | null;
   operator: Operator;
   schedules: Schedules;
   /** EventBridge Scheduler's own. */
@@ -30,6 +40,7 @@ export async function wrongsOf(places: Places): Promise<string[]> {
     differing(places),
     notMet(places),
     notFollowed(places),
+    notEdited(places),
     leftInTable(places),
     leftInBucket(places),
     leftInWarehouse(places),
@@ -66,6 +77,23 @@ async function notFollowed({ schedules, scheduler, job }: Places): Promise<strin
     const held = scheduler.list().find((one) => one.name === name)?.definition.ScheduleExpression;
     return held === expression ? [] : [`${name} is ${expression}, and Scheduler holds ${held}`];
   });
+}
+
+/** Items that say something else than was asked for. */
+async function notEdited({ operator, schedules, job: jobId, asked }: Places): Promise<string[]> {
+  if (!asked) return [];
+  const { table, schedule, ...wanted } = asked;
+  const { job, tables } = await operator.readJob(jobId);
+  const kept = await schedules.read(jobId, schedule);
+  const found = {
+    rowLimit: tables.find(({ sourceName }) => sourceName === table)?.rowLimit,
+    maxLagSeconds: job.maxLagSeconds,
+    frequency: kept && !(kept.schedule instanceof Error) ? kept.schedule.frequency : undefined,
+  };
+  const names = Object.keys(wanted) as (keyof typeof wanted)[];
+  return names.flatMap((name) =>
+    found[name] === wanted[name] ? [] : [`${name} is ${found[name]}, and was edited to ${wanted[name]}`],
+  );
 }
 
 /** Work that somebody seems to be at, and runs that seem to be going on. */
