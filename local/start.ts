@@ -1,10 +1,9 @@
-import { accessSync, constants, existsSync, statfsSync, statSync, writeFileSync } from 'node:fs';
+import { accessSync, constants, existsSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
 import { Writable } from 'node:stream';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import pg from 'pg';
-import { describeError, errors } from '../shared/model/errors.ts';
+import { errors } from '../shared/model/errors.ts';
 import { withoutPasswords } from '../shared/model/redact.ts';
 import type { Verification } from '../shared/model/verification.ts';
 import { connectSource } from '../shared/source/connect.ts';
@@ -13,6 +12,7 @@ import { writeAddress } from './admin-address.ts';
 import { type Control, startControl } from './control.ts';
 import { changeShop } from './demo/changes.ts';
 import { createShop, SMALLEST } from './demo/shop.ts';
+import { atEnd, isStopping, runToEnd, writesTo } from './ending.ts';
 import { checkPort } from './endpoint.ts';
 import { type Postgres, startPostgres } from './postgres.ts';
 import { Session, together, whereOf } from './session.ts';
@@ -74,28 +74,16 @@ const command = new Command('npm start --')
   .configureOutput({ outputError: (text, write) => write(withoutPasswords(text)) })
   .exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : 2));
 
-/** What has to be ended, in reverse order, however this process ends. */
-const undo: (() => Promise<unknown>)[] = [];
-const stopAll = async (): Promise<void> => {
-  for (let step = undo.pop(); step; step = undo.pop()) await step();
-};
-
-/** Where everything is written, once that is known. */
-let stateDir: string | null = null;
-
 /** The report names the warehouse with its password. */
 const OWNERS_ONLY = { mode: 0o600 };
 
 const terminal = terminalOf(process.stdout, process.env);
 const say = (line: string): void => void process.stdout.write(`${line}\n`);
 
-/** Whether a signal has come: what breaks from then on breaks thereby. */
-let stopping = false;
-
 /** Where a run shows how far it is: nobody looks any more once a signal has come. */
 const watched = new Writable({
   write: (chunk, _encoding, done) => {
-    if (!stopping) process.stdout.write(chunk);
+    if (!isStopping()) process.stdout.write(chunk);
     done();
   },
 });
@@ -129,14 +117,14 @@ async function main(options: Options): Promise<boolean> {
   const what = options.source ? `${whereOf(options.source)}${schema}` : 'the demo shop';
   const ownFolder = options.source ? what.replaceAll(/[^\w.-]+/g, '_') : 'shop';
   const folder = openStateFolder(options.state ?? join('.local', ownFolder), what, options.fresh);
-  undo.push(async () => folder.release());
-  stateDir = folder.dir;
+  atEnd(async () => folder.release());
+  writesTo(folder.dir);
   const source = options.source ? Promise.resolve(options.source) : openShop(folder, options.rows);
   source.catch(() => undefined);
   say(options.source ? `Source: ${whereOf(options.source)}` : 'Source: the demo shop');
   say('Synthesizing the stack, and starting it');
   const session = await Session.open(folder, options.source ? 'source' : 'shop', source, options);
-  undo.push(() => session.close());
+  atEnd(() => session.close());
   const { entries, checks } = await session.setup();
   if (entries.length + checks.length > 0) process.stdout.write(renderSetup(entries, terminal, checks));
 
@@ -241,7 +229,7 @@ async function openShop(folder: StateFolder, rows: number): Promise<string> {
     name: 'source',
     settings: { max_prepared_transactions: '10' },
   });
-  undo.push(() => postgres.stop());
+  atEnd(() => postgres.stop());
   const url = await postgres.createDatabase('shop');
   const client = new pg.Client({ connectionString: url });
   // The query that is under way fails with the same cause.
@@ -270,9 +258,9 @@ async function serve(session: Session, folder: StateFolder): Promise<Control> {
     say(`  ${new Date().toLocaleTimeString('en-GB')}  ${runText(report)}`);
     return report;
   });
-  undo.push(() => control.stop());
+  atEnd(() => control.stop());
   const forget = writeAddress(folder.dir, session.address);
-  undo.push(async () => forget());
+  atEnd(async () => forget());
   return control;
 }
 
@@ -283,65 +271,7 @@ function runText(report: Report): string {
   return `POST /run: ${report.run}, ${plural(rows, 'row')}, ${duration(report.seconds ?? 0)}, ${end}`;
 }
 
-/** Postgres writes its log in segments of this size, and ends where there is no room for the next: all that is heard then is a broken connection. */
-const WAL_SEGMENT_BYTES = 16 * 1024 * 1024;
-
-/** ENOSPC of Node, 53100 of Postgres, wherever it was met, or whatever else happens while nothing is free. */
-function isDiskFull(error: unknown): boolean {
-  const { code = '', message = '' } = error as { code?: string; message?: string };
-  if (/^DiskFull: /.test(message)) return false; // is told already
-  if (/^(ENOSPC|53100)$/.test(code) || /No space left on device/.test(String(error))) return true;
-  if (stateDir === null) return false;
-  const { bavail, bsize } = statfsSync(stateDir);
-  return bavail * bsize < WAL_SEGMENT_BYTES;
-}
-
-const diskFull = (error: unknown): string =>
-  `DiskFull: no space left${stateDir === null ? '' : ` in ${stateDir}`} – free some, or name another folder with --state (${describeError(error)})`;
-
-/** How long a start that failed may take to end all in order. */
-const STOP_WITHIN_MS = 15_000;
-
-/** One line, and no stack trace: what a person can do stands in the message. */
-function fail(error: unknown): void {
-  if (stopping) return;
-  process.stderr.write(`\n${isDiskFull(error) ? diskFull(error) : describeError(error)}\n`);
-  process.exitCode = 2;
-  // What waits for a server that is gone ends with this process.
-  setTimeout(() => process.exit(), STOP_WITHIN_MS).unref();
-}
-
-/** An error that reaches nobody is a fault of our own, and its trace is wanted, unless the disk is full. */
-async function onUncaught(error: Error): Promise<void> {
-  if (stopping) return;
-  // What breaks after it, while all is being ended, has the same cause.
-  process.removeAllListeners('uncaughtException').on('uncaughtException', () => undefined);
-  process.stderr.write(`\n${isDiskFull(error) ? diskFull(error) : error.stack}\n`);
-  await Promise.race([stopAll(), sleep(STOP_WITHIN_MS)]).catch(() => undefined);
-  process.exit(2);
-}
-
-/** Ends things in order; whoever can't wait presses Ctrl-C again. */
-function onSignal(signal: 'SIGINT' | 'SIGTERM', code: number): void {
-  process.on(signal, async () => {
-    if (stopping) process.exit(code);
-    stopping = true;
-    say('\nStopping');
-    await stopAll().catch((error) => process.stderr.write(`${describeError(error)}\n`));
-    process.exit(code);
-  });
-}
-
-process.on('uncaughtException', onUncaught);
-onSignal('SIGINT', 130);
-onSignal('SIGTERM', 143);
-// Should everything end that could still be waited for, this has not ended well.
-process.exitCode = 2;
-try {
+await runToEnd(async () => {
   refuseTakenByNpm();
-  process.exitCode = (await main(command.parse().opts<Options>())) ? 0 : 1;
-} catch (error) {
-  fail(error);
-} finally {
-  await stopAll().catch(fail);
-}
+  return main(command.parse().opts<Options>());
+});
