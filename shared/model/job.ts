@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { oneOf } from './one-of.ts';
 import { PolicyChoices } from './policies.ts';
 import { Wishes } from './wishes.ts';
 
@@ -30,10 +31,6 @@ export const Limits = z
   });
 
 export type Limits = z.infer<typeof Limits>;
-
-/** One of a few words, and what to say to any other. */
-export const oneOf = <const Choices extends readonly string[]>(choices: Choices) =>
-  z.enum(choices, { error: (issue) => `is ${JSON.stringify(issue.input)}: choose ${choices.join(' or ')}` });
 
 /** Whether rows loaded before a column came get its values by a re-load of their table, or only when they change. */
 export const NewColumns = oneOf(['forward', 'reload']);

@@ -1,8 +1,5 @@
 import * as z from 'zod';
-
-/** One of a few words, and what to say to any other. */
-const oneOf = <const Choices extends readonly [string, ...string[]]>(choices: Choices) =>
-  z.enum(choices, { error: ({ input }) => `is ${JSON.stringify(input)}: choose ${choices.join(', ')}` });
+import { oneOf } from './one-of.ts';
 
 /**
  * What becomes of a value that Redshift can't hold as it is. `error` stops its table before anything is loaded; whatever is

@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { restoredColumn, type StoredColumn } from './column.ts';
-import { NewColumns, oneOf, positive, Revision, Share } from './job.ts';
+import { NewColumns, positive, Revision, Share } from './job.ts';
+import { oneOf } from './one-of.ts';
 import { Wishes } from './wishes.ts';
 
 export const COPY_MODES = ['INSERT_ONLY', 'INSERT_AND_UPDATE', 'FULL_DATA_SYNC'] as const;

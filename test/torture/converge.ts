@@ -33,7 +33,7 @@ const LIMITS = {
  * scanBack, in the product's seconds. A short one hides no mistake about the fence behind rows that are read again; a long one shows
  * what is lost without it.
  */
-const SCAN_BACKS = { short: 3, long: 300 };
+const SCAN_BACKS = { short: 3, long: 2500 };
 /** How often, and how many at most, writers' statements come between two of the loader's, and where it matters most. */
 const INTERLEAVED = { elsewhere: { chance: 0.06, steps: 6 }, critical: { chance: 0.6, steps: 12 } };
 /** How often somebody commits just where it matters most, whatever else is done there. */
