@@ -17,6 +17,9 @@ class Writer {
   }
 }
 
+/** Every other one is in a hurry to commit, the others hold their transactions over several ticks. */
+const hurries = ({ mark }: Writer): boolean => mark % 2 === 0;
+
 /** Sessions that commit changes by transactions of every length and kind, one step at a time. */
 export class Writers {
   readonly #random: Random;
@@ -51,9 +54,9 @@ export class Writers {
     for (let i = 0; i < count; i++) await this.step();
   }
 
-  /** Somebody's transaction that is open is committed. */
+  /** The transaction of one that is in a hurry is committed. */
   async commit(): Promise<void> {
-    const open = this.#writers.filter(({ depth }) => depth >= 0);
+    const open = this.#writers.filter((writer) => writer.depth >= 0 && hurries(writer));
     const writer = open[this.#random.below(open.length)];
     if (!writer) return;
     await writer.client.query('COMMIT');
@@ -91,8 +94,7 @@ export class Writers {
       [2, 'savepoint'],
       [writer.depth > 0 ? 1 : 0, 'release'],
       [writer.depth > 0 ? 1 : 0, 'rollback to'],
-      // Every other one is in a hurry, the others hold theirs over several ticks.
-      [writer.mark % 2 === 0 ? 2 : 0.4, 'commit'],
+      [hurries(writer) ? 2 : 0.4, 'commit'],
       [0.2, 'rollback'],
       [writer.prepared ? 0 : 0.15, 'prepare'],
     ]);
