@@ -126,9 +126,8 @@ async function main(options: Options): Promise<boolean> {
   const session = await Session.open(folder, options.source ? 'source' : 'shop', source, options);
   atEnd(() => session.close());
   const { entries, checks } = await session.setup();
-  if (entries.length + checks.length > 0) process.stdout.write(renderSetup(entries, terminal, checks));
-
   if (await session.isEmpty()) throw noTables(await source, options.schema);
+  if (entries.length + checks.length > 0) process.stdout.write(renderSetup(entries, terminal, checks));
 
   let report = await runOnce(session);
   if (!options.source) report = await demonstrate(session, await source, report);

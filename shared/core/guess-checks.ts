@@ -37,8 +37,8 @@ const access = (table: SourceTable, user: string): string[] => {
   const grantee = quoteIdentifier(user);
   const checks: string[] = [];
   if (!table.readable) {
-    const usage = `GRANT USAGE ON SCHEMA ${quoteIdentifier(table.schema)} TO ${grantee};`;
-    checks.push(`may not be read: ${usage} GRANT SELECT ON ${name} TO ${grantee};`);
+    const usage = table.schemaUsable ? '' : `GRANT USAGE ON SCHEMA ${quoteIdentifier(table.schema)} TO ${grantee}; `;
+    checks.push(`may not be read: ${usage}GRANT SELECT ON ${name} TO ${grantee};`);
   }
   if (table.rowSecurity) {
     checks.push(

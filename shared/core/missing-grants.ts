@@ -5,7 +5,7 @@ import { qualified, quoteIdentifier } from '../sql/quote.ts';
 export function missingGrants(
   schema: string,
   user: string,
-  tables: Pick<SourceTable, 'name' | 'readable' | 'rowSecurity'>[],
+  tables: Pick<SourceTable, 'name' | 'readable' | 'schemaUsable' | 'rowSecurity'>[],
 ): string[] {
   const grantee = quoteIdentifier(user);
   const hidden = tables.filter(({ readable }) => !readable);
@@ -13,8 +13,10 @@ export function missingGrants(
   const select = all
     ? [`GRANT SELECT ON ALL TABLES IN SCHEMA ${quoteIdentifier(schema)} TO ${grantee};`]
     : hidden.map(({ name }) => `GRANT SELECT ON ${qualified(schema, name)} TO ${grantee};`);
+  const closed = hidden.some(({ schemaUsable }) => !schemaUsable);
   return [
-    ...(hidden.length > 0 ? [`GRANT USAGE ON SCHEMA ${quoteIdentifier(schema)} TO ${grantee};`, ...select] : []),
+    ...(closed ? [`GRANT USAGE ON SCHEMA ${quoteIdentifier(schema)} TO ${grantee};`] : []),
+    ...(hidden.length > 0 ? select : []),
     ...(tables.some(({ rowSecurity }) => rowSecurity) ? [`ALTER ROLE ${grantee} BYPASSRLS;`] : []),
   ];
 }

@@ -46,6 +46,8 @@ export interface SourceTable {
   parts?: Part[];
   /** Whether the connected user may SELECT from it. */
   readable: boolean;
+  /** Whether the connected user has USAGE on its schema. */
+  schemaUsable?: boolean;
   /** Whether row security applies to the connected user, so that a SELECT may leave rows out without a word. */
   rowSecurity?: boolean;
 }

@@ -112,6 +112,12 @@ test('missing rights are answered with the GRANT, for the user that reads', () =
     checks.join(),
     /GRANT USAGE ON SCHEMA "public" TO "sync""er"; GRANT SELECT ON "public"\."orders" TO "sync""er";/,
   );
+  const held = guess({ ...orders, readable: false, schemaUsable: true }, { user: 'reader' }).checks.join();
+  assert.match(
+    held,
+    /may not be read: GRANT SELECT ON "public"\."orders" TO "reader";/,
+    'what is held is not asked for',
+  );
   assert.match(guess({ ...orders, rowSecurity: true }).checks.join(), /BYPASSRLS/);
 });
 

@@ -165,8 +165,10 @@ test('a user without rights sees which tables may be read', async () => {
     tables.filter(({ readable }) => readable).map(({ name }) => name),
     ['payments', 'guarded'],
   );
+  assert.ok(tables.every((table) => table.schemaUsable));
   await owner.query('REVOKE USAGE ON SCHEMA public FROM public');
-  assert.equal((await tableOf('payments')).readable, false, 'without USAGE on the schema no table can be read');
+  const { readable, schemaUsable } = await tableOf('payments');
+  assert.deepEqual([readable, schemaUsable], [false, false], 'without USAGE on the schema no table can be read');
   await owner.query('GRANT USAGE ON SCHEMA public TO public');
 });
 
