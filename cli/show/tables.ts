@@ -1,4 +1,6 @@
 import type { TableOverview } from '../../functions/admin/tables/overview.ts';
+import { count } from '../../local/ui/units.ts';
+import type { Compared } from '../../shared/model/compared.ts';
 import type { Commands } from '../commands.ts';
 import { details, grid, moment, type Style } from '../layout.ts';
 
@@ -23,6 +25,20 @@ function whereItStands({ disabled, created, loadedBy, behindSince, completedAt }
   return completedAt === null ? 'not loaded yet' : 'well';
 }
 
+/** What differed at the last verification; undefined where nothing did. */
+function foundText({
+  missing,
+  extra,
+  different,
+  object,
+  repaired,
+}: NonNullable<Compared['found']>): string | undefined {
+  const counts = Object.entries({ missing, extra, different }).filter(([, rows]) => rows > 0);
+  if (counts.length === 0) return undefined;
+  const named = object === null ? '' : `, named in ${object}`;
+  return `${counts.map(([what, rows]) => `${count(rows)} ${what}`).join(', ')}${repaired ? ', repaired' : ''}${named}`;
+}
+
 export const TABLES: Commands<'tables'> = {
   'tables.list': { args: ['jobId'], show: ({ tables }, style) => tableGrid(tables, style) },
   'tables.show': {
@@ -35,6 +51,7 @@ export const TABLES: Commands<'tables'> = {
         'loaded by': state.lease?.owner,
         error: state.lastError,
         'verified (UTC)': compared.verifyEnded && moment(compared.verifyEnded),
+        'it found': compared.found && foundText(compared.found),
         'verification failed': compared.verifyError,
         'keys compared (UTC)': compared.reconcileEnded && moment(compared.reconcileEnded),
         'comparing keys failed': compared.reconcileError,

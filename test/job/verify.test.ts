@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import pg from 'pg';
+import { COMMANDS, type Result } from '../../cli/commands.ts';
 import type { FaultyCall } from '../../local/gate.ts';
 import { bench, type TestJob } from './harness.ts';
 import { Interruptions } from './interruptions.ts';
@@ -159,6 +160,11 @@ test('a table that is copied whole is judged at once while the source has not ch
     '{"what":"missing","key":{"code":"d7"}}',
   ]);
   assert.deepEqual(await job.differing(), ['docs', 'words'], 'no run came in between');
+  const shown = await server.operator.ask('tables.show', { jobId: job.jobId, table: 'docs' });
+  assert.match(
+    COMMANDS['tables.show'].show(shown as Result<'tables.show'>, { color: false, width: 1_000 }),
+    /it found +1 missing, 1 extra, 1 different, named in compare\/\S+\n/,
+  );
   const repaired = await server.operator.verify(job.jobId, { tables: ['docs', 'words'], repair: true });
   assert.deepEqual(
     verdicts(repaired.tables).map(([, verdict]) => verdict),
