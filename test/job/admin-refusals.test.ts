@@ -136,6 +136,17 @@ test('a job without tables is not run by hand, and what a schedule runs of it sa
   assert.deepEqual([status, warnings], ['idle', ['the job has no tables: run setup']]);
 });
 
+test('a run of a job whose tables are all disabled says why nothing is done', async () => {
+  const job = await server.job('CREATE TABLE one (id int PRIMARY KEY)');
+  await job.setup();
+  await job.edit('one', { disabled: true });
+  const { status, warnings } = await job.run();
+  assert.deepEqual(
+    [status, warnings],
+    ['idle', ['all tables of the job are disabled: enable those that are to be copied']],
+  );
+});
+
 test('an edit of an outdated version is refused, whoever made the newer one; setup makes none', async () => {
   const job = await theJob();
   const { jobId } = job;
