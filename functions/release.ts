@@ -34,7 +34,6 @@ export const StatusChange = z.object({
     input: z.string(),
     /** Epoch milliseconds. */
     startDate: z.number(),
-    stopDate: z.number().nullish(),
     error: z.string().nullish(),
     cause: z.string().nullish(),
   }),
@@ -84,11 +83,12 @@ export async function release(
   };
   /** Lets the next run begin what did not end; a function that nobody told may end it just now. */
   const beginAnew = async (one: { table: string; kind: ComparisonKind }) => {
-    const [begun, end] = [`${one.kind}Begun`, `${one.kind}Ended`] as const;
-    const { [begun]: begunAt, [end]: endedAt } = await comparisons.read(jobId, one.table);
+    const [begun, by, end] = [`${one.kind}Begun`, `${one.kind}By`, `${one.kind}Ended`] as const;
+    const { [begun]: begunAt, [by]: begunBy, [end]: endedAt } = await comparisons.read(jobId, one.table);
     if (endedAt !== undefined && endedAt >= startedAt) return;
     // Events come late, and twice: by then another may have begun.
-    if (begunAt !== undefined && detail.stopDate && Date.parse(begunAt) > detail.stopDate) return;
+    const open = begunAt !== undefined && (endedAt === undefined || endedAt < begunAt);
+    if (open && begunBy !== undefined && begunBy !== detail.name) return;
     const error = `${ended} – the next run for which it is due begins the comparison anew`;
     await comparisons.change(
       jobId,

@@ -30,17 +30,19 @@ export async function stageMend(
   source: AtSource,
   stage: Stage,
 ): Promise<StagedMend> {
-  const there = wrong.filter(({ what }) => what !== 'extra').slice(0, MENDED_ROWS);
+  const lacking = wrong.filter(({ what }) => what !== 'extra');
+  const there = lacking.slice(0, MENDED_ROWS);
+  const more = lacking.length > there.length;
   const mended = [...there, ...wrong.filter(({ what }) => what === 'extra')];
   const nullMarker = newNullMarker();
   const keys = { object: mendKey(jobId, runId, name, `${kind}-keys`), rows: mended.length };
   const csv = mended.map(({ key }) => `${key.map((text) => `"${text.replaceAll('"', '""')}"`).join(',')}\n`);
   await stage.put(keys.object, zstdCompressSync(csv.join('')));
-  if (there.length === 0) return { nullMarker, keys, rows: null };
+  if (there.length === 0) return { nullMarker, keys, rows: null, more };
   const object = mendKey(jobId, runId, name, 'verify-rows');
   const sql = copyOut(source.columns, [rowsOf(there, seen, source)], nullMarker);
   const { result: rows } = await stage.write(object, (sink) => copyCompressed(source.client, sql, sink));
-  return { nullMarker, keys, rows: { object, rows } };
+  return { nullMarker, keys, rows: { object, rows }, more };
 }
 
 const rowsOf = (suspects: Suspect[], seen: Rows, { table, found }: AtSource) => {

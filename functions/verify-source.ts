@@ -32,9 +32,9 @@ import { type Compared, ComparisonEvent, endedWell, type Suspect } from '../shar
 import { errors } from '../shared/model/errors.ts';
 import type { Job } from '../shared/model/job.ts';
 import type { Snapshot, TableState } from '../shared/model/state.ts';
-import { brokenConnection } from '../shared/source/connect.ts';
+import { brokenConnection, isCancelled } from '../shared/source/connect.ts';
 import { openSnapshot, tableIn } from '../shared/source/session.ts';
-import { tableError } from '../shared/source/snapshot.ts';
+import { tableError, underSavepoint } from '../shared/source/snapshot.ts';
 import { streamRows } from '../shared/source/stream.ts';
 import { isUnchanged } from '../shared/source/unchanged.ts';
 import {
@@ -56,6 +56,8 @@ const ROWS_BUDGET = 100_000;
 /** Rows that are named for people. */
 const NAMED_ROWS = 10_000;
 const RESERVE_MS = 30_000;
+/** So long it may take to prove that a source has not changed. */
+const PROOF_TIMEOUT_MS = 60_000;
 
 export interface VerifySourcePorts {
   store: Store;
@@ -201,23 +203,34 @@ class SourceSide {
   async #isAsLastSynced(): Promise<boolean> {
     const { table, found, client } = this.#source;
     const { job, state, snapshot } = this.#now;
+    if (table.copyMode !== 'FULL_DATA_SYNC') return false;
     const skip = seenByLastPass(table, state, found, snapshot);
     const proof = asLastSynced(table, state, found, { skip, treatment: treatmentDigest(job, table) });
-    return proof !== null && isUnchanged(client, found, proof);
+    if (proof === null) return false;
+    try {
+      return await underSavepoint(client, PROOF_TIMEOUT_MS, () => isUnchanged(client, found, proof));
+    } catch (error) {
+      // What takes too long to be proved is looked at again after a pass.
+      if (isCancelled(error)) return false;
+      throw error;
+    }
   }
 
   async again(): Promise<ComparisonEvent> {
     const { findings, comparisons } = this.#ports;
     const { jobId, table: name, kind, second } = this.#event;
-    const { suspects: waiting, covered } = second
-      ? await comparisons.read(jobId, name)
-      : { suspects: undefined, covered: (await this.#looked())[1].covered };
+    const before = await comparisons.read(jobId, name);
+    const waiting = second ? before.suspects : undefined;
+    const covered = second ? before.covered : (await this.#looked())[1].covered;
     const from = second && waiting ? { key: waiting.object } : ({ name: 'suspects' } as const);
     const suspects: Suspect[] = [];
     for await (const suspect of findings.lines<Suspect>(from)) suspects.push(suspect);
     const source = await this.#sourceRows([...new Set(suspects.map(({ bucket }) => bucket))].sort());
     const sure = confirmed(suspects, source, await this.#warehouseRows());
     if (kind === 'reconcile') return this.#mendOrDone(sure, source, {});
+    // What it found first is what it found: here are the rows that are left.
+    if (this.#event.mended > 0 && before.found)
+      return this.#mendOrDone(sure, source, { found: { ...before.found, repaired: true } });
     const counts = countOf(sure);
     const object = sure.length > 0 ? await findings.write('found', this.#named(sure)) : null;
     const copiedAnew = second && this.#source.table.copyMode === 'FULL_DATA_SYNC';
@@ -226,9 +239,10 @@ class SourceSide {
     const drifted = driftOf(this.#source.table, counts);
     this.#edge.metrics.addMetric('RowsDrifted', MetricUnit.Count, drifted);
     this.#edge.logger[drifted > 0 ? 'error' : 'info']('verified', { table: name, ...found });
-    await comparisons.change(jobId, name, { found });
+    const ended = { found, ...(covered ? { covered } : {}) };
+    await comparisons.change(jobId, name, ended);
     const repair = second ? waiting?.repair : this.#repairs;
-    return this.#mendOrDone(repair ? sure : [], source, { found, ...(covered ? { covered } : {}) });
+    return this.#mendOrDone(repair ? sure : [], source, ended);
   }
 
   /** Stages what the warehouse needs to put rows right; where nothing is to be changed the comparison has ended. */

@@ -29,7 +29,7 @@ import {
 } from '../shared/sql/buckets.ts';
 import { type Edge, handle } from './edge.ts';
 import { giveBack } from './end-comparison.ts';
-import { settleOrphan } from './sweep.ts';
+import { discardStaged, settleOrphan } from './sweep.ts';
 
 /** Time kept back for the writes at a call's end, and for one long-poll. */
 const RESERVE_MS = 45_000;
@@ -68,6 +68,7 @@ export async function verifyWarehouse(
   if (!watermark || table.disabled || !table.created) {
     // It may have been decided after a step took the table.
     await giveBack(event, ports.store);
+    await discardStaged(event.jobId, event.table, event.runId, ports.stage);
     await ports.comparisons.change(event.jobId, event.table, endedWell(event.kind, edge.now()));
     return { ...event, step: 'done' };
   }
@@ -80,6 +81,7 @@ export async function verifyWarehouse(
     case 'rows':
       return side.rows(await ports.findings.read<string[]>('buckets'));
     case 'again':
+    case 'more':
       return side.again();
     case 'mend':
       return side.mend();
@@ -113,7 +115,7 @@ class WarehouseSide {
   async begin(): Promise<void> {
     const { jobId, table, kind, runId } = this.#event;
     const { stopped } = await this.#ports.comparisons.read(jobId, table);
-    const begun = { [`${kind}Begun`]: this.#edge.now().toISOString(), ...UNCLAIMED };
+    const begun = { [`${kind}Begun`]: this.#edge.now().toISOString(), [`${kind}By`]: runId, ...UNCLAIMED };
     if (stopped === runId || !(await this.#ports.comparisons.change(jobId, table, begun, { stopped })))
       throw wasStopped(table);
   }
@@ -224,6 +226,7 @@ class WarehouseSide {
       statement = await this.#warehouse.follow(statement.id);
     }
     if (statement.status !== 'finished') throw errors.warehouseRefused(`${table}: ${statement.error}`);
+    if (staged.more) return { ...this.#event, step: 'more', mended: this.#event.mended + staged.keys.rows };
     const { lease: _given, ...rest } = mine;
     await store.changeState(jobId, { value: mine, revision: revision + 1 }, (state) =>
       state.lease?.owner === owner ? { ...rest } : null,
@@ -237,8 +240,9 @@ class WarehouseSide {
     const { jobId, table, kind } = this.#event;
     const { comparisons } = this.#ports;
     const ended = endedWell(kind, this.#edge.now());
-    this.#edge.logger.info('mended', { table, kind, keys: keys.rows });
-    if (kind === 'reconcile') return comparisons.change(jobId, table, { ...ended, deleted: keys.rows });
+    const mended = this.#event.mended + keys.rows;
+    this.#edge.logger.info('mended', { table, kind, keys: mended });
+    if (kind === 'reconcile') return comparisons.change(jobId, table, { ...ended, deleted: mended });
     const { found } = await comparisons.read(jobId, table);
     return comparisons.change(jobId, table, {
       ...ended,

@@ -56,6 +56,7 @@ export class VerifyJob extends Construct {
       Choice.jsonata(this, 'What did the warehouse say?')
         .when(isStep('done'), compared)
         .when(isStep('mend'), warehouse)
+        .when(isStep('more'), warehouse)
         .otherwise(source),
     );
     source.next(Choice.jsonata(this, 'Anything left?').when(isStep('done'), compared).otherwise(warehouse));

@@ -18,6 +18,8 @@ export interface StagedMend {
   nullMarker: string;
   keys: { object: string; rows: number };
   rows: { object: string; rows: number } | null;
+  /** Whether rows are left that did not fit. */
+  more: boolean;
 }
 
 const STAGE = 'loader_mended';

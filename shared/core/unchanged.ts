@@ -57,7 +57,10 @@ export function asLastSynced(
   return { rows: watermark.rows, skip };
 }
 
-/** Whether a comparison that ended since the last load saw other rows in the warehouse than were loaded: another load puts them right. */
+/**
+ * Whether a comparison that ended since the last load saw other rows in the warehouse than were loaded: another load puts them right, also
+ * those that a repair did not come to.
+ */
 function isDoubted({ verifyEnded = '', suspects, found }: Compared, { completedAt = '' }: TableState): boolean {
   const differs = suspects !== undefined || (found !== undefined && found.missing + found.extra + found.different > 0);
   return differs && verifyEnded > completedAt;

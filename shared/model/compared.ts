@@ -26,9 +26,12 @@ export const ComparisonEvent = DueComparison.extend({
   repair: z.boolean().default(false),
   /**
    * begin: sums of all buckets, or what a second look needs · rows: of the buckets that differ · again: of the suspects, under the
-   * lease where rows are to change, after a pass or at once where none is needed · mend: by the warehouse alone · end: it broke off · done: nothing is left to do
+   * lease where rows are to change, after a pass or at once where none is needed · mend: by the warehouse alone · more: rows are left
+   * to mend, which the warehouse looks at again · end: it broke off · done: nothing is left to do
    */
-  step: z.enum(['begin', 'rows', 'again', 'mend', 'end', 'done']).default('begin'),
+  step: z.enum(['begin', 'rows', 'again', 'mend', 'more', 'end', 'done']).default('begin'),
+  /** Rows that it has mended so far: many take several turns of again and mend. */
+  mended: z.int().default(0),
   /** Why it broke off: what the failed step threw. */
   error: z.object({ Error: z.string(), Cause: z.string() }).partial().nullable().default(null),
 });
@@ -61,6 +64,9 @@ export interface Compared {
   /** When the last of its kind was begun: none is begun again while it may run. */
   verifyBegun?: string;
   reconcileBegun?: string;
+  /** The execution that begun it. */
+  verifyBy?: string;
+  reconcileBy?: string;
   /** When the last of its kind ended, whatever it found. */
   verifyEnded?: string;
   reconcileEnded?: string;

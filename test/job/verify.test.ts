@@ -6,6 +6,7 @@ import type { FaultyCall } from '../../local/gate.ts';
 import { bench, type TestJob } from './harness.ts';
 import { Interruptions } from './interruptions.ts';
 import { metricSum } from './metrics.ts';
+import { nothingLeft } from './nothing-left.ts';
 import { ticking } from './ticking.ts';
 
 const during = new Interruptions();
@@ -167,6 +168,10 @@ test('a table that is copied whole is judged at once while the source has not ch
   );
   const repaired = await server.operator.verify(job.jobId, { tables: ['docs', 'words'], repair: true });
   assert.deepEqual(
+    repaired.tables.map(({ rows }) => rows),
+    [50, 50],
+  );
+  assert.deepEqual(
     verdicts(repaired.tables).map(([, verdict]) => verdict),
     ['repaired', 'repaired'],
   );
@@ -182,6 +187,30 @@ test('what a verification found wrong in a table that is copied whole, the next 
   assert.deepEqual([tables[0]?.status, tables[0]?.missing], ['different', 22]);
   await job.run();
   assert.deepEqual(await job.differing(), []);
+});
+
+test('a table that repairs what its own verifications find does so at once, too, where it is copied whole', async () => {
+  const job = await loadedJob();
+  await job.edit('docs', { repair: true });
+  await job.warehouse.query(`DELETE FROM "${job.schema}".docs WHERE code = 'd7'`);
+  const { found, covered } = (await verify(job, { tables: ['docs'] })).get('docs') ?? assert.fail();
+  assert.deepEqual([found?.missing, found?.repaired, covered?.rows], [1, true, 50]);
+  assert.deepEqual(await job.differing(), []);
+});
+
+test('more rows than are mended at one go are mended in turns, and told as what they were', async () => {
+  const rows = 12_000;
+  const job = await server.job(`
+    CREATE TABLE many (id bigserial PRIMARY KEY, body text);
+    INSERT INTO many (body) SELECT 'm' || n FROM generate_series(1, ${rows}) n; ANALYZE`);
+  await job.setup();
+  await job.edit('many', { copyMode: 'INSERT_ONLY' });
+  await job.run();
+  await job.warehouse.query(`DELETE FROM "${job.schema}".many`);
+  const { tables } = await server.operator.verify(job.jobId, { repair: true });
+  assert.deepEqual([tables[0]?.status, tables[0]?.missing, tables[0]?.rows], ['repaired', rows, rows]);
+  assert.deepEqual(await job.differing(), []);
+  await nothingLeft(server, job);
 });
 
 test('rows that changed since the last pass, between the looks, or while they are taken are no differences', async () => {

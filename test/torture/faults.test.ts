@@ -12,6 +12,7 @@ const SAMPLE = {
   'a run that compares': { singles: 2, schedules: 0 },
   'a comparison': { singles: 3, schedules: 1 },
   'a repair': { singles: 2, schedules: 1 },
+  'a repair at once': { singles: 2, schedules: 1 },
   'a reset': { singles: 2, schedules: 1 },
   'an edit': { singles: 2, schedules: 0 },
   'a schema change': { singles: 2, schedules: 0 },

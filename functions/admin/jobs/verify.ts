@@ -42,7 +42,13 @@ export const verifyJob = operation({
       );
     const verifyId = newId();
     // What earlier verifications said is gone: what is there afterwards is this one's.
-    const begun = { verifyBegun: now().toISOString(), suspects: undefined, found: undefined, verifyError: undefined };
+    const begun = {
+      verifyBegun: now().toISOString(),
+      verifyBy: verifyId,
+      suspects: undefined,
+      found: undefined,
+      verifyError: undefined,
+    };
     await Promise.all(names.map((name) => comparisons.change(id, name, begun)));
     const wanted = names.map((table) => ({ table, kind: 'verify' }));
     await machines.start('verifyJob', verifyId, { jobId: id, comparisons: wanted, repair });

@@ -21,7 +21,7 @@ import { startPostgres } from '../../../local/postgres.ts';
 import { Schedules } from '../../../shared/aws/schedules.ts';
 import { jobPrefix, Stage } from '../../../shared/aws/stage.ts';
 import { withoutProgress } from '../../../shared/core/outcome.ts';
-import type { ComparisonKind } from '../../../shared/model/compared.ts';
+import type { DueComparison } from '../../../shared/model/compared.ts';
 import type { Run } from '../../../shared/model/run.ts';
 import { Schedule } from '../../../shared/model/schedule.ts';
 import type { Table } from '../../../shared/model/table.ts';
@@ -169,7 +169,7 @@ export class Ground {
   }
 
   /** Compares keys, and removes what the source deleted; or all values, and repairs them. @returns how that ended */
-  async compare(comparison: { kind: ComparisonKind; second?: boolean }): Promise<'succeeded' | 'failed'> {
+  async compare(comparison: Partial<DueComparison>): Promise<'succeeded' | 'failed'> {
     const comparisons = [{ table: 'stock', ...comparison }];
     const { status } = await this.#outcomeOf('VerifyJobArn', { jobId: JOB, comparisons, repair: true });
     return status === 'SUCCEEDED' ? 'succeeded' : 'failed';

@@ -91,6 +91,12 @@ export const DRIFT = `
   UPDATE $.stock SET amount = -1 WHERE sku IN (SELECT sku FROM $.stock WHERE updated_at < now() - interval '1 hour' AND amount <> -1 LIMIT 1);
   INSERT INTO $.stock VALUES ('drifted ' || md5(random()::text), 1, now() - interval '1 day')`;
 
+/** In the warehouse's `$` schema: the same in a table that is copied whole. */
+export const DRIFT_WHOLE = `
+  DELETE FROM $.prices WHERE code IN (SELECT code FROM $.prices LIMIT 1);
+  UPDATE $.prices SET price = -1 WHERE code IN (SELECT code FROM $.prices LIMIT 1);
+  INSERT INTO $.prices VALUES ('drifted', 1)`;
+
 /** In the warehouse's `$` schema: what resets have to put right, all of a table or its rows from a point on. */
 export const STALE = `
   INSERT INTO $.lines VALUES (-1, 'stale', now()) ON CONFLICT DO NOTHING;

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Random } from '../random.ts';
 import type { Ground } from './ground.ts';
 import { describe, type How, type Point, type Rule } from './plane.ts';
-import { CHANGES, DELETES, DRIFT, FILES, NEW_COLUMNS, NEW_TABLE, NO_FILES, STALE } from './scenario.ts';
+import { CHANGES, DELETES, DRIFT, DRIFT_WHOLE, FILES, NEW_COLUMNS, NEW_TABLE, NO_FILES, STALE } from './scenario.ts';
 
 /** Runs after the faulty one by which everything has to be well again. */
 const MOST_RUNS = 3;
@@ -27,6 +27,7 @@ const NAMES = [
   'a run that compares',
   'a comparison',
   'a repair',
+  'a repair at once',
   'a reset',
   'an edit',
   'a schema change',
@@ -77,6 +78,15 @@ export const SCENARIOS: Scenario[] = [
       const first = await ground.compare({ kind: 'verify' });
       return isWell(first) ? ground.compare({ kind: 'verify', second: true }) : first;
     },
+  },
+  {
+    name: 'a repair at once',
+    // While the source is as the last sync saw it.
+    prepare: async (ground) => {
+      await ground.tick();
+      await ground.spoil(DRIFT_WHOLE);
+    },
+    work: (ground) => ground.compare({ kind: 'verify', table: 'prices' }),
   },
   {
     name: 'a reset',
