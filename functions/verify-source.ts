@@ -17,6 +17,7 @@ import {
   type Looked,
   Rows,
   removesDeleted,
+  repairs,
   rowsOf,
   type Sums,
   suspectsIn,
@@ -183,17 +184,13 @@ class SourceSide {
     if (this.#event.kind === 'reconcile') guardDeletes(this.#source.table, suspects.length, looked.rows);
     if (this.#event.kind === 'reconcile' || (await this.#isAsLastSynced())) return { ...this.#event, step: 'again' };
     const { rows } = await this.#source.client.query(`SELECT ${isoTime('clock_timestamp()')} AS seen`);
-    const repair = this.#repairs;
+    const repair = repairs(this.#event, this.#source.table);
     await comparisons.change(this.#event.jobId, this.#event.table, {
       ...endedWell('verify', this.#edge.now()),
       suspects: { object, rows: suspects.length, seen: rows[0].seen, repair },
       covered: looked.covered,
     });
     return { ...this.#event, step: 'done' };
-  }
-
-  get #repairs(): boolean {
-    return this.#event.repair || this.#source.table.repair;
   }
 
   /**
@@ -228,9 +225,11 @@ class SourceSide {
     const source = await this.#sourceRows([...new Set(suspects.map(({ bucket }) => bucket))].sort());
     const sure = confirmed(suspects, source, await this.#warehouseRows());
     if (kind === 'reconcile') return this.#mendOrDone(sure, source, {});
-    // What it found first is what it found: here are the rows that are left.
-    if (this.#event.mended > 0 && before.found)
-      return this.#mendOrDone(sure, source, { found: { ...before.found, repaired: true } });
+    // What it found first is what it found: here are the rows that are left. Rows that no mending makes the same end it.
+    if (this.#event.mended > 0 && before.found) {
+      const left = this.#event.mended < suspects.length ? sure : [];
+      return this.#mendOrDone(left, source, { found: { ...before.found, repaired: sure.length === 0 } });
+    }
     const counts = countOf(sure);
     const object = sure.length > 0 ? await findings.write('found', this.#named(sure)) : null;
     const copiedAnew = second && this.#source.table.copyMode === 'FULL_DATA_SYNC';
@@ -241,8 +240,7 @@ class SourceSide {
     this.#edge.logger[drifted > 0 ? 'error' : 'info']('verified', { table: name, ...found });
     const ended = { found, ...(covered ? { covered } : {}) };
     await comparisons.change(jobId, name, ended);
-    const repair = second ? waiting?.repair : this.#repairs;
-    return this.#mendOrDone(repair ? sure : [], source, ended);
+    return this.#mendOrDone(repairs(this.#event, this.#source.table, waiting) ? sure : [], source, ended);
   }
 
   /** Stages what the warehouse needs to put rows right; where nothing is to be changed the comparison has ended. */

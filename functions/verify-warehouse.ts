@@ -6,7 +6,7 @@ import { Findings } from '../shared/aws/findings.ts';
 import { Stage } from '../shared/aws/stage.ts';
 import { Store } from '../shared/aws/store.ts';
 import { type Opened, openIn, type Warehouse } from '../shared/aws/warehouse.ts';
-import type { Sums, WarehouseSums } from '../shared/core/drift.ts';
+import { repairs, type Sums, type WarehouseSums } from '../shared/core/drift.ts';
 import { isFree, leaseFor, takeLease } from '../shared/core/lease.ts';
 import { checkLength, type LoadContext } from '../shared/core/load-statements.ts';
 import { type Mend, mendStatements, type StagedMend } from '../shared/core/mend-statements.ts';
@@ -155,7 +155,6 @@ class WarehouseSide {
     const { comparisons, findings } = this.#ports;
     const { jobId, table, kind, second } = this.#event;
     const { suspects } = second ? await comparisons.read(jobId, table) : {};
-    const repair = second ? suspects?.repair : this.#event.repair || this.#table.repair;
     if (second && !suspects) {
       await comparisons.change(jobId, table, endedWell('verify', this.#edge.now()));
       return { ...this.#event, step: 'done' };
@@ -163,7 +162,7 @@ class WarehouseSide {
     const buckets = new Set<string>();
     const from = suspects ? { key: suspects.object } : ({ name: 'suspects' } as const);
     for await (const { bucket } of findings.lines<Suspect>(from)) buckets.add(bucket);
-    if (kind === 'reconcile' || repair) await this.#lease();
+    if (kind === 'reconcile' || repairs(this.#event, this.#table, suspects)) await this.#lease();
     return this.rows([...buckets].sort(), 'again');
   }
 
@@ -226,13 +225,17 @@ class WarehouseSide {
       statement = await this.#warehouse.follow(statement.id);
     }
     if (statement.status !== 'finished') throw errors.warehouseRefused(`${table}: ${statement.error}`);
-    if (staged.more) return { ...this.#event, step: 'more', mended: this.#event.mended + staged.keys.rows };
+    const used = [staged.keys.object, ...(staged.rows ? [staged.rows.object] : [])];
+    if (staged.more) {
+      await stage.remove(used);
+      return { ...this.#event, step: 'more', mended: this.#event.mended + staged.keys.rows };
+    }
     const { lease: _given, ...rest } = mine;
     await store.changeState(jobId, { value: mine, revision: revision + 1 }, (state) =>
       state.lease?.owner === owner ? { ...rest } : null,
     );
     await this.#conclude(staged);
-    await stage.remove([staged.keys.object, ...(staged.rows ? [staged.rows.object] : [])]);
+    await stage.remove(used);
     return { ...this.#event, step: 'done' };
   }
 

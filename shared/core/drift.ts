@@ -1,4 +1,4 @@
-import type { Compared, Difference, Differences, Suspect } from '../model/compared.ts';
+import type { Compared, ComparisonEvent, Difference, Differences, Suspect } from '../model/compared.ts';
 import { errors } from '../model/errors.ts';
 import type { Watermark } from '../model/state.ts';
 import type { Table } from '../model/table.ts';
@@ -127,6 +127,13 @@ export function countOf(suspects: Suspect[]): Differences {
 /** Whether a row that only the warehouse has is an error: not where rows deleted at the source are to stay. */
 export const removesDeleted = (table: Table): boolean =>
   table.copyMode === 'FULL_DATA_SYNC' || table.deletes === 'remove';
+
+/** Whether what differs is to be repaired. @param waiting what a second look is about: it goes by what the first one decided */
+export const repairs = (
+  { second, repair }: Pick<ComparisonEvent, 'second' | 'repair'>,
+  table: Table,
+  waiting?: Compared['suspects'],
+): boolean => (second ? waiting?.repair === true : repair || table.repair);
 
 /** The differences that count as drift. */
 export const driftOf = (table: Table, { missing, extra, different }: Differences): number =>

@@ -64,7 +64,7 @@ export interface Compared {
   /** When the last of its kind was begun: none is begun again while it may run. */
   verifyBegun?: string;
   reconcileBegun?: string;
-  /** The execution that begun it. */
+  /** The execution that began it. */
   verifyBy?: string;
   reconcileBy?: string;
   /** When the last of its kind ended, whatever it found. */

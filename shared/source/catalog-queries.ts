@@ -57,7 +57,8 @@ SELECT w.oid, w.relname::text AS name,
             THEN json_build_object('inserted', f.inserted, 'updated', f.updated, 'deleted', f.deleted) END AS stats,
        coalesce(f.estimated, 0)::float8 AS "estimatedRows",
        has_schema_privilege($1, 'USAGE') AND has_table_privilege(w.oid, 'SELECT') AS readable,
-       has_schema_privilege($1, 'USAGE') AS "schemaUsable", row_security_active(w.oid) AS "rowSecurity", coalesce(h.parts, '[]') AS parts,
+       has_schema_privilege($1, 'USAGE') AS "schemaUsable",
+       row_security_active(w.oid) AS "rowSecurity", coalesce(h.parts, '[]') AS parts,
        EXISTS (SELECT FROM pg_catalog.pg_attribute a WHERE a.attrelid = w.oid AND a.attnum > 0 AND NOT a.attisdropped)
          AS "hasColumns"
 FROM wanted w LEFT JOIN figures f ON f.root = w.oid LEFT JOIN holders h ON h.root = w.oid

@@ -38,6 +38,12 @@ export class Interruptions {
     this.#states.push({ at: (point) => point.state === state && point.moment === moment, act });
   }
 
+  /** What has not come to pass by now is not to. */
+  forget(): void {
+    this.#calls.length = 0;
+    this.#states.length = 0;
+  }
+
   static async #first<T>(hooks: { at: (moment: T) => boolean; act: (moment: T) => Promise<void> | void }[], moment: T) {
     const i = hooks.findIndex((hook) => hook.at(moment));
     const [hook] = i < 0 ? [] : hooks.splice(i, 1);
