@@ -5,7 +5,7 @@ import { type Agreed, agree, shapeOf } from '../shared/core/agree.ts';
 import { newNullMarker } from '../shared/core/batch.ts';
 import { checkTable, hasUniqueKey } from '../shared/core/check-table.ts';
 import { type FenceReading, remember } from '../shared/core/fence.ts';
-import { describeClosed, watchGaps } from '../shared/core/gaps.ts';
+import { describeClosed } from '../shared/core/gaps.ts';
 import { limitsOf } from '../shared/core/limits.ts';
 import { beginPass, type Observation, resumable, walksAll } from '../shared/core/pass.ts';
 import { describeNewTables, tablesToAdd, whyGone } from '../shared/core/relations.ts';
@@ -15,14 +15,15 @@ import { describeUnstamped } from '../shared/core/unstamped.ts';
 import type { SourceTable } from '../shared/model/catalog.ts';
 import type { Pass, TableState } from '../shared/model/state.ts';
 import type { Table } from '../shared/model/table.ts';
+import { accountFor } from '../shared/source/account.ts';
 import { refuseBlankKeys } from '../shared/source/blank-keys.ts';
 import { brokenConnection, isCancelled } from '../shared/source/connect.ts';
 import { readFence } from '../shared/source/fence.ts';
-import { accountedRanges, type Reading, readingOf } from '../shared/source/reading.ts';
+import { type Reading, readingOf } from '../shared/source/reading.ts';
 import { type OpenSnapshot, openSnapshot, tableIn } from '../shared/source/session.ts';
 import { tableError, underSavepoint } from '../shared/source/snapshot.ts';
 import { isUnchanged } from '../shared/source/unchanged.ts';
-import { countRows, highestId, missingIds, type Range } from '../shared/sql/postgres.ts';
+import { countRows, highestId, type Range } from '../shared/sql/postgres.ts';
 import type { Edge } from './edge.ts';
 import { extractObject } from './extract-object.ts';
 
@@ -53,6 +54,8 @@ interface Work extends Agreed {
   revision: number;
   pass: Pass;
   reading: Reading;
+  /** When the source was looked at, by its own clock. */
+  clock: string;
 }
 
 /** A small delta that lies in the stage: the state that will lease it, if nobody else has taken the table since. */
@@ -205,7 +208,14 @@ export class Look {
       return;
     }
     try {
-      await this.#extract(client, { ...agreed, found, revision: seen.revision, pass, reading });
+      await this.#extract(client, {
+        ...agreed,
+        found,
+        revision: seen.revision,
+        pass,
+        reading,
+        clock: observed.reading.clock,
+      });
     } catch (error) {
       // Too slow to be taken along: its own execution has more time, and may take it in parts.
       if (!isCancelled(error)) throw error;
@@ -232,7 +242,8 @@ export class Look {
     const key = deltaKey(jobId, runId, name, nullMarker);
     await underSavepoint(client, BUDGET_MS, async () => {
       await refuseBlankKeys(client, table, found, reading);
-      const { next, gapsGivenUp } = await this.#nextWatermark(client, work);
+      const highest = await this.#highest(client, work);
+      const { next, gapsGivenUp } = await accountFor(client, table, pass, reading, highest, work.clock);
       const { ranges } = reading;
       const what = { job: this.#data.job, table, reading, ranges, nullMarker, key };
       const object = await extractObject(client, this.#ports.stage, what);
@@ -255,25 +266,11 @@ export class Look {
     });
   }
 
-  async #nextWatermark(
-    client: pg.Client,
-    { table, pass, reading }: Work,
-  ): Promise<{ next: Pass['next']; gapsGivenUp: number }> {
-    if (table.copyMode !== 'INSERT_ONLY') return { next: pass.next, gapsGivenUp: 0 };
+  /** The last id that the pass comes to: never below where the one before came to, though the source may have deleted those rows. */
+  async #highest(client: pg.Client, { table, pass, reading }: Work): Promise<string | null> {
+    if (table.copyMode !== 'INSERT_ONLY') return null;
     const { max } = (await client.query(highestId(reading.source))).rows[0] as { max: string | null };
-    const seen = this.#edge.now().toISOString();
-    const ranges = accountedRanges(pass, reading.scope.gaps, pass.from, max, seen);
-    const key = max !== null && (pass.from === null || BigInt(max) > BigInt(pass.from)) ? max : pass.from;
-    if (ranges.length === 0) return { next: { ...pass.next, key }, gapsGivenUp: 0 };
-    const missing = (await client.query(missingIds(reading.source, ranges))).rows as {
-      seen: string;
-      low: string;
-      high: string;
-    }[];
-    const { gaps, dropped } = watchGaps(
-      missing.map(({ low, high, seen: since }) => ({ from: low, to: high, seen: since })),
-    );
-    return { next: { ...pass.next, key, gaps }, gapsGivenUp: dropped };
+    return max !== null && (pass.from === null || BigInt(max) > BigInt(pass.from)) ? max : pass.from;
   }
 }
 

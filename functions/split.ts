@@ -7,8 +7,6 @@ import { Store, stateIn } from '../shared/aws/store.ts';
 import { type Agreed, agree, shapeOf } from '../shared/core/agree.ts';
 import { newNullMarker } from '../shared/core/batch.ts';
 import { checkTable, hasUniqueKey } from '../shared/core/check-table.ts';
-import type { FenceReading } from '../shared/core/fence.ts';
-import { gapsUpTo, watchGaps } from '../shared/core/gaps.ts';
 import { isFree, leaseFor, takeLease } from '../shared/core/lease.ts';
 import { firstRows, limitsOf } from '../shared/core/limits.ts';
 import { afterCommit, afterFailure, afterSparing } from '../shared/core/outcome.ts';
@@ -21,14 +19,15 @@ import type { Job } from '../shared/model/job.ts';
 import { partOf } from '../shared/model/run.ts';
 import type { Batch, Pass, TableState } from '../shared/model/state.ts';
 import type { Table } from '../shared/model/table.ts';
+import { accountFor } from '../shared/source/account.ts';
 import { chunkBounds } from '../shared/source/bounds.ts';
 import { brokenConnection } from '../shared/source/connect.ts';
 import { readFence } from '../shared/source/fence.ts';
-import { accountedRanges, type Reading, readingOf } from '../shared/source/reading.ts';
+import { type Reading, readingOf } from '../shared/source/reading.ts';
 import { openSnapshot, tableIn } from '../shared/source/session.ts';
 import { tableError } from '../shared/source/snapshot.ts';
 import { isUnchanged } from '../shared/source/unchanged.ts';
-import { type Key, missingIds, type Range } from '../shared/sql/postgres.ts';
+import type { Key, Range } from '../shared/sql/postgres.ts';
 import { type Edge, handle } from './edge.ts';
 import type { ExtractEvent } from './extract.ts';
 
@@ -129,7 +128,9 @@ export async function split(event: SplitEvent, ports: SplitPorts, edge: Edge): P
     const batch = await cut(client, table, pass, rows, limits, event.connections).catch((error) => {
       throw tableError(error, { schema: job.sourceSchema, name: event.table }, client);
     });
-    const accounted = await accountFor(client, table, { ...pass, walk: batch.walk }, rows, batch.cursor, reading);
+    const highest = batch.cursor?.[0] ?? pass.from;
+    const { next, gapsGivenUp } = await accountFor(client, table, pass, rows, highest, reading.clock);
+    const accounted = { pass: { ...pass, walk: batch.walk, next }, gapsGivenUp };
     return await begin(event, ports, { ...agreed, state, revision: seen.revision }, accounted, batch, edge);
   } catch (error) {
     throw brokenConnection(error, client);
@@ -192,29 +193,6 @@ function shareOut(ranges: Range[], calls: number): Range[][] {
   const share = Math.ceil(ranges.length / calls);
   const starts = ranges.map((_, i) => i).filter((i) => i % share === 0);
   return starts.map((start) => ranges.slice(start, start + share));
-}
-
-/** For INSERT_ONLY: the ids that this snapshot, which comes before the chunks', does not show. */
-async function accountFor(
-  client: pg.Client,
-  table: Table,
-  pass: Pass,
-  { source, scope }: Reading,
-  cursor: Key | null,
-  reading: FenceReading,
-): Promise<{ pass: Pass; gapsGivenUp: number }> {
-  if (table.copyMode !== 'INSERT_ONLY') return { pass, gapsGivenUp: 0 };
-  const highest = cursor?.[0] ?? pass.from;
-  const ranges = accountedRanges(pass, scope.gaps, pass.cursor?.[0] ?? pass.from, highest, reading.clock);
-  const missing = ranges.length > 0 ? (await client.query(missingIds(source, ranges))).rows : [];
-  const known = pass.batches === 0 ? [] : gapsUpTo(pass.next.gaps ?? [], pass.cursor?.[0] ?? null);
-  const found = (missing as { seen: string; low: string; high: string }[]).map(({ low, high, seen }) => ({
-    from: low,
-    to: high,
-    seen,
-  }));
-  const { gaps, dropped } = watchGaps([...known, ...found]);
-  return { pass: { ...pass, next: { ...pass.next, key: highest, gaps } }, gapsGivenUp: dropped };
 }
 
 /** Writes the batch on the table's state, under the lease; a pass with nothing left is complete. */

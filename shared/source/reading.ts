@@ -63,16 +63,3 @@ export function readingOf(
       };
   }
 }
-
-/** The ids up to `highest` that a pass has to account for: what it reads anew, and the gaps below. */
-export const accountedRanges = (
-  pass: Pass,
-  gaps: Gap[],
-  after: string | null,
-  highest: string | null,
-  seen: string,
-): Gap[] => {
-  const from = after === null ? 1n : BigInt(after) + 1n;
-  const beyond = highest !== null && BigInt(highest) >= from ? [{ from: String(from), to: highest, seen }] : [];
-  return pass.batches === 0 ? [...gaps, ...beyond] : beyond;
-};

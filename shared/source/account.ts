@@ -1,0 +1,49 @@
+import type pg from 'pg';
+import { gapsUpTo, watchGaps } from '../core/gaps.ts';
+import type { Gap, Pass } from '../model/state.ts';
+import type { Table } from '../model/table.ts';
+import { missingIds } from '../sql/postgres.ts';
+import type { Reading } from './reading.ts';
+
+/**
+ * For INSERT_ONLY: the watermark that the pass will leave once its rows up to `highest` are loaded, with the ids that this
+ * snapshot does not show. It must be no later than the snapshot that the rows are read by.
+ *
+ * @param highest the last id that is loaded; null where there is none
+ * @param clock when the source was looked at, by its own clock: from then on the gaps found now are waited for
+ * @returns with how many of the oldest gaps had to be given up
+ */
+export async function accountFor(
+  client: pg.Client,
+  table: Table,
+  pass: Pass,
+  { source, scope }: Pick<Reading, 'source' | 'scope'>,
+  highest: string | null,
+  clock: string,
+): Promise<{ next: Pass['next']; gapsGivenUp: number }> {
+  if (table.copyMode !== 'INSERT_ONLY') return { next: pass.next, gapsGivenUp: 0 };
+  const done = pass.cursor?.[0] ?? null;
+  const ranges = accountedRanges(pass, scope.gaps, done ?? pass.from, highest, clock);
+  const missing = ranges.length > 0 ? (await client.query(missingIds(source, ranges))).rows : [];
+  const known = pass.batches === 0 ? [] : gapsUpTo(pass.next.gaps ?? [], done);
+  const found = (missing as { seen: string; low: string; high: string }[]).map(({ low, high, seen }) => ({
+    from: low,
+    to: high,
+    seen,
+  }));
+  const { gaps, dropped } = watchGaps([...known, ...found]);
+  return { next: { ...pass.next, key: highest, gaps }, gapsGivenUp: dropped };
+}
+
+/** The ids up to `highest` that a pass has to account for: what it reads anew, and the gaps below. */
+const accountedRanges = (
+  pass: Pass,
+  gaps: Gap[],
+  after: string | null,
+  highest: string | null,
+  seen: string,
+): Gap[] => {
+  const from = after === null ? 1n : BigInt(after) + 1n;
+  const beyond = highest !== null && BigInt(highest) >= from ? [{ from: String(from), to: highest, seen }] : [];
+  return pass.batches === 0 ? [...gaps, ...beyond] : beyond;
+};
