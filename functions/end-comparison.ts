@@ -20,15 +20,18 @@ export async function endComparison(
   const error = describeStepError(event.error ?? {});
   edge.logger.error('comparison broke off', { table: event.table, kind: event.kind, error });
   const { stopped } = await ports.comparisons.read(event.jobId, event.table);
-  const ended = {
-    [`${event.kind}Ended`]: edge.now().toISOString(),
-    ...(event.kind === 'verify' ? { suspects: undefined } : {}),
-  };
-  await ports.comparisons.change(event.jobId, event.table, {
+  const told = {
     ...UNCLAIMED,
     [`${event.kind}Error`]: error,
-    ...(stopped === event.runId ? { [`${event.kind}Begun`]: undefined } : ended),
-  });
+    ...(event.kind === 'verify' ? { suspects: undefined } : {}),
+  };
+  // Once stopped, it may come to this when the next has long begun.
+  if (stopped === event.runId) await ports.comparisons.tell(event, { ...told, [`${event.kind}Begun`]: undefined });
+  else
+    await ports.comparisons.change(event.jobId, event.table, {
+      ...told,
+      [`${event.kind}Ended`]: edge.now().toISOString(),
+    });
   await giveBack(event, ports.store);
   await discardStaged(event.jobId, event.table, event.runId, ports.stage);
   return { ...event, step: 'done' };

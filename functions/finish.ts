@@ -1,5 +1,6 @@
 import { MetricUnit } from '@aws-lambda-powertools/metrics';
 import * as z from 'zod';
+import { Comparisons } from '../shared/aws/comparisons.ts';
 import { environmentOf } from '../shared/aws/environment.ts';
 import { Runs } from '../shared/aws/runs.ts';
 import { Stage } from '../shared/aws/stage.ts';
@@ -9,6 +10,7 @@ import { afterFailure, entryOf } from '../shared/core/outcome.ts';
 import { describeStepError } from '../shared/model/errors.ts';
 import { partOf, type RunTable } from '../shared/model/run.ts';
 import type { TableState } from '../shared/model/state.ts';
+import { giveUpClaims } from './claims.ts';
 import { type Edge, handle } from './edge.ts';
 import { sweepStage } from './sweep.ts';
 import { settleRun, Trigger } from './tick.ts';
@@ -22,6 +24,8 @@ export const FinishEvent = Trigger.extend({
   owner: z.string(),
   /** Why it ends before its work was done: what the failed step threw. */
   error: z.object({ Error: z.string(), Cause: z.string() }).partial().nullable().default(null),
+  /** Whether the execution goes on to what it claimed to compare. */
+  comparing: z.boolean().default(false),
 });
 export type FinishEvent = z.infer<typeof FinishEvent>;
 
@@ -29,6 +33,7 @@ export interface FinishPorts {
   store: Store;
   runs: Runs;
   ticks: Ticks;
+  comparisons: Comparisons;
   stage: Stage;
 }
 
@@ -45,7 +50,7 @@ export interface Finished {
  */
 export async function finish(
   event: FinishEvent,
-  { store, runs, ticks, stage }: FinishPorts,
+  { store, runs, ticks, comparisons, stage }: FinishPorts,
   edge: Edge,
 ): Promise<Finished> {
   const states = await store.readStates(event.jobId);
@@ -74,6 +79,8 @@ export async function finish(
     edge.now(),
   );
   await settleRun(event.jobId, run, ticks, edge);
+  // Plan may have failed when it had claimed what nobody will begin now.
+  if (whole && !event.comparing) await giveUpClaims(event, { store, comparisons });
   await sweepStage(event.jobId, run, { store, runs, stage });
   const judged = Object.entries(run.tables).filter(([name]) => event.table === undefined || name === event.table);
   const failed = judged.flatMap(([name, { error: why }]) => (why ? [`${name}: ${why}`] : []));
@@ -103,6 +110,7 @@ export const handler = handle(FinishEvent, (event, edge) => {
     store: new Store(TABLE_NAME),
     runs: new Runs(TABLE_NAME),
     ticks: new Ticks(TABLE_NAME),
+    comparisons: new Comparisons(TABLE_NAME),
     stage: new Stage(BUCKET_NAME),
   };
   return finish(event, ports, edge);

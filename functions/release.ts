@@ -22,6 +22,8 @@ const Input = Trigger.extend({
   table: z.string().optional(),
   /** What an execution that compares was asked for: it is no run. */
   comparisons: z.array(z.object({ table: z.string(), kind: ComparisonKind })).optional(),
+  /** The run that claimed them. */
+  claimedBy: z.string().optional(),
 });
 /** What the machines themselves fail with once finish has written the run's record. */
 const JUDGED = ['TablesFailed', 'TableFailed'];
@@ -103,6 +105,7 @@ export async function release(
       await comparisons.change(jobId, one.table, { stopped: detail.name });
       await beginAnew(one);
     }
+    if (input.claimedBy) await giveUpClaims({ jobId, runId: input.claimedBy }, { store, comparisons });
     released.push(...(await giveAllBack()));
     for (const { sourceName } of released) await discardStaged(jobId, sourceName, detail.name, stage);
   } else if (!JUDGED.includes(detail.error ?? '')) {

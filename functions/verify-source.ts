@@ -185,7 +185,7 @@ class SourceSide {
     if (this.#event.kind === 'reconcile' || (await this.#isAsLastSynced())) return { ...this.#event, step: 'again' };
     const { rows } = await this.#source.client.query(`SELECT ${isoTime('clock_timestamp()')} AS seen`);
     const repair = repairs(this.#event, this.#source.table);
-    await comparisons.change(this.#event.jobId, this.#event.table, {
+    await comparisons.tell(this.#event, {
       ...endedWell('verify', this.#edge.now()),
       suspects: { object, rows: suspects.length, seen: rows[0].seen, repair },
       covered: looked.covered,
@@ -239,7 +239,7 @@ class SourceSide {
     this.#edge.metrics.addMetric('RowsDrifted', MetricUnit.Count, drifted);
     this.#edge.logger[drifted > 0 ? 'error' : 'info']('verified', { table: name, ...found });
     const ended = { found, ...(covered ? { covered } : {}) };
-    await comparisons.change(jobId, name, ended);
+    await comparisons.tell(this.#event, ended);
     return this.#mendOrDone(repairs(this.#event, this.#source.table, waiting) ? sure : [], source, ended);
   }
 
@@ -270,9 +270,9 @@ class SourceSide {
   }
 
   async #done(ended: Partial<Compared>): Promise<ComparisonEvent> {
-    const { jobId, table, kind } = this.#event;
+    const { kind } = this.#event;
     if (kind === 'verify' && !ended.found) this.#edge.metrics.addMetric('RowsDrifted', MetricUnit.Count, 0);
-    await this.#ports.comparisons.change(jobId, table, {
+    await this.#ports.comparisons.tell(this.#event, {
       ...endedWell(kind, this.#edge.now()),
       ...(kind === 'verify' ? { suspects: undefined, found: NOTHING_FOUND, ...ended } : { deleted: 0 }),
     });

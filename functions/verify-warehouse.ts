@@ -156,7 +156,7 @@ class WarehouseSide {
     const { jobId, table, kind, second } = this.#event;
     const { suspects } = second ? await comparisons.read(jobId, table) : {};
     if (second && !suspects) {
-      await comparisons.change(jobId, table, endedWell('verify', this.#edge.now()));
+      await comparisons.tell(this.#event, endedWell('verify', this.#edge.now()));
       return { ...this.#event, step: 'done' };
     }
     const buckets = new Set<string>();
@@ -239,15 +239,15 @@ class WarehouseSide {
     return { ...this.#event, step: 'done' };
   }
 
-  async #conclude({ keys }: StagedMend): Promise<unknown> {
+  async #conclude({ keys }: StagedMend): Promise<void> {
     const { jobId, table, kind } = this.#event;
     const { comparisons } = this.#ports;
     const ended = endedWell(kind, this.#edge.now());
     const mended = this.#event.mended + keys.rows;
     this.#edge.logger.info('mended', { table, kind, keys: mended });
-    if (kind === 'reconcile') return comparisons.change(jobId, table, { ...ended, deleted: mended });
+    if (kind === 'reconcile') return comparisons.tell(this.#event, { ...ended, deleted: mended });
     const { found } = await comparisons.read(jobId, table);
-    return comparisons.change(jobId, table, {
+    return comparisons.tell(this.#event, {
       ...ended,
       suspects: undefined,
       ...(found ? { found: { ...found, repaired: true } } : {}),

@@ -84,6 +84,7 @@ export class LoadJob extends Construct {
       startedAt: jsonata('$startedAt'),
       ...triggered,
       error: jsonata('$error'),
+      comparing: jsonata('$count($comparisons) > 0'),
     });
     plan.addCatch(finish, {
       assign: {
@@ -159,7 +160,11 @@ export class LoadJob extends Construct {
       stateMachine: verifyJob,
       associateWithParent: false,
       name: jsonata("$substring($runId, 0, 60) & '-verify'"),
-      input: TaskInput.fromObject({ jobId: jsonata('$jobId'), comparisons: jsonata('$comparisons') }),
+      input: TaskInput.fromObject({
+        jobId: jsonata('$jobId'),
+        comparisons: jsonata('$comparisons'),
+        claimedBy: jsonata('$runId'),
+      }),
       outputs,
     });
     startAgain(startVerifyJob);

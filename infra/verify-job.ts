@@ -23,7 +23,7 @@ const TABLES_AT_ONCE = 2;
 
 /**
  * Compares tables: each table's warehouse side → its source side ↺ until nothing is left to do. The warehouse's side always goes
- * first. Input: {jobId, comparisons: [{table, kind, second?}], repair?}. What was found stands on the tables' items.
+ * first. Input: {jobId, comparisons: [{table, kind, second?}], repair?, claimedBy?}. What was found stands on the tables' items.
  */
 export class VerifyJob extends Construct {
   readonly machine: StateMachine;

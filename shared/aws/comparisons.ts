@@ -1,6 +1,6 @@
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { GetCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb';
-import type { Compared } from '../model/compared.ts';
+import type { Compared, ComparisonEvent } from '../model/compared.ts';
 import { ConfigTable } from './config-table.ts';
 
 export const COMPARED = 'COMPARED#';
@@ -19,6 +19,17 @@ export class Comparisons {
       new GetCommand({ TableName: this.#items.name, Key: keyOf(jobId, table), ConsistentRead: true }),
     );
     return { ...(Item as Compared | undefined), sourceName: table };
+  }
+
+  /**
+   * Writes what a comparison has found, unless another of its kind was begun since: a function whose execution was stopped is
+   * told by nobody, and may know its result only when the next has told its own.
+   */
+  async tell(
+    { jobId, table, kind, runId }: Pick<ComparisonEvent, 'jobId' | 'table' | 'kind' | 'runId'>,
+    change: Partial<Compared>,
+  ): Promise<void> {
+    await this.change(jobId, table, change, { [`${kind}By`]: runId });
   }
 
   /**

@@ -106,6 +106,28 @@ test('the worst of them: a load that was given up is submitted when others have 
     assert.equal(await endure(run, [{ what, nth, moment: 'before', how: 'late' }]), 1);
 });
 
+test('a comparison that never began, or was given up, keeps the next one from nothing', async () => {
+  const named = (wanted: Scenario['name']): Scenario => {
+    const found = SCENARIOS.find(({ name }) => name === wanted);
+    if (!found) throw new Error(`there is ${wanted}`);
+    return found;
+  };
+  const compares = named('a run that compares');
+  const claimed: Rule[] = [
+    { what: 'state load-job Plan', nth: 1, moment: 'after', how: 'failed' },
+    { what: 'verify-warehouse dynamodb:BatchGetItem', nth: 1, moment: 'after', how: 'stopped' },
+    { what: 'verify-warehouse dynamodb:UpdateItem', nth: 1, moment: 'before', how: 'late' },
+  ];
+  for (const rule of claimed) assert.equal(await endure(compares, [rule]), 1, rule.what);
+  await compares.undo?.(ground);
+  // It tells what it has mended when the next has long told that there is nothing left to mend.
+  const mends = named('a repair at once');
+  const reads = moments.get(mends)?.filter(({ what }) => what === 'verify-warehouse dynamodb:GetItem') ?? [];
+  const last = reads.findLast(({ moment }) => moment === 'before');
+  assert.ok(last && last.nth > 3, `${reads.length} reads`);
+  assert.equal(await endure(mends, [{ ...last, how: 'late' }]), 1);
+});
+
 test('where nobody gives back what a stopped run held, the same ordeal shows it', async () => {
   const [run] = SCENARIOS;
   if (!run) throw new Error('there is a run');

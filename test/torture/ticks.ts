@@ -87,7 +87,7 @@ export class Ticks {
       await this.#load({ jobId, runId, owner: runId, ...each });
     }
     const { status, reason } = await finish(
-      { jobId, runId, startedAt, owner: runId, trigger: 'hand', error: null },
+      { jobId, runId, startedAt, owner: runId, trigger: 'hand', error: null, comparing: false },
       ports,
       this.#edge,
     );
@@ -111,7 +111,7 @@ export class Ticks {
   /** load-table: while a batch is being loaded the next is split and extracted. */
   async #large(table: LargeTable): Promise<void> {
     const ports = { ...this.#ports, connect: this.#own.connect };
-    const done = () => finish({ ...table, trigger: 'hand', error: null }, ports, this.#edge);
+    const done = () => finish({ ...table, trigger: 'hand', error: null, comparing: false }, ports, this.#edge);
     let inFlight: z.input<typeof LoadEvent> | null = null;
     for (let batches = 1; ; batches++) {
       await this.#own.between();
