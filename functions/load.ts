@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { MetricUnit } from '@aws-lambda-powertools/metrics';
 import * as z from 'zod';
 import { environmentOf } from '../shared/aws/environment.ts';
@@ -12,7 +13,7 @@ import { leaseFor, renewLease } from '../shared/core/lease.ts';
 import { describeRefusal } from '../shared/core/load-advice.ts';
 import { type Cargo, isStaged, loadStatements } from '../shared/core/load-statements.ts';
 import { afterCommit, afterFailure } from '../shared/core/outcome.ts';
-import { isTransient } from '../shared/core/transient.ts';
+import { isTransient, MAX_ATTEMPTS, pauseBefore } from '../shared/core/transient.ts';
 import type { Column } from '../shared/model/column.ts';
 import type { Destination } from '../shared/model/destination.ts';
 import { describeError, errors } from '../shared/model/errors.ts';
@@ -28,8 +29,6 @@ import { whyRefused } from './why-refused.ts';
 
 /** Time kept back to hand an unfinished statement to the next call: one long-poll and the writes after it. */
 const RESERVE_MS = 45_000;
-/** Redshift's own transient failures are tried again this often, each under a token of its own. */
-const MAX_ATTEMPTS = 4;
 
 const StagedObjectSchema: z.ZodType<StagedObject> = z.object({
   key: z.string(),
@@ -229,6 +228,7 @@ class Loader {
       if (!again) return { ...statement, attempt };
       this.#edge.logger.warn('the warehouse asks to try again', { error: statement.error, attempt });
       attempt += 1;
+      await sleep(pauseBefore(attempt));
       // Still ours? An heir may have settled this load's statements and submitted its own.
       for (const one of group) await this.#save(one, one.state.value);
       statement = await this.#submit(group, name, attempt);

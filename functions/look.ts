@@ -2,12 +2,13 @@ import type pg from 'pg';
 import { deltaKey, type Stage } from '../shared/aws/stage.ts';
 import { type JobData, type Revised, type Store, stateIn } from '../shared/aws/store.ts';
 import { type Agreed, agree, shapeOf } from '../shared/core/agree.ts';
+import { describeRestored } from '../shared/core/already-loaded.ts';
 import { newNullMarker } from '../shared/core/batch.ts';
 import { checkTable, hasUniqueKey } from '../shared/core/check-table.ts';
 import { type FenceReading, remember } from '../shared/core/fence.ts';
 import { describeClosed } from '../shared/core/gaps.ts';
 import { limitsOf } from '../shared/core/limits.ts';
-import { beginPass, type Observation, resumable, walksAll } from '../shared/core/pass.ts';
+import { beginPass, type Observation, resumable, usableWatermark, walksAll } from '../shared/core/pass.ts';
 import { describeNewTables, tablesToAdd, whyGone } from '../shared/core/relations.ts';
 import { treatmentDigest } from '../shared/core/treatment.ts';
 import { whatWouldProve } from '../shared/core/unchanged.ts';
@@ -169,6 +170,8 @@ export class Look {
     const treatment = treatmentDigest(job, table);
     const pass = beginPass(table, state, { ...observed, oid, parts, unique, oneSnapshot: true, treatment });
     const reading = readingOf(job, table, found, state, pass, open.snapshot);
+    const restored = describeRestored(table, usableWatermark(table, state, oid), open.snapshot);
+    if (restored) this.warnings.push(restored);
     if (reading.closed.length > 0) this.warnings.push(describeClosed(table.sourceName, reading.closed, job.gapDays));
     const left = deadline - this.#edge.now().getTime();
     // Columns to be replaced take statements of their own, which leave no room for other tables.
@@ -184,24 +187,33 @@ export class Look {
       compared: this.#data.compared.get(table.sourceName),
     });
     const probing = Math.min(PROBE_TIMEOUT_MS, Math.max(1_000, left));
-    // Of a larger table its own execution asks, at leisure.
-    if (proof && proof.rows <= PROVED_ROWS) {
-      if (await underSavepoint(client, probing, () => isUnchanged(client, found, proof))) {
-        this.unchanged.add(table.sourceName);
-        return this.#nothingNew(seen, reading);
-      }
-    }
-    const count = (ranges: Range[]): Promise<number> =>
-      underSavepoint(client, probing, async () => {
+    /** null where it takes longer than is left of this look's time. */
+    const probe = <T>(ask: () => Promise<T>): Promise<T | null> =>
+      underSavepoint(client, probing, ask).catch((error) => {
+        if (isCancelled(error) && probing < PROBE_TIMEOUT_MS) return null;
+        throw error;
+      });
+    const count = (ranges: Range[]): Promise<number | null> =>
+      probe(async () => {
         const counted = await client.query(countRows(reading.source, ranges, reading.scope, small + 1));
         return Number(counted.rows[0].rows);
       });
+    // Of a larger table its own execution asks, at leisure.
+    const proved = proof && proof.rows <= PROVED_ROWS && (await probe(() => isUnchanged(client, found, proof)));
+    if (proved) {
+      this.unchanged.add(table.sourceName);
+      return this.#nothingNew(seen, reading);
+    }
     const rows = await count(reading.ranges);
+    if (rows === null) {
+      this.large.push(table.sourceName);
+      return;
+    }
     // What is gone has to go in the warehouse, too, unless the last full sync brought none already.
     const emptied = pass.replaces !== null && state.watermark?.rows !== 0;
     if (rows === 0 && !emptied) return this.#nothingNew(seen, reading);
     const without = reading.ranges.filter(({ kind }) => kind === 'unstamped');
-    const unstamped = without.length > 0 ? await count(without).catch(untold) : 0;
+    const unstamped = without.length > 0 ? ((await count(without).catch(untold)) ?? 0) : 0;
     if (unstamped > 0) this.warnings.push(describeUnstamped(found, table.updatedKey ?? '', unstamped, small));
     if (rows > small || this.#edge.now().getTime() > deadline) {
       this.large.push(table.sourceName);

@@ -23,7 +23,7 @@ import { accountFor } from '../shared/source/account.ts';
 import { chunkBounds } from '../shared/source/bounds.ts';
 import { brokenConnection } from '../shared/source/connect.ts';
 import { readFence } from '../shared/source/fence.ts';
-import { type Reading, readingOf } from '../shared/source/reading.ts';
+import { keysToWalk, type Reading, readingOf } from '../shared/source/reading.ts';
 import { openSnapshot, tableIn } from '../shared/source/session.ts';
 import { tableError } from '../shared/source/snapshot.ts';
 import { isUnchanged } from '../shared/source/unchanged.ts';
@@ -111,9 +111,11 @@ export async function split(event: SplitEvent, ports: SplitPorts, edge: Edge): P
       treatment,
     };
     // Columns that are agreed anew make another file than the batches before: the next call that is not ahead sees to it.
-    const ahead = event.ahead && !agreed.update ? passAhead(table, state, oid) : null;
+    // Nor can a pass go on that was walking by a key in which the source allows NULL by now.
+    const walks = keysToWalk(table, found).length > 0;
+    const ahead = event.ahead && !agreed.update && walks ? passAhead(table, state, oid) : null;
     if (event.ahead && !ahead) return { next: 'done', ...NOTHING };
-    const pass = ahead ?? resumable(table, state, oid) ?? beginPass(table, state, observed);
+    const pass = ahead ?? (walks ? resumable(table, state, oid) : null) ?? beginPass(table, state, observed);
     const rows = readingOf(job, table, found, state, pass, open.snapshot);
     const limits = limitsOf(job, table, state.halved);
     const proof = whatWouldProve(agreed, state, found, pass, {

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { MetricUnit } from '@aws-lambda-powertools/metrics';
 import type pg from 'pg';
 import { Comparisons } from '../shared/aws/comparisons.ts';
@@ -15,11 +16,13 @@ import {
   guardDeletes,
   inTurn,
   type Looked,
+  mostRowsIn,
   Rows,
   removesDeleted,
   repairs,
   rowsOf,
   type Sums,
+  surplusIn,
   suspectsIn,
   type WarehouseSums,
   within,
@@ -34,6 +37,7 @@ import { errors } from '../shared/model/errors.ts';
 import type { Job } from '../shared/model/job.ts';
 import type { Snapshot, TableState } from '../shared/model/state.ts';
 import { brokenConnection, isCancelled } from '../shared/source/connect.ts';
+import { keysToWalk } from '../shared/source/reading.ts';
 import { openSnapshot, tableIn } from '../shared/source/session.ts';
 import { tableError, underSavepoint } from '../shared/source/snapshot.ts';
 import { streamRows } from '../shared/source/stream.ts';
@@ -155,22 +159,32 @@ class SourceSide {
     ))
       source[bucket ?? ''] = [Number(rows), sum ?? '0'];
     const { covered: before } = await comparisons.read(this.#event.jobId, this.#event.table);
-    const differ = differing(source, warehouse);
+    const reconcile = this.#event.kind === 'reconcile';
+    const all = differing(source, warehouse);
+    // Those that are removed have most rows too many; else each verification begins with others, lest some never have their turn.
+    const differ = reconcile ? all : inTurn(all, startOf(this.#event.runId));
     const valued = valueKinds(this.#bucketed).length > 0;
     const others = valued ? inTurn(Object.keys(source), before?.nextBucket ?? 0) : [];
     const wanted = [...new Set([...differ, ...others])];
     const chosen = within(ROWS_BUDGET, wanted, [source, warehouse]);
+    const unseen = differ.filter((bucket) => !chosen.includes(bucket));
+    const left = mostRowsIn(unseen, source, warehouse);
+    const unfinished = (reconcile ? surplusIn(unseen, source, warehouse) : left) > 0;
     const rows = { source: rowsOf(source), warehouse: rowsOf(warehouse) };
     const values = rowsOf(Object.fromEntries(chosen.flatMap((one) => (source[one] ? [[one, source[one]]] : []))));
     const turned = chosen.length - Math.min(differ.length, chosen.length);
+    const seen =
+      rows.source - rowsOf(Object.fromEntries(unseen.flatMap((one) => (source[one] ? [[one, source[one]]] : []))));
     const covered = {
-      rows: rows.source,
-      values: valued ? values : rows.source,
+      rows: seen,
+      values: valued ? values : seen,
+      ...(left > 0 ? { left, looked: values } : {}),
       nextBucket: valued ? ((before?.nextBucket ?? 0) + turned) % Math.max(1, Object.keys(source).length) : 0,
     };
     if (chosen.length === 0) return this.#done({ covered });
-    await findings.write('buckets', [chosen, { rows, covered } satisfies Looked]);
-    return { ...this.#event, step: 'rows' };
+    const surplus = surplusIn(differ, source, warehouse);
+    await findings.write('buckets', [chosen, { rows, surplus, covered } satisfies Looked]);
+    return { ...this.#event, step: 'rows', unfinished };
   }
 
   async rows(): Promise<ComparisonEvent> {
@@ -181,12 +195,13 @@ class SourceSide {
     const suspects = this.#event.kind === 'reconcile' ? all.filter(({ what }) => what === 'extra') : all;
     if (suspects.length === 0) return this.#done({ covered: looked.covered });
     const object = await findings.write('suspects', suspects);
-    if (this.#event.kind === 'reconcile') guardDeletes(this.#source.table, suspects.length, looked.rows);
+    if (this.#event.kind === 'reconcile')
+      guardDeletes(this.#source.table, Math.max(suspects.length, looked.surplus), looked.rows);
     if (this.#event.kind === 'reconcile' || (await this.#isAsLastSynced())) return { ...this.#event, step: 'again' };
     const { rows } = await this.#source.client.query(`SELECT ${isoTime('clock_timestamp()')} AS seen`);
     const repair = repairs(this.#event, this.#source.table);
     await comparisons.tell(this.#event, {
-      ...endedWell('verify', this.#edge.now()),
+      ...endedWell(this.#event, this.#edge.now()),
       suspects: { object, rows: suspects.length, seen: rows[0].seen, repair },
       covered: looked.covered,
     });
@@ -249,9 +264,13 @@ class SourceSide {
     const wrong = sure.filter(({ what }) => what !== 'extra' || removesDeleted(this.#source.table));
     if (wrong.length === 0) return this.#done(ended);
     const extra = wrong.filter(({ what }) => what === 'extra').length;
-    if (extra > 0)
-      guardDeletes(this.#source.table, extra, reconcile ? (await this.#looked())[1].rows : rowsWhenVerified(ended));
-    if (this.#bucketed.keys.length === 0) return this.#reload(ended);
+    if (extra > 0 && reconcile) {
+      const [, { rows, surplus }] = await this.#looked();
+      guardDeletes(this.#source.table, Math.max(extra, surplus), rows);
+    } else if (extra > 0) guardDeletes(this.#source.table, extra, rowsWhenVerified(ended));
+    // Rows can be told apart neither without a key nor by one that may be NULL.
+    if (this.#bucketed.keys.length === 0 || keysToWalk(this.#source.table, this.#source.found).length === 0)
+      return this.#reload(ended);
     const { stage, findings } = this.#ports;
     await findings.write('mend', [await stageMend(this.#event, wrong, source, this.#source, stage)]);
     return { ...this.#event, step: 'mend' };
@@ -273,7 +292,7 @@ class SourceSide {
     const { kind } = this.#event;
     if (kind === 'verify' && !ended.found) this.#edge.metrics.addMetric('RowsDrifted', MetricUnit.Count, 0);
     await this.#ports.comparisons.tell(this.#event, {
-      ...endedWell(kind, this.#edge.now()),
+      ...endedWell(this.#event, this.#edge.now()),
       ...(kind === 'verify' ? { suspects: undefined, found: NOTHING_FOUND, ...ended } : { deleted: 0 }),
     });
     await giveBack(this.#event, this.#ports.store);
@@ -317,11 +336,17 @@ class SourceSide {
   }
 }
 
-/** Both sides' rows at the first look, as far as the second knows: what differs is all that makes them two. */
+/**
+ * Both sides' rows at the first look, as far as the second knows: what differs is all that makes them two. Of a table that was
+ * not looked at whole only what was.
+ */
 function rowsWhenVerified({ covered, found }: Partial<Compared>): Looked['rows'] {
-  const source = covered?.rows ?? 0;
+  const source = covered?.looked ?? covered?.rows ?? 0;
   return { source, warehouse: source - (found?.missing ?? 0) + (found?.extra ?? 0) };
 }
+
+/** Another number with each comparison. */
+const startOf = (runId: string): number => createHash('sha256').update(runId).digest().readUInt32BE();
 
 const NOTHING_FOUND = { missing: 0, extra: 0, different: 0, object: null, repaired: false };
 

@@ -10,6 +10,7 @@ import { repairs, type Sums, type WarehouseSums } from '../shared/core/drift.ts'
 import { isFree, leaseFor, takeLease } from '../shared/core/lease.ts';
 import { checkLength, type LoadContext } from '../shared/core/load-statements.ts';
 import { type Mend, mendStatements, type StagedMend } from '../shared/core/mend-statements.ts';
+import { isTransient, MAX_ATTEMPTS, pauseBefore } from '../shared/core/transient.ts';
 import { treatedColumns } from '../shared/core/treatment.ts';
 import { rowDigest } from '../shared/core/value-sum.ts';
 import { ComparisonEvent, comparisonOwner, endedWell, type Suspect, UNCLAIMED } from '../shared/model/compared.ts';
@@ -69,7 +70,7 @@ export async function verifyWarehouse(
     // It may have been decided after a step took the table.
     await giveBack(event, ports.store);
     await discardStaged(event.jobId, event.table, event.runId, ports.stage);
-    await ports.comparisons.change(event.jobId, event.table, endedWell(event.kind, edge.now()));
+    await ports.comparisons.change(event.jobId, event.table, endedWell(event, edge.now()));
     return { ...event, step: 'done' };
   }
   const side = new WarehouseSide(event, ports, edge, job, table);
@@ -156,7 +157,7 @@ class WarehouseSide {
     const { jobId, table, kind, second } = this.#event;
     const { suspects } = second ? await comparisons.read(jobId, table) : {};
     if (second && !suspects) {
-      await comparisons.tell(this.#event, endedWell('verify', this.#edge.now()));
+      await comparisons.tell(this.#event, endedWell(this.#event, this.#edge.now()));
       return { ...this.#event, step: 'done' };
     }
     const buckets = new Set<string>();
@@ -215,14 +216,25 @@ class WarehouseSide {
     const urlOf = ({ object, rows }: { object: string; rows: number }) => ({ url: stage.url(object), rows });
     const mend: Mend = { ...staged, keys: urlOf(staged.keys), rows: staged.rows && urlOf(staged.rows) };
     const context: LoadContext = { schema: this.#destination.schema, copyRoleArn };
-    const token = createHash('sha256')
-      .update(JSON.stringify([load, staged]))
-      .digest('hex')
-      .slice(0, 64);
-    let statement = await this.#warehouse.submit(mendStatements(this.#table, mend, context), load, token);
-    while (statement.status === 'running') {
+    const submit = (attempt: number) => {
+      const token = createHash('sha256')
+        .update(JSON.stringify([load, staged, attempt]))
+        .digest('hex')
+        .slice(0, 64);
+      return this.#warehouse.submit(mendStatements(this.#table, mend, context), load, token);
+    };
+    let attempt = 0;
+    let statement = await submit(attempt);
+    while (statement.status === 'running' || (statement.status === 'failed' && isTransient(statement.error))) {
+      // Called again it comes back to the same statements, by their tokens.
       if (this.#edge.remaining() < RESERVE_MS) return { ...this.#event, step: 'mend' };
-      statement = await this.#warehouse.follow(statement.id);
+      if (statement.status === 'running') {
+        statement = await this.#warehouse.follow(statement.id);
+        continue;
+      }
+      if (++attempt === MAX_ATTEMPTS) break;
+      await sleep(pauseBefore(attempt));
+      statement = await submit(attempt);
     }
     if (statement.status !== 'finished') throw errors.warehouseRefused(`${table}: ${statement.error}`);
     const used = [staged.keys.object, ...(staged.rows ? [staged.rows.object] : [])];
@@ -230,11 +242,12 @@ class WarehouseSide {
       await stage.remove(used);
       return { ...this.#event, step: 'more', mended: this.#event.mended + staged.keys.rows };
     }
+    // Told first: called once more without the lease it would know nothing.
+    await this.#conclude(staged);
     const { lease: _given, ...rest } = mine;
     await store.changeState(jobId, { value: mine, revision: revision + 1 }, (state) =>
       state.lease?.owner === owner ? { ...rest } : null,
     );
-    await this.#conclude(staged);
     await stage.remove(used);
     return { ...this.#event, step: 'done' };
   }
@@ -242,7 +255,7 @@ class WarehouseSide {
   async #conclude({ keys }: StagedMend): Promise<void> {
     const { jobId, table, kind } = this.#event;
     const { comparisons } = this.#ports;
-    const ended = endedWell(kind, this.#edge.now());
+    const ended = endedWell(this.#event, this.#edge.now());
     const mended = this.#event.mended + keys.rows;
     this.#edge.logger.info('mended', { table, kind, keys: mended });
     if (kind === 'reconcile') return comparisons.tell(this.#event, { ...ended, deleted: mended });

@@ -29,6 +29,8 @@ const MAY_PASS = [
   'SourceUnavailable',
   'ThrottlingException',
   'ActiveStatementsExceededException',
+  'DatabaseConnectionException',
+  'QueryTimeoutException',
   'InternalServerException',
   'InternalServerError',
   'InternalServiceError',

@@ -1,7 +1,28 @@
 import type { Snapshot, Watermark } from '../model/state.ts';
+import type { Table } from '../model/table.ts';
 
 /** Beyond this distance 32-bit transaction ids can't be told apart any more (RULES 6). */
 const COMPARABLE_XIDS = 1_000_000_000n;
+
+/** Whether the source is another than the snapshot was taken of: restored, or a standby that was promoted. */
+const isAnother = (before: Snapshot, now: Snapshot): boolean =>
+  before.system !== now.system || before.timeline !== now.timeline;
+
+/**
+ * What to say of an INSERT_ONLY table whose source was restored, or failed over, since its last load: it may give ids out again that
+ * it had given out before, and such rows lie below the watermark. null where there is nothing to say.
+ */
+export function describeRestored(
+  { sourceName, copyMode }: Pick<Table, 'sourceName' | 'copyMode'>,
+  watermark: Pick<Watermark, 'snapshot' | 'key'> | null,
+  now: Snapshot,
+): string | null {
+  if (copyMode !== 'INSERT_ONLY' || !watermark?.snapshot || !isAnother(watermark.snapshot, now)) return null;
+  return (
+    `${sourceName}: the source was restored, or failed over, since the last load: rows that it gave ids up to ${watermark.key} anew are not ` +
+    'read – verify the table with repair, or reset it to an id from before'
+  );
+}
 
 /**
  * The transaction id below which every row that the source shows now was already in the watermark's snapshot, and so in
@@ -16,7 +37,7 @@ const COMPARABLE_XIDS = 1_000_000_000n;
 export function loadedBelow(watermark: Pick<Watermark, 'snapshot' | 'oid'>, now: Snapshot, oid: number): bigint | null {
   const before = watermark.snapshot;
   if (before === null) return null;
-  if (before.system !== now.system || before.timeline !== now.timeline || watermark.oid !== oid) return null;
+  if (isAnother(before, now) || watermark.oid !== oid) return null;
   const [xmaxBefore, xmaxNow] = [BigInt(before.xmax), BigInt(now.xmax)];
   if (xmaxNow < xmaxBefore)
     throw new Error(

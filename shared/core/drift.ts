@@ -16,6 +16,8 @@ export interface WarehouseSums {
 /** What the comparison's first look covered. */
 export interface Looked {
   rows: { source: number; warehouse: number };
+  /** Rows by which buckets of the warehouse exceed the source's: so many are extra at least, though not all may be looked at. */
+  surplus: number;
   covered: NonNullable<Compared['covered']>;
 }
 
@@ -30,6 +32,16 @@ export function differing(source: Sums, warehouse: Sums): string[] {
     .filter((bucket) => of(source, bucket).join() !== of(warehouse, bucket).join())
     .sort((a, b) => surplus(b) - surplus(a) || (a < b ? -1 : 1));
 }
+
+const ofBucket = (sums: Sums, bucket: string): number => sums[bucket]?.[0] ?? 0;
+
+/** Rows that the warehouse has more than the source in those of the buckets where it has more. */
+export const surplusIn = (buckets: string[], source: Sums, warehouse: Sums): number =>
+  buckets.reduce((rows, bucket) => rows + Math.max(0, ofBucket(warehouse, bucket) - ofBucket(source, bucket)), 0);
+
+/** Rows of the buckets, on the side that has more of them. */
+export const mostRowsIn = (buckets: string[], source: Sums, warehouse: Sums): number =>
+  buckets.reduce((rows, bucket) => rows + Math.max(ofBucket(source, bucket), ofBucket(warehouse, bucket)), 0);
 
 /** As many of the buckets, in their order, as hold at most `budget` rows on either side; one at least. */
 export function within(budget: number, buckets: string[], sides: Sums[]): string[] {

@@ -30,6 +30,8 @@ export const ComparisonEvent = DueComparison.extend({
    * to mend, which the warehouse looks at again · end: it broke off · done: nothing is left to do
    */
   step: z.enum(['begin', 'rows', 'again', 'mend', 'more', 'end', 'done']).default('begin'),
+  /** Whether buckets that differ are left to the next, since they hold too many rows. */
+  unfinished: z.boolean().default(false),
   /** Rows that it has mended so far: many take several turns of again and mend. */
   mended: z.int().default(0),
   /** Why it broke off: what the failed step threw. */
@@ -77,8 +79,11 @@ export interface Compared {
    * the pass between both looks copied the table anew: whether they were wrong or had changed at the source, nobody can tell.
    */
   found?: Differences & { object: string | null; repaired: boolean; replaced?: number };
-  /** The rows that the last verification covered, and where the next begins with values that no SQL can hash. */
-  covered?: { rows: number; values: number; nextBucket: number };
+  /**
+   * The rows that the last verification covered, and where the next begins with values that no SQL can hash. `left`: rows of
+   * buckets that differ, and were too many to be looked at; `looked`: those of the buckets that were.
+   */
+  covered?: { rows: number; values: number; nextBucket: number; left?: number; looked?: number };
   /** Rows that the last reconcile deleted. */
   deleted?: number;
   /** The last comparison whose execution was stopped: what it takes after that nobody would give back. */
@@ -91,9 +96,16 @@ export interface Compared {
 /** What is written once the comparison that a run claimed is begun, or will not be. */
 export const UNCLAIMED: Partial<Compared> = { claimedBy: undefined, claimedAt: undefined };
 
-/** What is written of a comparison that ended without an error, beside what it found. */
-export const endedWell = (kind: ComparisonKind, now: Date): Partial<Compared> => ({
+/**
+ * What is written of a comparison that ended without an error, beside what it found. One that removes what the source deleted, and
+ * could not look at all of it, is due again at once.
+ */
+export const endedWell = (
+  { kind, unfinished }: Pick<ComparisonEvent, 'kind' | 'unfinished'>,
+  now: Date,
+): Partial<Compared> => ({
   [`${kind}Ended`]: now.toISOString(),
+  ...(kind === 'reconcile' && unfinished ? { reconcileBegun: undefined, reconcileEnded: undefined } : {}),
   [`${kind}Error`]: undefined,
   ...UNCLAIMED,
 });

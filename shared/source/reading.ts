@@ -1,5 +1,5 @@
 import { reread } from '../core/pass.ts';
-import type { SourceTable } from '../model/catalog.ts';
+import type { SourceColumn, SourceTable } from '../model/catalog.ts';
 import type { Job } from '../model/job.ts';
 import type { Gap, Pass, Snapshot, TableState } from '../model/state.ts';
 import type { Table } from '../model/table.ts';
@@ -17,6 +17,16 @@ export interface Reading {
   closed: Gap[];
 }
 
+/** The columns by which a table's rows can be walked; none where a key may be NULL, which lies neither below nor above any bound. */
+export function keysToWalk(
+  { copyMode, primaryKey }: Pick<Table, 'copyMode' | 'primaryKey'>,
+  { columns }: Pick<SourceTable, 'columns'>,
+): SourceColumn[] {
+  const keys = primaryKey.flatMap((key) => columns.filter(({ name }) => name === key));
+  // Of other modes such a key is refused.
+  return copyMode === 'FULL_DATA_SYNC' && keys.some(({ nullable }) => nullable) ? [] : keys;
+}
+
 /** Turns a pass into what to read, as this snapshot sees it. */
 export function readingOf(
   job: Job,
@@ -28,7 +38,7 @@ export function readingOf(
 ): Reading {
   const column = (name: string) => found.columns.filter((one) => one.name === name);
   const updatedKey = table.updatedKey ? (column(table.updatedKey)[0] ?? null) : null;
-  const keys = table.primaryKey.flatMap(column);
+  const keys = keysToWalk(table, found);
   const source: Source = {
     schema: found.schema,
     name: found.name,

@@ -149,11 +149,11 @@ export const createKeyStage = (table: Table): string =>
     .map(({ name }) => `${quoteIdentifier(name)} VARCHAR(65535)`)
     .join(', ')})`;
 
-/** Removes the rows whose keys are staged: each key by the very text that it was compared by. */
+/** Removes the rows whose keys are staged: each key by the very text that it was compared by, of which Redshift else ignores trailing blanks. */
 export function deleteStagedKeys(target: string, table: Table): string {
   const same = keyColumns(table).map((column, i) => {
     const named = `${quoteIdentifier(table.destinationName)}.${quoteIdentifier(column.name)}`;
-    return `${mappingOf(column).warehouseText(named)} = ${KEY_STAGE}.${quoteIdentifier(`k${i}`)}`;
+    return `${mappingOf(column).warehouseText(named)} || '.' = ${KEY_STAGE}.${quoteIdentifier(`k${i}`)} || '.'`;
   });
   return `DELETE FROM ${target} USING ${KEY_STAGE} WHERE ${same.join(' AND ')}`;
 }

@@ -1,6 +1,8 @@
 import * as z from 'zod';
 import type { JobData } from '../../../shared/aws/store.ts';
+import { mayRun } from '../../../shared/core/due.ts';
 import { verdictOn, whyUndecided } from '../../../shared/core/verification.ts';
+import type { Compared } from '../../../shared/model/compared.ts';
 import { errors } from '../../../shared/model/errors.ts';
 import type { Run } from '../../../shared/model/run.ts';
 import type { Verification, VerifiedTable } from '../../../shared/model/verification.ts';
@@ -34,8 +36,7 @@ export const showVerification = operation({
     const asked = Asked.safeParse(first?.input).data;
     if (!first || asked?.jobId !== id)
       throw errors.notFound(`job ${id} has no verification ${verifyId}: start one with jobs verify`);
-    const undecided =
-      first.status === 'running' ? 'running' : await decide(verifyId, asked, await ports.store.readJob(id), ports);
+    const undecided = first.status === 'running' ? 'running' : await decide(verifyId, asked, ports);
     // A look may have ended while it was asked how far it is.
     const data = await ports.store.readJob(id);
     const tables = asked.comparisons.flatMap(({ table: name }): VerifiedTable[] => {
@@ -59,20 +60,25 @@ export const showVerification = operation({
 async function decide(
   verifyId: string,
   { jobId: id, comparisons, repair }: Asked,
-  { compared, states }: JobData,
-  { machines, runs }: AdminPorts,
+  { machines, runs, store, now }: AdminPorts,
 ): Promise<Map<string, string> | 'running'> {
-  const suspected = comparisons.flatMap(({ table }) => {
-    const known = compared.get(table);
-    return known?.suspects ? [known] : [];
-  });
-  if (suspected.length === 0) return new Map();
+  const suspectedIn = ({ compared }: JobData): Compared[] =>
+    comparisons.flatMap(({ table }) => {
+      const known = compared.get(table);
+      return known?.suspects ? [known] : [];
+    });
+  if (suspectedIn(await store.readJob(id)).length === 0) return new Map();
   const runId = `${verifyId}-pass`;
   const run = await runInBetween(runId, id, { machines, runs });
   // The run itself may have begun the second look.
   if (run === 'running' || (await machines.describe('verifyJob', `${runId}-verify`))?.status === 'running')
     return 'running';
-  const open = suspected.map((one) => ({ one, why: whyUndecided(one, states.get(one.sourceName)?.value, run) }));
+  // Read once the run has ended: what it did counts, and what it held is given back.
+  const data = await store.readJob(id);
+  const suspected = suspectedIn(data);
+  // Any run may have begun the second look.
+  if (suspected.some((one) => mayRun(one, 'verify', now()))) return 'running';
+  const open = suspected.map((one) => ({ one, why: whyUndecided(one, data.states.get(one.sourceName)?.value, run) }));
   const undecided = new Map(open.flatMap(({ one, why }) => (why ? [[one.sourceName, why] as const] : [])));
   const ready = open.flatMap(({ one, why }) => (why ? [] : [{ table: one.sourceName, kind: 'verify', second: true }]));
   if (ready.length === 0) return undecided;
