@@ -5,7 +5,7 @@ import { withoutPasswords } from '../shared/model/redact.ts';
 import { COMMANDS } from './commands.ts';
 import { connect, type Where } from './connect.ts';
 import { readConnectionString, VARIABLE } from './connection-string.ts';
-import { argumentOf, type Field, fieldsOf, optionsOf } from './fields.ts';
+import { argumentOf, type Field, fieldsOf, givenValue, optionsOf } from './fields.ts';
 import { FOLLOWING, statusOf, untilEnded } from './follow.ts';
 import { redrawing, tell } from './tell.ts';
 
@@ -73,7 +73,7 @@ function addCommand(group: Command, operation: OperationName): void {
     const options = command.opts<Options>();
     const typed = [
       ...positional.map(({ name }, i) => [name, command.args[i]]),
-      ...flagged.map((field) => [field.name, options[keyOf(field)]]),
+      ...flagged.map((field) => [field.name, givenValue(options[keyOf(field)])]),
     ];
     const given: Record<string, unknown> = Object.fromEntries(typed.filter(([, value]) => value !== undefined));
     const connectionString = takesConnection

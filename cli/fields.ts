@@ -94,12 +94,18 @@ export function optionsOf(field: Field): Option[] {
   return [option.makeOptionMandatory(required)];
 }
 
+/** What an option stands for that takes a setting away: commander would make a null, which the operation takes, an empty text. */
+const NONE = Symbol('none');
+
+/** An option's value, as the operation takes it. */
+export const givenValue = (value: unknown): unknown => (value === NONE ? null : value);
+
 /**
- * What was typed, as the operation takes it. What is no number stays a text: the operation says what is wrong with it.
+ * What was typed, as the operation takes it, but for NONE. What is no number stays a text: the operation says what is wrong with it.
  * @throws InvalidArgumentError where it can't be read at all
  */
 export function typedValue({ kind, nullable }: Pick<Field, 'kind' | 'nullable'>, typed: string): unknown {
-  if (nullable && typed === 'none') return null;
+  if (nullable && typed === 'none') return NONE;
   if (kind === 'number') return /^-?\d+(\.\d+)?$/.test(typed) ? Number(typed) : typed;
   if (kind === 'json' || (kind === 'map' && typed.trimStart().startsWith('{'))) return parsed(typed);
   if (kind === 'map') return Object.fromEntries(listed(typed).map(pair));

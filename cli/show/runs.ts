@@ -44,6 +44,7 @@ export const RUNS: Commands<'runs'> = {
       const changed = tables.flatMap((one) =>
         changedValues(one.changed, one.changedColumns).map((line) => `${one.table}: ${line}`),
       );
+      const failed = tables.flatMap((one) => one.error ?? []);
       const head = {
         run: `${runId}, by ${trigger}`,
         status,
@@ -52,6 +53,8 @@ export const RUNS: Commands<'runs'> = {
         ...(told.length > 0 ? { warnings: told } : {}),
         ...(changed.length > 0 ? { changed } : {}),
         ...(error ? { error } : {}),
+        // Whole, since what to do stands at their end.
+        ...(failed.length > 0 ? { failed } : {}),
       };
       const columns = [
         { head: 'table', cell: (one: (typeof tables)[number]) => one.table },
@@ -59,7 +62,6 @@ export const RUNS: Commands<'runs'> = {
         { head: 'rows', cell: (one: (typeof tables)[number]) => one.rows },
         { head: 'size', cell: (one: (typeof tables)[number]) => size(one.bytes) },
         { head: 'time', cell: (one: (typeof tables)[number]) => duration(one.seconds) },
-        { head: 'error', cell: (one: (typeof tables)[number]) => one.error ?? null },
       ];
       const shown = tables.length > 0 ? grid(tables, columns, style, 100) : '';
       const others = nothingNew > 0 ? `  ${plural(nothingNew, 'table')} had nothing new\n` : '';

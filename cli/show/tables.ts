@@ -67,9 +67,11 @@ export const TABLES: Commands<'tables'> = {
   },
   'tables.reset': {
     args: ['jobId', 'table'],
-    show: ({ table, reset }) =>
-      reset.kind === 'reload'
-        ? `  The next run loads all of ${table} again\n`
-        : `  The next run reads ${table} again from ${reset.to} on\n`,
+    show: ({ table, reset, disabled }) => {
+      const run = disabled ? 'The table is disabled: the next run after it is enabled' : 'The next run';
+      return reset.kind === 'reload'
+        ? `  ${run} loads all of ${table} again\n`
+        : `  ${run} reads ${table} again ${/^\d+$/.test(reset.to) ? `beyond ${reset.to}` : `from ${reset.to} on`}\n`;
+    },
   },
 };

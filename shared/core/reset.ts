@@ -40,10 +40,10 @@ export function resetState(table: Table, state: TableState, reset: Reset, now: D
 function rewound(table: Table, { watermark }: TableState, to: string): Watermark {
   const refuse = (why: string) => errors.badConfiguration(`${table.sourceName}: ${why}`);
   if (table.copyMode === 'FULL_DATA_SYNC')
-    throw refuse('is copied whole, so there is nothing to rewind: re-load it instead');
+    throw refuse('is copied whole by every run, and knows no point to read again from: reset it without one');
   if (!watermark || !means(watermark, table, watermark.oid))
     throw refuse(
-      `has no watermark for ${table.copyMode} by ${keysOf(table).filter(Boolean).join(', ')}: re-load it instead`,
+      `has no watermark for ${table.copyMode} by ${keysOf(table).filter(Boolean).join(', ')}, and so no point to read again from: the next run loads all of it anyway`,
     );
   if (table.copyMode === 'INSERT_ONLY') {
     if (!/^\d{1,19}$/.test(to)) throw refuse(`${JSON.stringify(to)} is no id: give the highest id to keep`);

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { fieldsOf, optionsOf } from '../../cli/fields.ts';
+import { Command } from 'commander';
+import { fieldsOf, givenValue, optionsOf } from '../../cli/fields.ts';
 import { OPERATIONS } from '../../functions/admin/operations.ts';
 
 test('every option of every command says what it is for', () => {
@@ -29,4 +30,15 @@ test('of maps only those of maps are JSON alone, and what can be read as neither
     () => read(tables, '{"people": '),
     /^InvalidArgumentError: Write JSON, such as .* \(Unexpected end of JSON/,
   );
+});
+
+test('none takes a setting away, whatever it is', () => {
+  const fields = fieldsOf(OPERATIONS['tables.edit'].input).filter(({ nullable }) => nullable);
+  assert.ok(fields.length > 5);
+  for (const field of fields) {
+    const [option] = optionsOf(field);
+    if (!option) throw new Error(`${field.name} has an option`);
+    const command = new Command().addOption(option).parse([option.long ?? '', 'none'], { from: 'user' });
+    assert.equal(givenValue(command.opts()[option.attributeName()]), null, field.name);
+  }
 });

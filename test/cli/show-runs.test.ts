@@ -45,3 +45,13 @@ test('tables without anything new are counted, not listed', () => {
   assert.match(show({ ...run, status: 'idle', nothingNew: 1 }, style), /\n\n {2}1 table had nothing new\n$/);
   assert.doesNotMatch(show(run, style), /nothing new/);
 });
+
+test('why a table failed is told to its end, where it says what to do', () => {
+  const error = `SourceShrank: events: ${'the source has few rows, '.repeat(20)}: reset the table`;
+  const { show } = COMMANDS['runs.show'];
+  const told = show(
+    { ...run, status: 'failed', tables: [{ ...table, status: 'failed', error }] },
+    { color: false, width: 80 },
+  );
+  assert.equal(told.replaceAll(/\s+/g, ' ').includes(error.replaceAll(/\s+/g, ' ')), true, told);
+});

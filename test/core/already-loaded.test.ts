@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { loadedBelow } from '../../shared/core/already-loaded.ts';
+import { describeRestored, loadedBelow } from '../../shared/core/already-loaded.ts';
 import { snapshot } from './samples.ts';
 
 const seen = (change = {}) => ({ oid: 1, snapshot: { ...snapshot, ...change } });
@@ -47,4 +47,17 @@ test('ids are compared as numbers of any size', () => {
 
 test('a database whose ids went backwards is named as restored', () => {
   assert.throws(() => loadedBelow(seen(), now({ xmax: '109' }), 1), /restored to an earlier state – re-load/);
+});
+
+test('a table that goes by ids alone is told where the source may give them out again', () => {
+  const events = { sourceName: 'events', copyMode: 'INSERT_ONLY' } as const;
+  const before = { snapshot, key: '25' };
+  for (const change of [{ timeline: 2 }, { system: '8' }])
+    assert.match(
+      describeRestored(events, before, now(change)) ?? '',
+      /^events: the source was restored, .* ids up to 25 anew .* verify the table with repair/,
+    );
+  assert.equal(describeRestored(events, before, now()), null);
+  assert.equal(describeRestored(events, null, now({ timeline: 2 })), null);
+  assert.equal(describeRestored({ ...events, copyMode: 'INSERT_AND_UPDATE' }, before, now({ timeline: 2 })), null);
 });

@@ -1,8 +1,19 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { confirmed, differing, guardDeletes, inTurn, Rows, suspectsIn, within } from '../../shared/core/drift.ts';
+import {
+  confirmed,
+  differing,
+  guardDeletes,
+  inTurn,
+  mostRowsIn,
+  Rows,
+  surplusIn,
+  suspectsIn,
+  within,
+} from '../../shared/core/drift.ts';
 import { dueComparison } from '../../shared/core/due.ts';
-import type { Compared } from '../../shared/model/compared.ts';
+import { verdictOn } from '../../shared/core/verification.ts';
+import { type Compared, endedWell } from '../../shared/model/compared.ts';
 import { Job } from '../../shared/model/job.ts';
 import type { Table } from '../../shared/model/table.ts';
 import { orders, prices, stateOf, watermark } from './samples.ts';
@@ -22,6 +33,34 @@ test('buckets differ by count or sum, and those where the warehouse has too many
   assert.deepEqual(within(10, differ, [source, warehouse] as never), ['e', 'd']);
   assert.deepEqual(within(1, differ, [source, warehouse] as never), ['e'], 'one at least');
   assert.deepEqual(inTurn(['c', 'a', 'b'], 4), ['b', 'c', 'a']);
+});
+
+test('of what is not looked at it is told how much it is, and how much of it is too many at least', () => {
+  const source = { a: [2, '5'], b: [3, '7'] } as const;
+  const warehouse = { a: [6, '5'], b: [1, '8'], d: [1, '1'] } as const;
+  assert.equal(surplusIn(['a', 'b', 'd'], source as never, warehouse as never), 5);
+  assert.equal(mostRowsIn(['a', 'b', 'd'], source as never, warehouse as never), 10);
+});
+
+test('a table of which parts that differ were not looked at is not told to be identical, nor repaired', () => {
+  const ended = { sourceName: 'orders', verifyBegun: at(60), verifyEnded: at(50) };
+  const found = { missing: 0, extra: 0, different: 0, object: null, repaired: false };
+  const verdict = (change: Partial<NonNullable<Compared['found']>>, left?: number) => {
+    const covered = { rows: 5, values: 5, nextBucket: 0, ...(left ? { left } : {}) };
+    const { status, error } = verdictOn(orders, { ...ended, found: { ...found, ...change }, covered }, null);
+    return [status, error?.replace(/^(\d+ further rows).*/, '$1') ?? null];
+  };
+  assert.deepEqual(verdict({}), ['identical', null]);
+  assert.deepEqual(verdict({}, 7), ['failed', '7 further rows']);
+  assert.deepEqual(verdict({ missing: 1 }, 7), ['different', '7 further rows']);
+  assert.deepEqual(verdict({ missing: 1, repaired: true }), ['repaired', null]);
+  assert.deepEqual(verdict({ missing: 1, repaired: true }, 7), ['failed', '7 further rows']);
+});
+
+test('a comparison of keys that leaves some is due again at once', () => {
+  const told = (unfinished: boolean) => endedWell({ kind: 'reconcile', unfinished }, NOW).reconcileEnded;
+  assert.deepEqual([told(false), told(true)], [NOW.toISOString(), undefined]);
+  assert.equal(endedWell({ kind: 'verify', unfinished: true }, NOW).verifyEnded, NOW.toISOString());
 });
 
 test('rows are missing, extra or different, and one that comes twice is different', () => {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { limitsOf } from '../../shared/core/limits.ts';
 import { tooSlow } from '../../shared/core/too-slow.ts';
-import { isTransient } from '../../shared/core/transient.ts';
+import { isTransient, MAX_ATTEMPTS, pauseBefore } from '../../shared/core/transient.ts';
 import { Job } from '../../shared/model/job.ts';
 import { orders, prices } from './samples.ts';
 
@@ -14,6 +14,8 @@ test('what the warehouse may take the next time is told from what it refuses eve
     'ERROR: terminating connection due to administrator command',
     'connection to 10.0.0.1 was closed unexpectedly',
     'ERROR: system is shutting down',
+    'FATAL: too many connections for database "warehouse"',
+    'FATAL: connection limit "500" exceeded for non-bootstrap users',
   ])
     assert.ok(isTransient(error), error);
   for (const error of [
@@ -25,6 +27,18 @@ test('what the warehouse may take the next time is told from what it refuses eve
     'ERROR: S3ServiceException: Access Denied, Status 403',
   ])
     assert.ok(!isTransient(error), error);
+});
+
+test('what may take it the next time is waited for, longer each time, by each load for a time of its own', () => {
+  const attempts = Array.from({ length: MAX_ATTEMPTS - 1 }, (_, i) => i + 1);
+  assert.deepEqual(
+    attempts.map((n) => pauseBefore(n, () => 0)),
+    [500, 1_000, 2_000],
+  );
+  assert.deepEqual(
+    attempts.map((n) => pauseBefore(n, () => 1)),
+    [1_000, 2_000, 4_000],
+  );
 });
 
 test('what the source does not hand over in time is cut into halves, down to a row', () => {

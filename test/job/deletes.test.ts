@@ -183,3 +183,29 @@ test('an event of a stopped comparison that comes late leaves the one alone that
   assert.equal(await released('another'), false);
   assert.equal(await released('stopped-long-ago'), true, 'its own function began it when it had been stopped');
 });
+
+test('of more rows than one comparison looks at, the share that may go is that of all, and the rest follows at once', async () => {
+  const job = await server.job(
+    `CREATE TABLE many (id bigint PRIMARY KEY, updated_at timestamptz NOT NULL DEFAULT now() - interval '1 hour');
+     CREATE INDEX ON many (updated_at); INSERT INTO many SELECT n FROM generate_series(1, 130000) n; ANALYZE`,
+  );
+  await job.setup();
+  assert.equal((await job.run()).status, 'succeeded');
+  await job.edit('many', { deletes: 'remove', maxDeletedShare: 0.8 });
+  await job.source.query('DELETE FROM many WHERE id % 100 < 85');
+  const reconcile = () => server.operator.compare(job.jobId, { kind: 'reconcile', tables: ['many'] });
+  // Among the 100,000 that it looks at there are 85,000, which would be 65 %.
+  await assert.rejects(
+    reconcile(),
+    /TooManyDeletes: many: the source lacks 110500 rows, 85 % of the warehouse's 130000/,
+  );
+  assert.equal((await job.rows('SELECT 1 FROM $.many')).length, 130_000);
+  await job.edit('many', { maxDeletedShare: 1 });
+  await reconcile();
+  const { compared } = await job.read();
+  assert.ok((compared.get('many')?.deleted ?? 0) > 80_000);
+  assert.equal(compared.get('many')?.reconcileEnded, undefined, 'it is due again');
+  await reconcile();
+  assert.ok((await job.read()).compared.get('many')?.reconcileEnded);
+  assert.deepEqual(await job.differing(), []);
+});

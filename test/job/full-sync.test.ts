@@ -192,3 +192,22 @@ test("what does not fit one function's time is read by several, each by a snapsh
     { n: 100, sum: 10_000 },
   ]);
 });
+
+test('rows whose key is NULL come with a full sync of several chunks, whether a person chose the key or the source gave it up', async () => {
+  const job = await server.job(
+    `CREATE TABLE chosen (code text, n int); CREATE TABLE given (code text PRIMARY KEY, n int);
+     INSERT INTO chosen SELECT CASE WHEN n % 5 > 0 THEN 'c' || n END, n FROM generate_series(1, 50) n;
+     INSERT INTO given SELECT 'c' || n, n FROM generate_series(1, 50) n`,
+    { chunkSize: 10, minShare: 0 },
+  );
+  await job.setup();
+  await job.edit('chosen', { primaryKey: ['code'] });
+  await job.run();
+  assert.deepEqual([await count(job, 'chosen'), await count(job, 'given')], [50, 50]);
+  await job.source.query(
+    'ALTER TABLE given DROP CONSTRAINT given_pkey, ALTER code DROP NOT NULL; INSERT INTO given VALUES (NULL, 51), (NULL, 52)',
+  );
+  assert.equal((await job.run()).status, 'succeeded');
+  assert.equal(await count(job, 'given'), 52);
+  assert.deepEqual(await job.differing(), []);
+});

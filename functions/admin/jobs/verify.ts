@@ -25,7 +25,7 @@ export const verifyJob = operation({
       throw new InvalidInput([
         {
           field: 'tables',
-          message: `${unknown.join(', ')}: no such table is loaded – tables list shows those there are`,
+          message: `${unknown.join(', ')}: no such table is loaded and enabled – tables list shows those there are`,
         },
       ]);
     if (names.length === 0) throw errors.refused(`job ${id} has loaded nothing yet: run it, then verify it`);

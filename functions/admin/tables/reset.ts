@@ -10,7 +10,10 @@ export const resetTable = operation({
   input: z.strictObject({
     jobId,
     table,
-    to: z.string().optional().describe('a time with its zone, or an id, to read again from; all of the table without'),
+    to: z
+      .string()
+      .optional()
+      .describe('a time with its zone to read again from, or the highest id to keep; all of the table without'),
     replace: z.boolean().default(false).describe("whether the warehouse's rows from there on go"),
   }),
   async run({ jobId: id, table: name, to, replace }, { store, now }) {
@@ -32,6 +35,6 @@ export const resetTable = operation({
     const how = to === undefined ? ({ kind: 'reload' } as const) : ({ kind: 'rewind', to, replace } as const);
     const state = await store.readState(id, name);
     await store.changeState(id, state, (one) => resetState(found, one, how, now()));
-    return { table: name, reset: how };
+    return { table: name, reset: how, disabled: found.disabled };
   },
 });
