@@ -238,10 +238,14 @@ export class Look {
   /** What held the table up is over, nothing waits, and gaps have closed: all would else be told until the next new row. */
   async #nothingNew({ value, revision }: Revised<TableState>, { closed, scope }: Reading): Promise<void> {
     this.settled.add(value.sourceName);
-    const { lastError, behindSince, ...well } = value;
+    const { lastError, behindSince, ...rest } = value;
+    // This run's own, of a plan that died when it had taken the table; what was new then is gone from the source.
+    const mine = rest.lease?.owner === this.#run.runId;
+    const { lease: _lease, pass: _pass, batch: _batch, ...free } = rest;
+    const well: TableState = mine ? free : rest;
     const { watermark } = well;
     if (watermark && closed.length > 0) well.watermark = { ...watermark, gaps: scope.gaps };
-    if (lastError !== undefined || behindSince !== undefined || closed.length > 0)
+    if (mine || lastError !== undefined || behindSince !== undefined || closed.length > 0)
       await this.#ports.store.saveState(this.#run.jobId, well, revision);
   }
 

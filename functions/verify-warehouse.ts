@@ -115,10 +115,14 @@ class WarehouseSide {
   /** Marks the comparison as begun; one that was stopped before would stand there as begun with nobody at work. */
   async begin(): Promise<void> {
     const { jobId, table, kind, runId } = this.#event;
-    const { stopped } = await this.#ports.comparisons.read(jobId, table);
+    const { comparisons } = this.#ports;
     const begun = { [`${kind}Begun`]: this.#edge.now().toISOString(), [`${kind}By`]: runId, ...UNCLAIMED };
-    if (stopped === runId || !(await this.#ports.comparisons.change(jobId, table, begun, { stopped })))
-      throw wasStopped(table);
+    for (let done = false; !done; ) {
+      // Another's stop, told meanwhile, is none of this.
+      const { stopped } = await comparisons.read(jobId, table);
+      if (stopped === runId) throw wasStopped(table);
+      done = await comparisons.change(jobId, table, begun, { stopped });
+    }
   }
 
   async sums(watermark: Watermark): Promise<ComparisonEvent> {

@@ -232,6 +232,27 @@ test('a plan that dies after it has claimed its tick goes on with it', async () 
   assert.deepEqual(await history(job), ['10:00 ran succeeded']);
 });
 
+test('a plan that dies when it has taken a table gives it back where it finds nothing new the next time', async () => {
+  const job = await scheduled();
+  await job.source.query("INSERT INTO good (note) VALUES ('two')");
+  const plan = server.installation.cloud.stack
+    .of('AWS::Lambda::Function')
+    .find(({ name }) => /Functionsplan/.test(name));
+  let taken: unknown;
+  during = async ({ action, moment, caller }) => {
+    if (taken || action !== 'PutItem' || moment !== 'after' || !caller.arn.includes('plan')) return;
+    taken = true;
+    taken = (await job.read()).states.get('good')?.value.lease;
+    await job.source.query("DELETE FROM good WHERE note = 'two'");
+    server.installation.cloud.lambda.kill(plan?.name ?? '');
+  };
+  await tick(job, time('10:00'));
+  during = undefined;
+  assert.ok(taken && taken !== true, 'it had the lease');
+  const { lease, pass, batch } = (await job.read()).states.get('good')?.value ?? {};
+  assert.deepEqual([lease, pass, batch], [undefined, undefined, undefined]);
+});
+
 test('a plan that dies when all was written but its answer leaves the comparison that it claimed to the next tick', async () => {
   const job = await scheduled();
   await job.edit('bad', { disabled: true });
