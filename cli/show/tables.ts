@@ -4,25 +4,39 @@ import type { Compared } from '../../shared/model/compared.ts';
 import type { Commands } from '../commands.ts';
 import { details, grid, moment, type Style } from '../layout.ts';
 
-export const tableGrid = (tables: TableOverview[], style: Style): string =>
-  grid(
+/** One line each; below them errors to their end, where they say what to do. */
+export const tableGrid = (tables: TableOverview[], style: Style): string => {
+  const told = tables.flatMap(({ table, error, comparisonError }): [string, string][] => {
+    const why = error ?? comparisonError;
+    return why === null ? [] : [[table, why]];
+  });
+  const lines = grid(
     tables,
     [
       { head: 'table', cell: (one) => one.table },
       { head: 'copy mode', cell: (one) => one.copyMode },
       { head: '', cell: whereItStands },
       { head: 'complete (UTC)', cell: (one) => moment(one.completedAt) },
-      { head: 'error', cell: (one) => one.error },
     ],
     style,
   );
+  return told.length > 0 ? `${lines}\n${details(Object.fromEntries(told), style)}` : lines;
+};
 
-function whereItStands({ disabled, created, loadedBy, behindSince, completedAt }: TableOverview): string {
+function whereItStands({
+  disabled,
+  created,
+  loadedBy,
+  behindSince,
+  completedAt,
+  comparisonError,
+}: TableOverview): string {
   if (disabled) return 'disabled';
   if (!created) return 'not set up';
   if (loadedBy !== null) return 'loading';
   if (behindSince !== null) return 'behind';
-  return completedAt === null ? 'not loaded yet' : 'well';
+  if (completedAt === null) return 'not loaded yet';
+  return comparisonError === null ? 'well' : 'not compared';
 }
 
 /** What differed at the last verification; undefined where nothing did. */

@@ -15,11 +15,14 @@ export interface TableOverview {
   /** The execution that works on it. */
   loadedBy: string | null;
   error: string | null;
+  /** Why the last comparison of its keys, or of its rows, broke off; its loads go on. */
+  comparisonError: string | null;
 }
 
-export function overviewOf({ tables, broken, states }: JobData): TableOverview[] {
-  const known = tables.map(({ sourceName, copyMode, disabled, created }): TableOverview => {
+export function overviewOf({ tables, broken, states, compared }: JobData): TableOverview[] {
+  const known = tables.map(({ sourceName, copyMode, disabled, created, deletes }): TableOverview => {
     const state = states.get(sourceName)?.value;
+    const { reconcileError, verifyError } = compared.get(sourceName) ?? {};
     return {
       table: sourceName,
       copyMode,
@@ -29,11 +32,12 @@ export function overviewOf({ tables, broken, states }: JobData): TableOverview[]
       behindSince: state?.behindSince ?? null,
       loadedBy: state?.lease?.owner ?? null,
       error: state?.lastError ?? null,
+      comparisonError: (deletes === 'remove' ? reconcileError : undefined) ?? verifyError ?? null,
     };
   });
   const others = [...broken].map(([table, error]): TableOverview => {
     const nothing = { copyMode: null, disabled: false, created: false, completedAt: null, behindSince: null };
-    return { table, ...nothing, loadedBy: null, error: describeError(error) };
+    return { table, ...nothing, loadedBy: null, error: describeError(error), comparisonError: null };
   });
   return [...known, ...others].sort((a, b) => (a.table < b.table ? -1 : 1));
 }
