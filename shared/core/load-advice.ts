@@ -27,7 +27,9 @@ export function describeLoadError(error: LoadError, table: Table, sourceSchema: 
   if (!column) return `${where}. ${look}; correct it at the source`;
   const advice = /length exceeds/i.test(error.message)
     ? tooLong(error, column, table, sourceSchema, schema)
-    : otherwise(column);
+    : /not-null/i.test(error.message)
+      ? withoutKey(column, table, sourceSchema, schema)
+      : otherwise(column);
   return `${where}: ${advice}. ${look}`;
 }
 
@@ -38,6 +40,16 @@ function tooLong(error: LoadError, column: Column, table: Table, sourceSchema: s
   if (Number(agreed) <= Number(error.length)) return find;
   const widen = `ALTER TABLE ${qualified(schema, table.destinationName)} ALTER COLUMN ${quoteIdentifier(column.name)} TYPE ${column.type};`;
   return `widen the warehouse's column by ${widen} or ${find}`;
+}
+
+/** Of a table's columns only keys are NOT NULL in the warehouse, which can't be taken back (RULES 18). */
+function withoutKey(column: Column, table: Table, sourceSchema: string, schema: string): string {
+  const key = quoteIdentifier(column.source);
+  return (
+    `it is a column of the table's primaryKey: give such rows a value and run ALTER TABLE ${qualified(sourceSchema, table.sourceName)} ` +
+    `ALTER COLUMN ${key} SET NOT NULL; at the source – or name another primaryKey, run DROP TABLE ${qualified(schema, table.destinationName)}; ` +
+    'in the warehouse, and set the job up again'
+  );
 }
 
 /** What the column's type lets a person choose, and what helps with every value. */
