@@ -95,8 +95,11 @@ export async function split(event: SplitEvent, ports: SplitPorts, edge: Edge): P
     const found = tableIn(open, event.table, seen.value);
     const agreed = agree(job, known, found, seen.value, edge.now());
     const { table } = agreed;
-    const state = event.smaller ? { ...agreed.state, halved: halvedOnce(job, table, agreed.state) } : agreed.state;
     checkTable(table, found);
+    const walks = keysToWalk(table, found).length > 0;
+    // Without a key to walk by there are no chunks to be halved.
+    if (event.smaller && !walks) throw tooSlow({ ...table, primaryKey: [] });
+    const state = event.smaller ? { ...agreed.state, halved: halvedOnce(job, table, agreed.state) } : agreed.state;
     const unique = hasUniqueKey(table, found);
     const { oid, parts = [] } = found;
     const treatment = treatmentDigest(job, table);
@@ -112,7 +115,6 @@ export async function split(event: SplitEvent, ports: SplitPorts, edge: Edge): P
     };
     // Columns that are agreed anew make another file than the batches before: the next call that is not ahead sees to it.
     // Nor can a pass go on that was walking by a key in which the source allows NULL by now.
-    const walks = keysToWalk(table, found).length > 0;
     const ahead = event.ahead && !agreed.update && walks ? passAhead(table, state, oid) : null;
     if (event.ahead && !ahead) return { next: 'done', ...NOTHING };
     const pass = ahead ?? (walks ? resumable(table, state, oid) : null) ?? beginPass(table, state, observed);
@@ -143,7 +145,7 @@ export async function split(event: SplitEvent, ports: SplitPorts, edge: Edge): P
 
 /** @throws LoaderError ExtractTooSlow where nothing is left to be halved */
 function halvedOnce(job: Job, table: Table, { halved = 0 }: TableState): number {
-  if (table.primaryKey.length === 0 || limitsOf(job, table, halved).rowLimit === 1) throw tooSlow(table);
+  if (limitsOf(job, table, halved).rowLimit === 1) throw tooSlow(table);
   return halved + 1;
 }
 

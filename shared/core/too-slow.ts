@@ -6,6 +6,6 @@ export const tooSlow = ({ sourceName, primaryKey }: Table, cause?: unknown): Err
   errors.extractTooSlow(
     primaryKey.length > 0
       ? `${sourceName}: the source did not hand over a chunk in time – smaller ones are tried; if even they are too slow, look there for locks, load and a statement_timeout`
-      : `${sourceName}: the source did not hand it over in the time that one function has, and without a key it can't be read in parts – name the columns of a unique index as its primaryKey, or exclude columns`,
+      : `${sourceName}: the source did not hand it over in the time that one function has, and without a key that is never NULL it can't be read in parts – name the columns of a unique index as its primaryKey, or exclude columns`,
     cause,
   );
