@@ -212,17 +212,19 @@ test('after a crash that left a lease behind, ticks go on with the free tables, 
   assert.equal(await count(job, 'bad'), 2);
 });
 
+function killPlan(): void {
+  const { lambda, stack } = server.installation.cloud;
+  lambda.kill(stack.of('AWS::Lambda::Function').find(({ name }) => /Functionsplan/.test(name))?.name ?? '');
+}
+
 test('a plan that dies after it has claimed its tick goes on with it', async () => {
   const job = await scheduled();
   await job.source.query("INSERT INTO good (note) VALUES ('two')");
-  const plan = server.installation.cloud.stack
-    .of('AWS::Lambda::Function')
-    .find(({ name }) => /Functionsplan/.test(name));
   let killed = false;
   during = ({ action, moment, caller }) => {
     if (killed || action !== 'UpdateItem' || moment !== 'after' || !caller.arn.includes('plan')) return;
     killed = true;
-    server.installation.cloud.lambda.kill(plan?.name ?? '');
+    killPlan();
   };
   const ran = await tick(job, time('10:00'));
   during = undefined;
@@ -235,16 +237,13 @@ test('a plan that dies after it has claimed its tick goes on with it', async () 
 test('a plan that dies when it has taken a table gives it back where it finds nothing new the next time', async () => {
   const job = await scheduled();
   await job.source.query("INSERT INTO good (note) VALUES ('two')");
-  const plan = server.installation.cloud.stack
-    .of('AWS::Lambda::Function')
-    .find(({ name }) => /Functionsplan/.test(name));
   let taken: unknown;
   during = async ({ action, moment, caller }) => {
     if (taken || action !== 'PutItem' || moment !== 'after' || !caller.arn.includes('plan')) return;
     taken = true;
     taken = (await job.read()).states.get('good')?.value.lease;
     await job.source.query("DELETE FROM good WHERE note = 'two'");
-    server.installation.cloud.lambda.kill(plan?.name ?? '');
+    killPlan();
   };
   await tick(job, time('10:00'));
   during = undefined;
@@ -259,16 +258,13 @@ test('a plan that dies when all was written but its answer leaves the comparison
   await job.edit('good', { verifyEvery: 1 });
   const { comparisons } = at();
   const due = () => comparisons.change(job.jobId, 'good', { verifyBegun: undefined, verifyEnded: undefined });
-  const plan = server.installation.cloud.stack
-    .of('AWS::Lambda::Function')
-    .find(({ name }) => /Functionsplan/.test(name));
   /** @param last the write after which it dies; never where absent. @returns how many it made */
   const writes = async (scheduledTime: string, last = Number.POSITIVE_INFINITY) => {
     let made = 0;
     during = ({ service, action, moment, caller }) => {
       const writing = service === 'dynamodb' && /^(Put|Update)Item$/.test(action);
       if (!writing || moment !== 'after' || !caller.arn.includes('plan') || ++made !== last) return;
-      server.installation.cloud.lambda.kill(plan?.name ?? '');
+      killPlan();
     };
     await tick(job, scheduledTime);
     during = undefined;
