@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { MetricUnit } from '@aws-lambda-powertools/metrics';
 import type pg from 'pg';
 import { Comparisons } from '../shared/aws/comparisons.ts';
@@ -11,22 +10,17 @@ import { checkTable } from '../shared/core/check-table.ts';
 import {
   confirmed,
   countOf,
-  differing,
   driftOf,
   guardDeletes,
-  inTurn,
   type Looked,
-  mostRowsIn,
   Rows,
   removesDeleted,
   repairs,
-  rowsOf,
   type Sums,
-  surplusIn,
   suspectsIn,
   type WarehouseSums,
-  within,
 } from '../shared/core/drift.ts';
+import { firstLook } from '../shared/core/first-look.ts';
 import { seenByLastPass } from '../shared/core/pass.ts';
 import { resetState } from '../shared/core/reset.ts';
 import { treatedColumns, treatmentDigest } from '../shared/core/treatment.ts';
@@ -56,8 +50,6 @@ import { type Edge, handle } from './edge.ts';
 import { endComparison, giveBack } from './end-comparison.ts';
 import { type AtSource, stageMend } from './stage-mend.ts';
 
-/** Rows that one comparison tells apart by key: they are held in memory, and the Data API gives no more than 500 MB. */
-const ROWS_BUDGET = 100_000;
 /** Rows that are named for people. */
 const NAMED_ROWS = 10_000;
 const RESERVE_MS = 30_000;
@@ -159,31 +151,11 @@ class SourceSide {
     ))
       source[bucket ?? ''] = [Number(rows), sum ?? '0'];
     const { covered: before } = await comparisons.read(this.#event.jobId, this.#event.table);
-    const reconcile = this.#event.kind === 'reconcile';
-    const all = differing(source, warehouse);
-    // Those that are removed have most rows too many; else each verification begins with others, lest some never have their turn.
-    const differ = reconcile ? all : inTurn(all, startOf(this.#event.runId));
     const valued = valueKinds(this.#bucketed).length > 0;
-    const others = valued ? inTurn(Object.keys(source), before?.nextBucket ?? 0) : [];
-    const wanted = [...new Set([...differ, ...others])];
-    const chosen = within(ROWS_BUDGET, wanted, [source, warehouse]);
-    const unseen = differ.filter((bucket) => !chosen.includes(bucket));
-    const left = mostRowsIn(unseen, source, warehouse);
-    const unfinished = (reconcile ? surplusIn(unseen, source, warehouse) : left) > 0;
-    const rows = { source: rowsOf(source), warehouse: rowsOf(warehouse) };
-    const values = rowsOf(Object.fromEntries(chosen.flatMap((one) => (source[one] ? [[one, source[one]]] : []))));
-    const turned = chosen.length - Math.min(differ.length, chosen.length);
-    const seen =
-      rows.source - rowsOf(Object.fromEntries(unseen.flatMap((one) => (source[one] ? [[one, source[one]]] : []))));
-    const covered = {
-      rows: seen,
-      values: valued ? values : seen,
-      ...(left > 0 ? { left, looked: values } : {}),
-      nextBucket: valued ? ((before?.nextBucket ?? 0) + turned) % Math.max(1, Object.keys(source).length) : 0,
-    };
-    if (chosen.length === 0) return this.#done({ covered });
-    const surplus = surplusIn(differ, source, warehouse);
-    await findings.write('buckets', [chosen, { rows, surplus, covered } satisfies Looked]);
+    const nextBucket = before?.nextBucket ?? 0;
+    const { chosen, looked, unfinished } = firstLook(this.#event, { source, warehouse }, { valued, nextBucket });
+    if (chosen.length === 0) return this.#done({ covered: looked.covered });
+    await findings.write('buckets', [chosen, looked]);
     return { ...this.#event, step: 'rows', unfinished };
   }
 
@@ -344,9 +316,6 @@ function rowsWhenVerified({ covered, found }: Partial<Compared>): Looked['rows']
   const source = covered?.looked ?? covered?.rows ?? 0;
   return { source, warehouse: source - (found?.missing ?? 0) + (found?.extra ?? 0) };
 }
-
-/** Another number with each comparison. */
-const startOf = (runId: string): number => createHash('sha256').update(runId).digest().readUInt32BE();
 
 const NOTHING_FOUND = { missing: 0, extra: 0, different: 0, object: null, repaired: false };
 

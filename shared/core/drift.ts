@@ -35,6 +35,10 @@ export function differing(source: Sums, warehouse: Sums): string[] {
 
 const ofBucket = (sums: Sums, bucket: string): number => sums[bucket]?.[0] ?? 0;
 
+/** One side's rows of the buckets. */
+export const rowsIn = (buckets: string[], sums: Sums): number =>
+  buckets.reduce((rows, bucket) => rows + ofBucket(sums, bucket), 0);
+
 /** Rows that the warehouse has more than the source in those of the buckets where it has more. */
 export const surplusIn = (buckets: string[], source: Sums, warehouse: Sums): number =>
   buckets.reduce((rows, bucket) => rows + Math.max(0, ofBucket(warehouse, bucket) - ofBucket(source, bucket)), 0);
