@@ -148,7 +148,14 @@ const isGuarded = ({ pass, minShare }: Cargo): boolean => pass.replaces === 'all
 
 /** `insertMissing` takes one row a key by itself. */
 const deduplicates = (table: Table, pass: Pass): boolean =>
-  !isExact(table, pass) && (pass.replaces === 'all' || table.copyMode === 'INSERT_AND_UPDATE');
+  !isExact(table, pass) && (pass.replaces === 'all' || bringsVersions(table, pass));
+
+/**
+ * Whether rows that the warehouse has may come in another version. In INSERT_ONLY that is the pass which starts over, after the mode
+ * or the keys were changed: it meets all rows, and what had changed before the table counted as only growing is brought for good.
+ */
+const bringsVersions = ({ copyMode }: Table, { from, fresh }: Pass): boolean =>
+  copyMode === 'INSERT_AND_UPDATE' || (copyMode === 'INSERT_ONLY' && from === null && !fresh);
 
 const replacedCondition = (table: Table, pass: Pass): string | null =>
   pass.replaces === null || pass.replaces === 'all' ? null : beyondCondition(table, pass.replaces.beyond);
@@ -164,7 +171,7 @@ type Bringing = [schema: string, table: Table, stage: string];
 
 function bring(table: Table, pass: Pass): (typeof BRINGS)[keyof typeof BRINGS] {
   if (pass.replaces === 'all') return BRINGS.insert;
-  if (table.copyMode === 'INSERT_ONLY') return BRINGS.insertMissing;
+  if (!bringsVersions(table, pass)) return BRINGS.insertMissing;
   return BRINGS.merge.listings * bytesOfNames(table) < MAX_STATEMENT_BYTES ? BRINGS.merge : BRINGS.deleteAndInsert;
 }
 
