@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { Statement, Warehouse } from '../shared/aws/warehouse.ts';
+import type { Warehouse } from '../shared/aws/warehouse.ts';
 import { alterationsOf } from '../shared/core/alterations.ts';
 import { MAX_STATEMENTS } from '../shared/core/pack.ts';
 import type { Column } from '../shared/model/column.ts';
@@ -38,17 +38,16 @@ export async function alterTable(
   const batches: string[][] = [];
   for (let start = 0; start < add.length; start += MAX_STATEMENTS)
     batches.push(add.slice(start, start + MAX_STATEMENTS));
-  const token = (sqls: string[]) =>
+  const token = (sqls: string[], attempt: number) =>
     createHash('sha256')
-      .update(JSON.stringify([name, sqls]))
+      .update(JSON.stringify([name, sqls, attempt]))
       .digest('hex');
   const steps = [
-    ...batches.map((sqls) => () => warehouse.submit(sqls, name, token(sqls))),
-    ...widen.map((sql) => () => warehouse.execute(sql, name, token([sql]))),
+    ...batches.map((sqls) => (attempt: number) => warehouse.submit(sqls, name, token(sqls, attempt))),
+    ...widen.map((sql) => (attempt: number) => warehouse.execute(sql, name, token([sql], attempt))),
   ];
   for (const step of steps) {
-    let statement: Statement = await step();
-    while (statement.status === 'running' && hasTime()) statement = await warehouse.follow(statement.id);
+    const statement = await warehouse.insist(step, hasTime);
     if (statement.status === 'running') return { status: 'running' };
     if (statement.status !== 'finished') return { status: 'failed', error: statement.error || 'it was cancelled' };
   }

@@ -107,7 +107,8 @@ export async function extract(
     };
     return await stillWaitedFor(await storeEach(copyEach()));
   } catch (error) {
-    if (isCancelled(error)) throw tooSlow(table, error);
+    const walked = event.extract.ranges.every(({ kind }) => kind !== 'all');
+    if (isCancelled(error)) throw tooSlow(event.table, walked, error);
     throw tableError(error, { schema: job.sourceSchema, name: event.table }, client);
   } finally {
     await client.end();

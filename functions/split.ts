@@ -98,7 +98,7 @@ export async function split(event: SplitEvent, ports: SplitPorts, edge: Edge): P
     checkTable(table, found);
     const walks = keysToWalk(table, found).length > 0;
     // Without a key to walk by there are no chunks to be halved.
-    if (event.smaller && !walks) throw tooSlow({ ...table, primaryKey: [] });
+    if (event.smaller && !walks) throw tooSlow(event.table, false);
     const state = event.smaller ? { ...agreed.state, halved: halvedOnce(job, table, agreed.state) } : agreed.state;
     const unique = hasUniqueKey(table, found);
     const { oid, parts = [] } = found;
@@ -145,7 +145,7 @@ export async function split(event: SplitEvent, ports: SplitPorts, edge: Edge): P
 
 /** @throws LoaderError ExtractTooSlow where nothing is left to be halved */
 function halvedOnce(job: Job, table: Table, { halved = 0 }: TableState): number {
-  if (limitsOf(job, table, halved).rowLimit === 1) throw tooSlow(table);
+  if (limitsOf(job, table, halved).rowLimit === 1) throw tooSlow(table.sourceName, true);
   return halved + 1;
 }
 

@@ -10,7 +10,6 @@ import { repairs, type Sums, type WarehouseSums } from '../shared/core/drift.ts'
 import { isFree, leaseFor, takeLease } from '../shared/core/lease.ts';
 import { checkLength, type LoadContext } from '../shared/core/load-statements.ts';
 import { type Mend, mendStatements, type StagedMend } from '../shared/core/mend-statements.ts';
-import { isTransient, MAX_ATTEMPTS, pauseBefore } from '../shared/core/transient.ts';
 import { treatedColumns } from '../shared/core/treatment.ts';
 import { rowDigest } from '../shared/core/value-sum.ts';
 import { ComparisonEvent, comparisonOwner, endedWell, type Suspect, UNCLAIMED } from '../shared/model/compared.ts';
@@ -227,19 +226,8 @@ class WarehouseSide {
         .slice(0, 64);
       return this.#warehouse.submit(mendStatements(this.#table, mend, context), load, token);
     };
-    let attempt = 0;
-    let statement = await submit(attempt);
-    while (statement.status === 'running' || (statement.status === 'failed' && isTransient(statement.error))) {
-      // Called again it comes back to the same statements, by their tokens.
-      if (this.#edge.remaining() < RESERVE_MS) return { ...this.#event, step: 'mend' };
-      if (statement.status === 'running') {
-        statement = await this.#warehouse.follow(statement.id);
-        continue;
-      }
-      if (++attempt === MAX_ATTEMPTS) break;
-      await sleep(pauseBefore(attempt));
-      statement = await submit(attempt);
-    }
+    const statement = await this.#warehouse.insist(submit, () => this.#edge.remaining() > RESERVE_MS);
+    if (statement.status === 'running') return { ...this.#event, step: 'mend' };
     if (statement.status !== 'finished') throw errors.warehouseRefused(`${table}: ${statement.error}`);
     const used = [staged.keys.object, ...(staged.rows ? [staged.rows.object] : [])];
     if (staged.more) {

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import {
   BatchExecuteStatementCommand,
   CancelStatementCommand,
@@ -10,6 +11,7 @@ import {
   ValidationException,
 } from '@aws-sdk/client-redshift-data';
 import type { LoadError } from '../core/load-advice.ts';
+import { isTransient, MAX_ATTEMPTS, pauseBefore } from '../core/transient.ts';
 import { clusterIdentifier, type Destination, isServerless } from '../model/destination.ts';
 import { errors } from '../model/errors.ts';
 import { destinationOf } from './environment.ts';
@@ -99,6 +101,24 @@ export class Warehouse {
     );
   }
 
+  /**
+   * Submits until the warehouse takes it: what it refuses for a reason of the moment goes once more, a few times.
+   *
+   * @param submit the nth attempt, from 0, under a token of its own: called again it finds its statement again
+   * @param hasTime whether to wait for longer
+   * @returns how it ended; `running` where there was no time to see that, and the same is to be called again
+   */
+  async insist(submit: (attempt: number) => Promise<Statement>, hasTime = () => true): Promise<Statement> {
+    for (let attempt = 0; ; ) {
+      let statement = await submit(attempt);
+      while (statement.status === 'running' && hasTime()) statement = await this.follow(statement.id);
+      if (statement.status !== 'failed' || !isTransient(statement.error)) return statement;
+      if (++attempt === MAX_ATTEMPTS) return statement;
+      if (!hasTime()) return { ...statement, status: 'running' };
+      await sleep(pauseBefore(attempt));
+    }
+  }
+
   /** Ends what an owner that died may have left running, so that two loads of one table never overlap (RULES 14). */
   async settle(namePrefix: string): Promise<void> {
     const pages = paginateListStatements({ client: this.#client }, { StatementName: namePrefix, Status: 'ALL' });
@@ -122,11 +142,12 @@ export class Warehouse {
 
   /** @returns the rows of a query, each value as text or null */
   async *query(sql: string): AsyncGenerator<(string | null)[]> {
-    const { Id } = await this.#client.send(
-      new ExecuteStatementCommand({ ...this.#target, Sql: sql, WaitTimeSeconds: WAIT_SECONDS }),
-    );
-    let statement = await this.follow(Id ?? '');
-    while (statement.status === 'running') statement = await this.follow(statement.id);
+    const statement = await this.insist(async () => {
+      const { Id = '' } = await this.#client.send(
+        new ExecuteStatementCommand({ ...this.#target, Sql: sql, WaitTimeSeconds: WAIT_SECONDS }),
+      );
+      return this.follow(Id);
+    });
     if (statement.status !== 'finished') throw errors.warehouseRefused(statement.error);
     for await (const page of paginateGetStatementResult({ client: this.#client }, { Id: statement.id }))
       for (const record of page.Records ?? [])

@@ -58,18 +58,50 @@ test('an execution stopped in the middle of a load gives its tables back at once
   assert.match(orders?.orphan ?? '', /^load\//, 'the statement that was left is remembered');
   assert.match(orders?.lastError ?? '', /^ExecutionEnded: .*the next run goes on/);
 
+  const cancelled = cancelling();
+  const next = job.run();
+  assert.ok(await cancelled(), 'the statement that was left is ended before another is submitted');
+  await job.warehouse.query('COMMIT');
+  assert.equal((await next).status, 'succeeded');
+  assert.deepEqual(await job.differing(), []);
+  await settled(job);
+});
+
+/** Waits, from now on, until a statement has been cancelled. */
+function cancelling(): () => Promise<boolean> {
   let cancelled = false;
   const cancels = ({ action, moment }: Parameters<typeof batchAnswered>[0]) =>
     action === 'CancelStatement' && moment === 'after';
   during.atCall(cancels, () => {
     cancelled = true;
   });
-  const next = job.run();
-  for (let wait = 0; wait < 100 && !cancelled; wait++) await sleep(100);
-  assert.ok(cancelled, 'the statement that was left is ended before another is submitted');
+  return async () => {
+    for (let wait = 0; wait < 100 && !cancelled; wait++) await sleep(100);
+    return cancelled;
+  };
+}
+
+test('a comparison that takes a table ends what a stopped load left in the warehouse, before it reads the rows to be changed', async () => {
+  const job = await loaded();
+  await job.edit('orders', { deletes: 'remove' });
+  await job.source.query(`DELETE FROM orders WHERE id = 3; ${CHANGES}`);
+  // Lets read, but not write.
+  await job.warehouse.query(`BEGIN; LOCK TABLE "${job.schema}".orders IN SHARE MODE`);
+  const running = job.run();
+  await runningStatement(job);
+  await executions.stopAll();
+  await running.catch(() => undefined);
+  for (let wait = 0; wait < 50 && (await leases(job)).length > 0; wait++) await sleep(100);
+  assert.match((await job.read()).states.get('orders')?.value.orphan ?? '', /^load\//);
+
+  const cancelled = cancelling();
+  const comparing = server.operator.compare(job.jobId, { kind: 'reconcile', tables: ['orders'] });
+  assert.ok(await cancelled());
   await job.warehouse.query('COMMIT');
-  assert.equal((await next).status, 'succeeded');
-  assert.deepEqual(await job.differing(), []);
+  const { deleted, reconcileError } = (await comparing).get('orders') ?? assert.fail();
+  assert.deepEqual([deleted, reconcileError], [1, undefined]);
+  assert.equal((await job.read()).states.get('orders')?.value.orphan, undefined);
+  await becomesIdentical(job);
   await settled(job);
 });
 

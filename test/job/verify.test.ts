@@ -23,7 +23,8 @@ const TABLES = `
   CREATE TABLE words (word text, n int);
   INSERT INTO orders (note, updated_at) SELECT 'o' || n, now() - interval '1 h' FROM generate_series(1, 50) n;
   INSERT INTO events (body) SELECT 'e' || n FROM generate_series(1, 50) n;
-  INSERT INTO lines SELECT 'shop "' || n % 3 || '", ü', date '2026-01-01' + n, 'l' || n FROM generate_series(1, 50) n;
+  INSERT INTO lines SELECT 'shop "' || n % 3 || '", ü', date '2026-01-01' + n, 'l' || n FROM generate_series(1, 49) n;
+  INSERT INTO lines VALUES ('never stamped', '2026-03-01', 'l50', NULL);
   INSERT INTO docs SELECT 'd' || n, jsonb_build_object('n', n, 'a', jsonb_build_array(1.0, 2)), n / 3.0 FROM generate_series(1, 50) n;
   INSERT INTO words SELECT 'w' || n % 25, n % 25 FROM generate_series(1, 50) n;
   ANALYZE;`;

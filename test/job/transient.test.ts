@@ -1,0 +1,101 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { bench, type TestJob } from './harness.ts';
+import { Interruptions } from './interruptions.ts';
+import { nothingLeft } from './nothing-left.ts';
+
+const during = new Interruptions();
+const server = bench(during.options);
+
+const ORDERS = `
+  CREATE TABLE orders (id bigserial PRIMARY KEY, note text, updated_at timestamptz NOT NULL DEFAULT now());
+  CREATE INDEX ON orders (updated_at);
+  INSERT INTO orders (note) SELECT 'note ' || n FROM generate_series(1, 300) n;
+  ANALYZE;`;
+
+async function loaded(): Promise<TestJob> {
+  const job = await server.job(ORDERS);
+  await job.setup();
+  assert.equal((await job.run()).status, 'succeeded');
+  return job;
+}
+
+/** Waits until a statement of the loader waits for the test's transaction. @returns its session */
+async function waiting(job: TestJob): Promise<number> {
+  for (let wait = 0; wait < 300; wait++) {
+    const { rows } = await job.warehouse.query('SELECT pid FROM pg_locks WHERE NOT granted LIMIT 1');
+    if (rows.length > 0) return rows[0].pid;
+    await sleep(100);
+  }
+  return assert.fail('no statement came to wait');
+}
+
+/** Commits first, so that the statement which waits for it has seen what is not there any more: error 1023. */
+async function standInTheWay(job: TestJob): Promise<void> {
+  await waiting(job);
+  await job.warehouse.query('COMMIT');
+}
+
+/** Ends the session that waits, as a maintenance window does. */
+async function terminate(job: TestJob): Promise<void> {
+  const pid = await waiting(job);
+  await job.warehouse.query(`SELECT pg_terminate_backend(${pid})`);
+  await job.warehouse.query('COMMIT');
+}
+
+/** Counts what is submitted by an action of the Data API from now on. */
+function submitted(action: 'BatchExecuteStatement' | 'ExecuteStatement'): () => number {
+  let count = 0;
+  during.forget();
+  during.atCall(
+    (call) => {
+      if (call.action === action && call.moment === 'after') count++;
+      return false;
+    },
+    () => undefined,
+  );
+  return () => count;
+}
+
+test('a load that another transaction stood in the way of is submitted again', async () => {
+  const job = await loaded();
+  await job.source.query("UPDATE orders SET note = 'changed', updated_at = now() WHERE id <= 20");
+  await job.warehouse.query(`BEGIN; UPDATE "${job.schema}".orders SET note = 'in the way' WHERE id = 7`);
+  const loads = submitted('BatchExecuteStatement');
+  const [run] = await Promise.all([job.run(), standInTheWay(job)]);
+  assert.equal(run.status, 'succeeded', JSON.stringify(run));
+  assert.equal(loads(), 2);
+  assert.deepEqual(await job.differing(), []);
+});
+
+test('so is a change of columns whose session is ended while it waits', async () => {
+  const job = await loaded();
+  await job.source.query("ALTER TABLE orders ADD COLUMN more int; INSERT INTO orders (note, more) VALUES ('new', 7)");
+  await job.warehouse.query(`BEGIN; LOCK TABLE "${job.schema}".orders IN ACCESS SHARE MODE`);
+  const batches = submitted('BatchExecuteStatement');
+  const [run] = await Promise.all([job.run(), terminate(job)]);
+  assert.equal(run.status, 'succeeded', JSON.stringify(run));
+  assert.equal(batches(), 3, 'ALTER TABLE twice, and the load');
+  assert.deepEqual(await job.differing(), []);
+});
+
+test('so are a comparison that is asked for, and what mends', async () => {
+  const job = await loaded();
+  await job.edit('orders', { deletes: 'remove' });
+  await job.source.query('DELETE FROM orders WHERE id IN (7, 8)');
+  await job.warehouse.query(`BEGIN; LOCK TABLE "${job.schema}".orders IN ACCESS EXCLUSIVE MODE`);
+  const asked = submitted('ExecuteStatement');
+  const [sums] = await Promise.all([
+    server.operator.compare(job.jobId, { kind: 'reconcile' }),
+    terminate(job).then(async () => {
+      await job.warehouse.query(`BEGIN; UPDATE "${job.schema}".orders SET note = 'in the way' WHERE id = 7`);
+      await standInTheWay(job);
+    }),
+  ]);
+  const { deleted, reconcileError } = sums.get('orders') ?? assert.fail();
+  assert.deepEqual([deleted, reconcileError], [2, undefined]);
+  assert.equal(asked(), 4, 'the sums twice, the rows, and once more under the lease');
+  assert.deepEqual(await job.differing(), []);
+  await nothingLeft(server, job);
+});
