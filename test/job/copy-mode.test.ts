@@ -35,6 +35,13 @@ function promised(mode: CopyMode, first: boolean, warehouse: Rows, source: Rows)
   }
 }
 
+/** What an administrator is told who changes the mode of a table that is loaded. */
+const SAID: Record<CopyMode, RegExp> = {
+  INSERT_ONLY: /^the next run reads all its rows once more, and brings what changed until then/,
+  INSERT_AND_UPDATE: /^the next run reads all its rows once more$/,
+  FULL_DATA_SYNC: /^$/,
+};
+
 const inOrder = (rows: Rows): string[] => [...rows].map(([id, note]) => `${id} ${note}`).sort();
 const rowsIn = async (query: (sql: string) => Promise<Record<string, unknown>[]>, name: string): Promise<Rows> =>
   new Map((await query(`SELECT id, note FROM ${name}`)).map(({ id, note }) => [String(id), String(note)]));
@@ -50,12 +57,15 @@ test('every change of the copy mode brings what the new mode promises of all row
   const job = await server.job(TABLES, { minShare: 0 });
   await job.setup();
   const modes = new Map<string, CopyMode>();
+  const told = new Map<string, string>();
   let first = true;
   const setModes = async (mode: (one: (typeof CHANGES)[number]) => CopyMode) => {
     for (const one of CHANGES) {
       modes.set(one.name, mode(one));
       const edit = { copyMode: mode(one), updatedKey: 'updated_at' };
-      await done(server, 'tables.edit', { jobId: job.jobId, table: one.name, ...edit });
+      const edited = { jobId: job.jobId, table: one.name, ...edit };
+      const { notes } = await done<{ notes: string[] }>(server, 'tables.edit', edited);
+      told.set(one.name, notes.join());
     }
     first = true;
   };
@@ -85,6 +95,7 @@ test('every change of the copy mode brings what the new mode promises of all row
     await late.query(`BEGIN; ${change('open all the while', 3)}`);
     await job.source.query(change('between the last run of the old mode and the first of the new', 5));
     await setModes(({ to }) => to);
+    for (const { name, from, to } of CHANGES) assert.match(told.get(name) ?? '', SAID[to], `${from} → ${to}`);
     await becomesAsPromised('during the change');
     await late.query('COMMIT');
   } finally {

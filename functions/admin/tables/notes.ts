@@ -1,5 +1,6 @@
 import type { Item } from '../../../shared/aws/edits.ts';
 import type { JobData } from '../../../shared/aws/store.ts';
+import { means } from '../../../shared/core/pass.ts';
 import type { Destination } from '../../../shared/model/destination.ts';
 import type { Table } from '../../../shared/model/table.ts';
 import { treatmentOf, type Wishes } from '../../../shared/model/wishes.ts';
@@ -21,8 +22,20 @@ export function notesOnEdit(
           `the warehouse has the table by its former keys: to change them there, run ${alterKeys(schema, edited).join('; ')};`,
         ]
       : []),
+    ...notesOnWatermark(edited, data),
     ...('treat' in given ? notesOnTreat(before as Wishes, edited, data) : []),
   ];
+}
+
+/** A watermark by another mode or other keys counts no more. */
+function notesOnWatermark(edited: Table, { states }: JobData): string[] {
+  const watermark = states.get(edited.sourceName)?.value.watermark;
+  if (edited.copyMode === 'FULL_DATA_SYNC' || !watermark || means(watermark, edited, watermark.oid)) return [];
+  return edited.copyMode === 'INSERT_ONLY'
+    ? [
+        'the next run reads all its rows once more, and brings what changed until then: from there on it brings new rows only',
+      ]
+    : ['the next run reads all its rows once more'];
 }
 
 function notesOnTreat(before: Wishes, edited: Table, { job, states }: JobData): string[] {
