@@ -139,6 +139,7 @@ async function main(options: Options): Promise<boolean> {
   if (verification) report = { ...report, verification };
   if (options.report) writeFileSync(options.report, `${JSON.stringify(report, null, 2)}\n`, OWNERS_ONLY);
   if (control) {
+    if (!options.source) say(`  Source     ${await source}`);
     say(`  Run again  curl -X POST ${control.url}/run`);
     say(`  Commands   npm run admin -- --state ${relative('', folder.dir) || '.'} --help`);
     say('\n  Ctrl-C stops.');

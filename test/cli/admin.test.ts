@@ -238,6 +238,14 @@ test('what is refused ends with 1 and says which option is wrong; what is not un
   assert.match(refused.err, /^InvalidInput\n {2}--every is 59: .*give 60 or more\n {2}--at "25:00" has the hour 25/);
   for (const [args, expected] of [
     ['jobs show Orders', '<job> takes 1 to 40 of a-z, 0-9 and -'],
+    [
+      'tables edit source served --sort-key x',
+      '--sort-key names "x", which is none of its copied columns: correct the name',
+    ],
+    [
+      'tables edit source served --copy-mode INSERT_ONLY --primary-key x',
+      '--primary-key: the key column "x" does not exist at the source: correct the table\'s keys',
+    ],
     ['jobs edit source --min-share 2', '--min-share is 2: give a number from 0 to 1'],
     ['runs list source --limit 101', '--limit is 101: give a whole number from 1 to 100'],
     [

@@ -86,6 +86,10 @@ test('--serve keeps the warehouse readable and runs the job on request; Ctrl-C l
   const { rows } = await warehouse.query('SELECT count(*)::int AS n FROM orders');
   assert.equal(rows[0].n, report.tables.find(({ name }) => name === 'orders')?.sourceRows);
   await warehouse.end();
+  const shop = new pg.Client({ connectionString: /Source {5}(postgres:\S+)/.exec(output())?.[1] });
+  await shop.connect();
+  assert.deepEqual((await shop.query('SELECT count(*)::int AS n FROM orders')).rows, rows);
+  await shop.end();
 
   const answer = await fetch(`${report.control}/run`, { method: 'POST' });
   assert.equal(answer.status, 200);
