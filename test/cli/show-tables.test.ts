@@ -45,3 +45,21 @@ test('a reset tells which run does it, and from where', () => {
   assert.match(told(to('3600')), /reads orders again beyond 3600$/);
   assert.match(told(to('2026-11-28T10:00:00Z')), /reads orders again from 2026-11-28T10:00:00Z on$/);
 });
+
+test('while rows wait for a second look, what an earlier verification found is not told as the last one', () => {
+  const shown = (compared: Partial<Compared>): string => {
+    const { sourceName } = orders;
+    const result = { table: orders, version: 1, state: { sourceName }, compared: { sourceName, ...compared } };
+    return COMMANDS['tables.show'].show(result as never, { color: false, width: 120 });
+  };
+  const before = {
+    found: { missing: 7, extra: 0, different: 0, object: null, repaired: true },
+    verifyEnded: '2026-11-29T02:00:00Z',
+  };
+  assert.match(shown(before), /it found +7 missing, repaired\n/);
+  const suspects = { object: 'compare/x', rows: 3, seen: '2026-11-29T02:00:00Z', repair: false };
+  assert.match(
+    shown({ ...before, suspects }),
+    /it found +3 rows that differed, to be looked at again after the next load\n/,
+  );
+});
