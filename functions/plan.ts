@@ -19,6 +19,7 @@ import { expiryOf, partOf, type Run, type RunTable } from '../shared/model/run.t
 import type { Table } from '../shared/model/table.ts';
 import type { SkipCode } from '../shared/model/tick.ts';
 import { giveUpClaims } from './claims.ts';
+import { giveBackDead } from './dead-leases.ts';
 import { type Edge, handle } from './edge.ts';
 import { type Extracted, Look, type LookPorts } from './look.ts';
 import { admitRun, recordDue, settleRun, Trigger } from './tick.ts';
@@ -65,8 +66,9 @@ export async function plan(event: PlanEvent, ports: PlanPorts, edge: Edge): Prom
     if (admitted.skipped.code === 'claimed') await giveUpClaims(event, ports);
     return { skipped: admitted.skipped, ...NOTHING };
   }
-  const data = await store.readJob(event.jobId);
+  const read = await store.readJob(event.jobId);
   const began = edge.now();
+  const data = { ...read, states: await giveBackDead(event, read, ports, began) };
   const look = new Look(event, ports, edge, data);
   const free = data.tables.filter((table) => {
     const state = data.states.get(table.sourceName)?.value;

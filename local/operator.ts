@@ -17,6 +17,7 @@ import {
 } from '@aws-sdk/client-sfn';
 import type { OperationName } from '../functions/admin/operations.ts';
 import { NAMES } from '../infra/names.ts';
+import { Comparisons } from '../shared/aws/comparisons.ts';
 import { Edits } from '../shared/aws/edits.ts';
 import { Findings } from '../shared/aws/findings.ts';
 import { Runs } from '../shared/aws/runs.ts';
@@ -41,6 +42,7 @@ export class Operator {
   readonly store: Store;
   readonly runs: Runs;
   readonly edits: Edits;
+  readonly comparisons: Comparisons;
   readonly #cloud: Cloud;
   readonly #states: SFNClient;
   readonly #s3: S3Client;
@@ -53,6 +55,7 @@ export class Operator {
     this.store = new Store(this.#output('ConfigTable'), dynamodb);
     this.runs = new Runs(this.#output('ConfigTable'), dynamodb);
     this.edits = new Edits(this.#output('ConfigTable'), dynamodb);
+    this.comparisons = new Comparisons(this.#output('ConfigTable'), dynamodb);
     this.#states = new SFNClient(client);
     this.#s3 = new S3Client({ ...client, forcePathStyle: true });
     this.#secrets = new SecretsManagerClient(client);

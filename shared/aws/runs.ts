@@ -138,6 +138,12 @@ export class Runs {
   async list(jobId: string, limit: number): Promise<Run[]> {
     return (await this.#items.newest(runsKey(jobId), RUN, limit)) as unknown as Run[];
   }
+
+  /** Of the newest runs, by their ids, the parts whose end has been told. */
+  async endedParts(jobId: string, limit: number): Promise<Map<string, Set<string>>> {
+    const newest = (await this.list(jobId, limit)) as (Run & { parts?: Set<string> })[];
+    return new Map(newest.map(({ runId, parts = new Set() }) => [runId, parts]));
+  }
 }
 
 const sortKey = ({ startedAt, runId }: Pick<Run, 'startedAt' | 'runId'>): string => `${RUN}${startedAt}#${runId}`;

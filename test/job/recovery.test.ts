@@ -201,6 +201,29 @@ test('a table that somebody else is loading is left to them, and the others are 
   await becomesIdentical(job);
 });
 
+test('a table that an execution took when its end had been told already, and left, is taken over at once', async () => {
+  const job = await server.job(SHOP);
+  await job.setup();
+  const { runId } = await job.run();
+  await server.operator.compare(job.jobId, { kind: 'verify' });
+  await job.source.query(CHANGES);
+  const comparison = 'some-verify';
+  await server.operator.comparisons.change(job.jobId, 'events', { stopped: comparison });
+  for (const [name, owner] of [
+    ['orders', runId],
+    ['countries', 'other'],
+    ['events', `${comparison}/verify`],
+  ] as const) {
+    const { value, revision } = await server.operator.store.readState(job.jobId, name);
+    const lease = { owner, until: Math.floor(Date.now() / 1000) + 600, load: 'load/left/' };
+    await server.operator.store.saveState(job.jobId, { ...value, lease }, revision);
+  }
+  const run = await job.run();
+  assert.deepEqual([run.status, Object.keys(run.tables).sort()], ['succeeded', ['events', 'orders']]);
+  assert.match(run.warnings.join(), /^countries is being loaded or compared by other/);
+  assert.deepEqual(await job.differing(), ['countries']);
+});
+
 test('two runs started at once share the work, and neither fails', async () => {
   const job = await loaded();
   await job.source.query(CHANGES);
@@ -276,6 +299,36 @@ test('a full sync stopped after a batch was committed that nobody heard of compl
   assert.equal(run.status, 'succeeded', JSON.stringify(run));
   assert.deepEqual(await job.differing(), []);
   assert.deepEqual(await job.rows(`${STAGES}${job.schema}'`), [], 'the abandoned stage is gone');
+});
+
+/** The last that it does. */
+const sweptByRelease = ({ service, moment, caller }: Parameters<typeof batchAnswered>[0]): boolean =>
+  service === 's3' && moment === 'after' && /release/i.test(caller.arn);
+
+test('a large table that is taken by a function of a stopped execution, which dies at that, is loaded by the next run', async () => {
+  const job = await server.job(PRICES, { chunkSize: 5_000 });
+  await job.setup();
+  const savesBySplit = ({ action, caller, moment }: Parameters<typeof batchAnswered>[0]): boolean =>
+    action === 'PutItem' && moment === 'before' && /split/i.test(caller.arn);
+  during.atCall(savesBySplit, async () => {
+    let released = 0;
+    for (const _ of ['load-job', 'load-table'])
+      during.atCall(sweptByRelease, () => {
+        released++;
+      });
+    await executions.stopAll();
+    for (let wait = 0; wait < 100 && released < 2; wait++) await sleep(100);
+    during.atCall(savesBySplit, () => {
+      server.installation.cloud.lambda.kill(functionNamed('Split'));
+      throw new Error('it died before it could give the table back');
+    });
+  });
+  await job.run().catch(() => undefined);
+  await server.installation.cloud.idle();
+  for (let wait = 0; wait < 50 && (await leases(job)).length === 0; wait++) await sleep(100);
+  assert.deepEqual(await leases(job), ['prices'], 'nobody is left to give it back');
+  await becomesIdentical(job);
+  await settled(job);
 });
 
 test('ids that a session took early and inserted late arrive, and rows of a partition that is attached', async () => {
