@@ -85,7 +85,7 @@ export async function extract(
   };
   const client = await connect(job.secretArn);
   try {
-    const open = await openSnapshot(client, job, [event.table]);
+    const open = await openSnapshot(client, job, [event.table], [pass.next.snapshot]);
     const found = tableIn(open, event.table);
     refuseChanged(table, found, state);
     checkTable(table, found);

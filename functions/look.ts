@@ -21,7 +21,7 @@ import { refuseBlankKeys } from '../shared/source/blank-keys.ts';
 import { brokenConnection, isCancelled } from '../shared/source/connect.ts';
 import { readFence } from '../shared/source/fence.ts';
 import { type Reading, readingOf } from '../shared/source/reading.ts';
-import { type OpenSnapshot, openSnapshot, tableIn } from '../shared/source/session.ts';
+import { type OpenSnapshot, openSnapshot, seenFor, tableIn } from '../shared/source/session.ts';
 import { tableError, underSavepoint } from '../shared/source/snapshot.ts';
 import { isUnchanged } from '../shared/source/unchanged.ts';
 import { countRows, highestId, type Range } from '../shared/sql/postgres.ts';
@@ -99,7 +99,7 @@ export class Look {
 
   /** @throws LoaderError SourceUnavailable, SourceRefused: nothing can be read at all, and nothing is left in the stage */
   async at(tables: Table[]): Promise<void> {
-    const { job, checkpoints } = this.#data;
+    const { job, checkpoints, states } = this.#data;
     const client = await this.#ports.connect(job.secretArn);
     try {
       const reading = await readFence(client);
@@ -107,6 +107,7 @@ export class Look {
         client,
         job,
         tables.map((table) => table.sourceName),
+        [...states.values()].flatMap(({ value }) => seenFor(value)),
       );
       for (const [name, error] of open.failures)
         this.failures.set(name, whyGone(name, error, open.relations, this.#data.states.get(name)?.value));

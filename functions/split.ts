@@ -24,7 +24,7 @@ import { chunkBounds } from '../shared/source/bounds.ts';
 import { brokenConnection } from '../shared/source/connect.ts';
 import { readFence } from '../shared/source/fence.ts';
 import { keysToWalk, type Reading, readingOf } from '../shared/source/reading.ts';
-import { openSnapshot, tableIn } from '../shared/source/session.ts';
+import { openSnapshot, seenFor, tableIn } from '../shared/source/session.ts';
 import { tableError } from '../shared/source/snapshot.ts';
 import { isUnchanged } from '../shared/source/unchanged.ts';
 import type { Key, Range } from '../shared/sql/postgres.ts';
@@ -91,7 +91,7 @@ export async function split(event: SplitEvent, ports: SplitPorts, edge: Edge): P
   const client = await ports.connect(job.secretArn);
   try {
     const reading = await readFence(client);
-    const open = await openSnapshot(client, job, [event.table]);
+    const open = await openSnapshot(client, job, [event.table], seenFor(seen.value));
     const found = tableIn(open, event.table, seen.value);
     const agreed = agree(job, known, found, seen.value, edge.now());
     const { table } = agreed;

@@ -32,7 +32,7 @@ import type { Job } from '../shared/model/job.ts';
 import type { Snapshot, TableState } from '../shared/model/state.ts';
 import { brokenConnection, isCancelled } from '../shared/source/connect.ts';
 import { keysToWalk } from '../shared/source/reading.ts';
-import { openSnapshot, tableIn } from '../shared/source/session.ts';
+import { openSnapshot, seenFor, tableIn } from '../shared/source/session.ts';
 import { tableError, underSavepoint } from '../shared/source/snapshot.ts';
 import { streamRows } from '../shared/source/stream.ts';
 import { isUnchanged } from '../shared/source/unchanged.ts';
@@ -85,11 +85,11 @@ export async function verifySource(
     );
   const client = await ports.connect(job.secretArn);
   try {
-    const open = await openSnapshot(client, job, [event.table]);
+    const state = stateIn(states, event.table).value;
+    const open = await openSnapshot(client, job, [event.table], seenFor(state));
     const found = tableIn(open, event.table);
     checkTable(table, found);
     await client.query(`SET LOCAL statement_timeout = ${Math.max(1_000, edge.remaining() - RESERVE_MS)}`);
-    const state = stateIn(states, event.table).value;
     const side = new SourceSide(event, ports, edge, { job, table, state, found, snapshot: open.snapshot, client });
     switch (event.step) {
       case 'begin':

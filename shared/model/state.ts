@@ -12,6 +12,8 @@ export interface Snapshot {
   system: string;
   timeline: number;
   standby: boolean;
+  /** A place in the write-ahead log before which lies all that the snapshot saw; absent where the server does not tell. */
+  lsn?: string;
 }
 
 /** A range of ids, both ends included, in which rows may still appear below the highest id (RULES 8). */

@@ -4,6 +4,7 @@ import type { Snapshot } from '../model/state.ts';
 import { isoTime } from '../sql/postgres.ts';
 import { quoteIdentifier } from '../sql/quote.ts';
 import { APPLICATION_NAME } from './connect.ts';
+import { readPlace } from './place.ts';
 
 /** Clocks of one server may disagree by a little between processes. */
 const SKEW = "interval '5 s'";
@@ -78,11 +79,11 @@ interface Greeted {
 
 /** The snapshot of the REPEATABLE READ transaction that is open on the connection. */
 export async function readSnapshot(client: pg.Client): Promise<Snapshot> {
-  const { rows } = await client.query(
+  const { rows } = await client.query<Snapshot>(
     `SELECT pg_snapshot_xmin(s)::text AS xmin, pg_snapshot_xmax(s)::text AS xmax,
             ARRAY(SELECT x::text FROM pg_snapshot_xip(s) x) AS xip,
             system_identifier::text AS system, timeline_id AS timeline, pg_is_in_recovery() AS standby
        FROM pg_current_snapshot() s, pg_control_system(), pg_control_checkpoint()`,
   );
-  return rows[0] as Snapshot;
+  return { ...(rows[0] as Snapshot), ...(await readPlace(client)) };
 }

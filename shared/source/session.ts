@@ -6,6 +6,7 @@ import type { Job } from '../model/job.ts';
 import type { Snapshot, TableState } from '../model/state.ts';
 import { readCatalog } from './catalog.ts';
 import { readSnapshot } from './fence.ts';
+import { catchUp, refuseLagging } from './place.ts';
 import { BEGIN, lockForReading } from './snapshot.ts';
 
 /** One snapshot over several tables, and those that could not be had. */
@@ -17,9 +18,20 @@ export interface OpenSnapshot {
   relations: Relation[];
 }
 
-/** Locks the tables, then takes the snapshot, then reads what they look like: in this order (RULES 9). */
-export async function openSnapshot(client: pg.Client, job: Job, names: string[]): Promise<OpenSnapshot> {
+/**
+ * Locks the tables, then takes the snapshot, then reads what they look like: in this order (RULES 9).
+ * @param seen snapshots that this one must not lag behind
+ * @throws LoaderError SourceUnavailable
+ */
+export async function openSnapshot(
+  client: pg.Client,
+  job: Job,
+  names: string[],
+  seen: (Snapshot | null | undefined)[] = [],
+): Promise<OpenSnapshot> {
+  const before = seen.filter((one) => one != null);
   const failures = new Map<string, Error>();
+  await catchUp(client, before);
   await client.query(BEGIN);
   for (const name of names)
     await lockForReading(client, { schema: job.sourceSchema, name }).catch((error: Error) => {
@@ -28,6 +40,7 @@ export async function openSnapshot(client: pg.Client, job: Job, names: string[])
       failures.set(name, error);
     });
   const snapshot = await readSnapshot(client);
+  refuseLagging(client, snapshot, before);
   const only = names.filter((name) => !failures.has(name));
   const catalog = await readCatalog(client, { schema: job.sourceSchema, exclude: [], only });
   const tables = new Map(catalog.tables.map((table) => [table.name, table]));
@@ -36,6 +49,12 @@ export async function openSnapshot(client: pg.Client, job: Job, names: string[])
       failures.set(name, errors.tableUnreadable(`${name} is no table: correct its sourceName, or disable it`));
   return { snapshot, tables, failures, relations: catalog.relations };
 }
+
+/** What a table's passes were read by so far. */
+export const seenFor = ({ watermark, pass }: TableState): (Snapshot | null | undefined)[] => [
+  watermark?.snapshot,
+  pass?.next.snapshot,
+];
 
 /**
  * One of the tables.

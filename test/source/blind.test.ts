@@ -1,17 +1,17 @@
 import assert from 'node:assert/strict';
-import { chmodSync, chownSync, cpSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { type Postgres, startPostgres } from '../../local/postgres.ts';
-import { type Home, homeFor } from '../../local/postgres-home.ts';
 import { type Checkpoint, decideFence, remember } from '../../shared/core/fence.ts';
 import { connectSource } from '../../shared/source/connect.ts';
 import { readFence, readSnapshot } from '../../shared/source/fence.ts';
 import { BEGIN } from '../../shared/source/snapshot.ts';
 import { isoTime } from '../../shared/sql/postgres.ts';
+import { copyAsStandby } from './standby.ts';
 import { startTransactionPooler } from './transaction-pooler.ts';
 
 const dir = mkdtempSync(join(tmpdir(), 'redshift-loader-blind-'));
@@ -58,18 +58,9 @@ after(async () => {
 });
 
 test('on a standby the fence is told to be blind, and passes a writer of the primary only after it has ended', async () => {
-  // A copy of a server that is stopped is a standby once it is told whom to follow.
   await admin.end();
   await primary.stop();
-  cpSync(join(dir, 'primary'), join(dir, 'standby'), {
-    recursive: true,
-    preserveTimestamps: true,
-    filter: (path) => !/owner$|elsewhere$/.test(path),
-  });
-  const [from, to] = [homeFor(join(dir, 'primary')), homeFor(join(dir, 'standby'))];
-  if (!from.data.startsWith(dir)) cpSync(from.data, to.data, { recursive: true });
-  writeFileSync(join(to.data, 'standby.signal'), '');
-  ownedBy(to);
+  copyAsStandby(join(dir, 'primary'), join(dir, 'standby'));
   primary = await started('primary', SETTINGS, primary.port);
   admin = await connected(await primary.createDatabase('shop'));
   const { password } = new URL(primary.url);
@@ -121,13 +112,6 @@ test('on a standby the fence is told to be blind, and passes a writer of the pri
   assert.equal(later.rows, during.rows + 1);
   assert.ok(later.fence > rows[0].start, 'and goes on when it has ended');
 });
-
-/** As root the server runs as another user, whom the copy has to belong to. */
-function ownedBy({ data, user: { uid, gid } }: Home): void {
-  const files = readdirSync(data, { recursive: true, encoding: 'utf8' }).map((name) => join(data, name));
-  if (uid !== undefined) for (const file of [data, ...files]) chownSync(file, uid, gid ?? uid);
-  chmodSync(data, 0o700);
-}
 
 test('a subscriber, which replays values of long ago, is told to be blind', async () => {
   const subscriber = await started('subscriber', {});

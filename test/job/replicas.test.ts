@@ -1,0 +1,167 @@
+import assert from 'node:assert/strict';
+import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import pg from 'pg';
+import { type Postgres, startPostgres } from '../../local/postgres.ts';
+import { connectSource } from '../../shared/source/connect.ts';
+import { openSnapshot } from '../../shared/source/session.ts';
+import { copyAsStandby } from '../source/standby.ts';
+import { bench } from './harness.ts';
+import { Interruptions } from './interruptions.ts';
+
+const during = new Interruptions();
+const server = bench(during.options);
+const dir = mkdtempSync(join(tmpdir(), 'redshift-loader-replicas-'));
+/** The first checkpoint after a failover takes as long as this lets it. */
+const SETTINGS = { wal_level: 'replica', checkpoint_timeout: '30min', max_wal_size: '4GB', autovacuum: 'off' };
+const started: Postgres[] = [];
+const clients: pg.Client[] = [];
+let primary: pg.Client;
+let replica: pg.Client;
+const urls = { primary: '', replica: '' };
+
+const start = async (name: string): Promise<Postgres> => {
+  const one = await startPostgres({ dir: join(dir, name), name, settings: SETTINGS });
+  started.push(one);
+  return one;
+};
+const connect = async (url: string): Promise<pg.Client> => {
+  const client = new pg.Client({ connectionString: url });
+  client.on('error', () => undefined);
+  await client.connect();
+  clients.push(client);
+  return client;
+};
+const shopOf = ({ url }: Postgres): string => url.replace(/\/[^/]*$/, '/shop');
+
+before(async () => {
+  chmodSync(dir, 0o755);
+  const first = await start('primary');
+  await first.createDatabase('shop');
+  await first.stop();
+  copyAsStandby(join(dir, 'primary'), join(dir, 'replica'));
+  const [one, other] = [await start('primary'), await start('replica')];
+  [urls.primary, urls.replica] = [shopOf(one), shopOf(other)];
+  [primary, replica] = [await connect(urls.primary), await connect(urls.replica)];
+  const { password } = new URL(one.url);
+  await replica.query(
+    `ALTER SYSTEM SET primary_conninfo = 'host=127.0.0.1 port=${one.port} user=postgres password=${password}'`,
+  );
+  await replica.query('SELECT pg_reload_conf()');
+});
+after(async () => {
+  for (const client of clients) await client.end();
+  for (const one of started.toReversed()) await one.stop();
+  rmSync(dir, { recursive: true, force: true });
+});
+
+async function caughtUp(): Promise<void> {
+  const { rows } = await primary.query('SELECT pg_current_wal_lsn() AS lsn');
+  for (let tries = 0; tries < 300; tries++) {
+    const { rows: found } = await replica.query(`SELECT pg_last_wal_replay_lsn() >= '${rows[0].lsn}' AS yes`);
+    if (found[0].yes) return;
+    await sleep(100);
+  }
+  assert.fail('the replica does not follow');
+}
+
+/** A job that has loaded a table of this name from the primary. */
+async function loaded(name: string, more = {}) {
+  await primary.query(`
+    CREATE TABLE ${name} (id bigserial PRIMARY KEY, note text, updated_at timestamptz NOT NULL DEFAULT now());
+    CREATE INDEX ON ${name} (updated_at);
+    INSERT INTO ${name} (note) SELECT 'row ' || n FROM generate_series(1, 100) n`);
+  const job = await server.job('SELECT', { url: () => urls.primary, ...more });
+  await job.setup();
+  for (const { sourceName } of (await job.read()).tables)
+    if (sourceName !== name) await job.edit(sourceName, { disabled: true });
+  assert.equal((await job.run()).status, 'succeeded');
+  const reads = (url: string) => server.operator.createJob(job.jobId, url, { destination: job.schema, ...more });
+  const ids = async () => (await job.rows(`SELECT id::int FROM $.${name} ORDER BY 1`)).map(({ id }) => id);
+  return { ...job, reads, ids };
+}
+const upTo = (n: number) => Array.from({ length: n }, (_, i) => i + 1);
+
+test('a chunk that is read from a replica waits until it has what the cut has seen', async () => {
+  const job = await loaded('orders', { rowLimit: 1_000, chunkSize: 100 });
+  await caughtUp();
+  await replica.query('SELECT pg_wal_replay_pause()');
+  await primary.query("INSERT INTO orders (note) SELECT 'new ' || n FROM generate_series(1, 200) n");
+  during.atState('Each chunk', async () => {
+    await job.reads(urls.replica);
+    setTimeout(() => void replica.query('SELECT pg_wal_replay_resume()'), 1_500);
+  });
+  const run = await job.run();
+  assert.equal(run.status, 'succeeded', JSON.stringify(run));
+  assert.deepEqual(await job.ids(), upTo(300));
+});
+
+test('a comparison of keys removes no row that the replica which answers has not got yet', async () => {
+  const job = await loaded('payments');
+  await job.edit('payments', { deletes: 'remove' });
+  await caughtUp();
+  await replica.query('SELECT pg_wal_replay_pause()');
+  await primary.query("INSERT INTO payments (note) SELECT 'new ' || n FROM generate_series(1, 10) n");
+  await job.run();
+  await job.reads(urls.replica);
+  setTimeout(() => void replica.query('SELECT pg_wal_replay_resume()'), 3_000);
+  const compared = await server.operator.compare(job.jobId, { kind: 'reconcile', tables: ['payments'] });
+  const { deleted = 0, reconcileError } = compared.get('payments') ?? assert.fail();
+  assert.deepEqual([deleted, reconcileError], [0, undefined]);
+  assert.deepEqual(await job.ids(), upTo(110));
+});
+
+test('a replica that goes on lagging is told of, with what to do', async () => {
+  const job = await loaded('lagging');
+  await caughtUp();
+  await replica.query('SELECT pg_wal_replay_pause()');
+  await primary.query('INSERT INTO lagging DEFAULT VALUES');
+  const clients = [await connectSource(urls.primary), await connectSource(urls.replica)] as const;
+  try {
+    const { job: settings } = await job.read();
+    const { snapshot } = await openSnapshot(clients[0], settings, ['lagging']);
+    assert.ok(snapshot.lsn);
+    await clients[0].query('COMMIT');
+    for (const seen of [[snapshot], [null, { ...snapshot, lsn: '0/1' }, snapshot]])
+      await assert.rejects(openSnapshot(clients[1], settings, ['lagging'], seen), {
+        name: 'SourceUnavailable',
+        message: /the replica that answered lags behind .* connect to the primary, or to one replica/,
+      });
+    const { lsn: _untold, ...rest } = snapshot;
+    await assert.rejects(openSnapshot(clients[1], settings, ['lagging'], [rest]), /lags behind/);
+    await clients[1].query('ROLLBACK');
+    const elsewhere = { ...snapshot, system: '7' };
+    const again = await openSnapshot(clients[1], settings, ['lagging'], [elsewhere]);
+    await clients[1].query('COMMIT');
+    await openSnapshot(clients[1], settings, ['lagging'], [again.snapshot]);
+  } finally {
+    for (const client of clients) await client.end();
+    await replica.query('SELECT pg_wal_replay_resume()');
+  }
+});
+
+test('a failover counts from its first transaction on, though the control file tells of it after the first checkpoint', async () => {
+  const job = await loaded('failing', { scanBack: 0 });
+  // Much that a checkpoint has to write, and so takes its time for.
+  await primary.query("CREATE TABLE tmp_junk AS SELECT n, repeat('x', 4000) FROM generate_series(1, 12000) n");
+  await caughtUp();
+  await replica.query('ALTER SYSTEM RESET primary_conninfo');
+  await replica.query('SELECT pg_reload_conf()');
+  await sleep(500);
+  for (let i = 0; i < 10; i++) await primary.query("INSERT INTO failing (note) VALUES ('lost')");
+  await job.run();
+  for (const one of started) if (shopOf(one) === urls.primary) await one.stop();
+  await replica.query('SELECT pg_promote()');
+  for (let i = 0; i < 5; i++) await replica.query("INSERT INTO failing (note) VALUES ('after the failover')");
+  for (let i = 0; i < 20; i++) await replica.query('SELECT pg_current_xact_id()');
+  const { rows } = await replica.query('SELECT timeline_id FROM pg_control_checkpoint()');
+  assert.deepEqual(rows, [{ timeline_id: 1 }], 'the checkpoint is under way');
+  await job.reads(urls.replica);
+  assert.equal((await job.run()).status, 'succeeded');
+  assert.deepEqual(await job.rows("SELECT count(*)::int AS n FROM $.failing WHERE note = 'after the failover'"), [
+    { n: 5 },
+  ]);
+});
