@@ -13,6 +13,7 @@ import { leaseFor, renewLease } from '../shared/core/lease.ts';
 import { describeRefusal } from '../shared/core/load-advice.ts';
 import { type Cargo, isStaged, loadStatements } from '../shared/core/load-statements.ts';
 import { afterCommit, afterFailure } from '../shared/core/outcome.ts';
+import { means } from '../shared/core/pass.ts';
 import { isTransient, MAX_ATTEMPTS, pauseBefore } from '../shared/core/transient.ts';
 import type { Column } from '../shared/model/column.ts';
 import type { Destination } from '../shared/model/destination.ts';
@@ -180,6 +181,9 @@ class Loader {
    */
   async #fit(one: Loading): Promise<'ready' | 'later' | Error> {
     const { table, state } = one;
+    const { pass } = state.value;
+    if (pass && !means(pass.next, table, pass.next.oid))
+      return errors.leaseLost(`${table.sourceName}: its copy mode or keys were edited meanwhile: the next run goes on`);
     const shape = shapeOf(table);
     if (state.value.batch?.shape !== shape) return errors.columnsDiffer(agreedAnew(table));
     if (table.shape === shape) return 'ready';

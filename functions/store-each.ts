@@ -1,3 +1,4 @@
+import { sumChanged } from '../shared/core/batch.ts';
 import type { StagedObject } from '../shared/model/state.ts';
 import type { Copied } from './extract-object.ts';
 
@@ -18,7 +19,7 @@ export async function storeEach(all: AsyncIterable<Copied>): Promise<StagedObjec
       if (before) objects.push(await before);
     }
     if (ending) objects.push(await ending);
-    return objects;
+    return sumChanged(objects);
   } catch (error) {
     // An upload that failed is told rather than the reading that failed after it, which may be tried again in smaller chunks.
     await ending;

@@ -63,11 +63,11 @@ export const inTurn = (buckets: string[], from: number): string[] => {
   return [...sorted.slice(start), ...sorted.slice(0, start)];
 };
 
-/** What one side has of a row. */
+/** What one side has of a key: a row, or several where it repeats. */
 interface Held {
   bucket: string;
-  digest: string;
-  times: number;
+  /** How often each digest comes. */
+  digests: Map<string, number>;
   written: string[];
 }
 
@@ -77,9 +77,9 @@ export class Rows {
 
   add(key: string[], digest: string, bucket: string, written: string[] = key): void {
     const id = idOf(key);
-    const known = this.#held.get(id);
-    if (known) known.times += 1;
-    else this.#held.set(id, { bucket, digest, times: 1, written });
+    const held = this.#held.get(id) ?? { bucket, digests: new Map<string, number>(), written };
+    held.digests.set(digest, (held.digests.get(digest) ?? 0) + 1);
+    this.#held.set(id, held);
   }
 
   get ids(): Iterable<string> {
@@ -95,11 +95,12 @@ export class Rows {
     return this.#held.get(id)?.written;
   }
 
-  /** The row's digest, with how often it comes where that isn't once; null where there is none. */
+  /** The row's digest, or those of the rows in whatever order they came, with how often each does; null where there is none. */
   digest(id: string): string | null {
     const held = this.#held.get(id);
     if (!held) return null;
-    return held.times === 1 ? held.digest : `${held.digest}×${held.times}`;
+    const told = [...held.digests].map(([digest, times]) => (times === 1 ? digest : `${digest}×${times}`));
+    return told.sort().join('+');
   }
 }
 

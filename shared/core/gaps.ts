@@ -31,9 +31,15 @@ export const describeGivenUp = (table: string, givenUp: number): string =>
   `${table}: ${givenUp} ranges of missing ids, the lowest, are no longer waited for: ${KEPT_GAPS} are watched at most – ` +
   'if such rows may still come, copy the table by INSERT_AND_UPDATE, or verify it with repair';
 
-/** The gaps that lie below a cursor: what a batch that was never committed had found beyond is found again. */
+/**
+ * The gaps below a cursor: what a batch that was never committed had found beyond is found again. A range that neighbours were
+ * merged into may lie on both sides.
+ */
 export const gapsUpTo = (gaps: Gap[], cursor: string | null): Gap[] =>
-  gaps.filter(({ to }) => cursor !== null && BigInt(to) <= BigInt(cursor));
+  gaps.flatMap((gap) => {
+    if (cursor === null || BigInt(gap.from) > BigInt(cursor)) return [];
+    return [BigInt(gap.to) > BigInt(cursor) ? { ...gap, to: cursor } : gap];
+  });
 
 /**
  * The ranges to watch from now on. A sequence with CACHE, or an application that takes ids in blocks, commits id 2 long

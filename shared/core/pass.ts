@@ -85,15 +85,19 @@ const attached = ({ parts = [] }: Watermark, now: Part[]): Part[] => now.filter(
 /** Whether a pass has to look at all of a table's index, for which a question to the source may take too long. */
 export const walksAll = (pass: Pass): boolean => pass.walk === 'updated' && pass.from === BEGINNING;
 
-/** A full sync replaces all, as does what comes of a table that was made anew; the others what a reset asked for. */
+/** A full sync replaces all, as does what comes of a table that was made anew or has another key; the others what a reset asked for. */
 function replacesOf(table: Table, state: TableState, previous: Watermark | null, oid: number): Pass['replaces'] {
   const anew = state.watermark !== undefined && state.watermark.oid !== oid;
-  if (table.copyMode === 'FULL_DATA_SYNC' || anew) return 'all';
+  if (table.copyMode === 'FULL_DATA_SYNC' || anew || isRekeyed(table, state)) return 'all';
   if (state.replaces !== 'beyond') return state.replaces ?? null;
   // Without a watermark that means this table there is no beyond.
   const beyond = table.copyMode === 'INSERT_ONLY' ? previous?.key : previous?.fence;
   return beyond ? { beyond } : 'all';
 }
+
+/** Whether rows came by another primary key: by the new one, which may have changed since, they would not be known again. */
+export const isRekeyed = ({ primaryKey }: Table, { watermark, pass }: TableState): boolean =>
+  [watermark, pass?.next].some((one) => one !== undefined && !isDeepStrictEqual(one.keys.slice(1), primaryKey));
 
 /** A pass that stopped half-way goes on where its last batch was committed, if it still means the same rows. */
 export const resumable = (table: Table, state: TableState, oid: number): Pass | null =>

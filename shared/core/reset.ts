@@ -1,6 +1,7 @@
 import { errors } from '../model/errors.ts';
 import type { TableState, Watermark } from '../model/state.ts';
 import type { Table } from '../model/table.ts';
+import { gapsUpTo } from './gaps.ts';
 import { isFree } from './lease.ts';
 import { withoutProgress } from './outcome.ts';
 import { keysOf, means } from './pass.ts';
@@ -46,13 +47,10 @@ function rewound(table: Table, { watermark }: TableState, to: string): Watermark
       `has no watermark for ${table.copyMode} by ${keysOf(table).filter(Boolean).join(', ')}, and so no point to read again from: the next run loads all of it anyway`,
     );
   if (table.copyMode === 'INSERT_ONLY') {
-    if (!/^\d{1,19}$/.test(to)) throw refuse(`${JSON.stringify(to)} is no id: give the highest id to keep`);
+    if (!/^-?\d{1,19}$/.test(to)) throw refuse(`${JSON.stringify(to)} is no id: give the highest id to keep`);
     if (watermark.key === null || BigInt(to) > BigInt(watermark.key))
       throw refuse(`id ${to} lies ahead of the watermark ${watermark.key}: give a lower one`);
-    const gaps = watermark.gaps?.flatMap((gap) => {
-      if (BigInt(gap.from) > BigInt(to)) return [];
-      return [BigInt(gap.to) > BigInt(to) ? { ...gap, to } : gap];
-    });
+    const gaps = watermark.gaps && gapsUpTo(watermark.gaps, to);
     return { ...watermark, key: to, snapshot: null, ...(gaps ? { gaps } : {}) };
   }
   const moment = inMicroseconds(to);

@@ -2,7 +2,7 @@ import type pg from 'pg';
 import { gapsUpTo, watchGaps } from '../core/gaps.ts';
 import type { Gap, Pass } from '../model/state.ts';
 import type { Table } from '../model/table.ts';
-import { missingIds } from '../sql/postgres.ts';
+import { lowestId, missingIds, type Source } from '../sql/postgres.ts';
 import type { Reading } from './reading.ts';
 
 /**
@@ -23,7 +23,9 @@ export async function accountFor(
 ): Promise<{ next: Pass['next']; gapsGivenUp: number }> {
   if (table.copyMode !== 'INSERT_ONLY') return { next: pass.next, gapsGivenUp: 0 };
   const done = pass.cursor?.[0] ?? null;
-  const ranges = accountedRanges(pass, scope.gaps, done ?? pass.from, highest, clock);
+  const after = done ?? pass.from;
+  const from = after === null ? await firstId(client, source) : BigInt(after) + 1n;
+  const ranges = accountedRanges(pass, scope.gaps, from, highest, clock);
   const missing = ranges.length > 0 ? (await client.query(missingIds(source, ranges))).rows : [];
   const known = pass.batches === 0 ? [] : gapsUpTo(pass.next.gaps ?? [], done);
   const found = (missing as { seen: string; low: string; high: string }[]).map(({ low, high, seen }) => ({
@@ -35,15 +37,14 @@ export async function accountFor(
   return { next: { ...pass.next, key: highest, gaps }, gapsGivenUp: dropped };
 }
 
+/** Where ids begin: at 1, or at the lowest that there is where a sequence began below. */
+async function firstId(client: pg.Client, source: Source): Promise<bigint> {
+  const { min } = (await client.query(lowestId(source))).rows[0] as { min: string | null };
+  return min !== null && BigInt(min) < 1n ? BigInt(min) : 1n;
+}
+
 /** The ids up to `highest` that a pass has to account for: what it reads anew, and the gaps below. */
-const accountedRanges = (
-  pass: Pass,
-  gaps: Gap[],
-  after: string | null,
-  highest: string | null,
-  seen: string,
-): Gap[] => {
-  const from = after === null ? 1n : BigInt(after) + 1n;
+const accountedRanges = (pass: Pass, gaps: Gap[], from: bigint, highest: string | null, seen: string): Gap[] => {
   const beyond = highest !== null && BigInt(highest) >= from ? [{ from: String(from), to: highest, seen }] : [];
   return pass.batches === 0 ? [...gaps, ...beyond] : beyond;
 };

@@ -53,6 +53,8 @@ export interface Dialect {
   /** The column's canonical text, for 'json' and 'float' what code compares. */
   text(column: TreatedColumn): string;
   md5(text: string): string;
+  /** The text, searched by its bytes: some collations can't be searched by. */
+  bytewise(text: string): string;
   /** Of 15 hexadecimal digits, the number. */
   fromHex(digits: string): string;
 }
@@ -63,6 +65,7 @@ export const postgres: Dialect = {
   text: comparedValue,
   // Redshift hashes UTF-8; Postgres would hash the bytes of the database's own encoding.
   md5: (text) => `MD5(convert_to(${text}, 'UTF8'))`,
+  bytewise: (text) => `(${text}) COLLATE "C"`,
   fromHex: (digits) => `('x' || ${digits})::bit(60)::bigint`,
 };
 
@@ -71,6 +74,7 @@ export const redshift: Dialect = {
   where: ({ where }) => where?.warehouse,
   text: (column) => mappingOf(column).warehouseText(quoteIdentifier(column.name)),
   md5: (text) => `MD5(${text})`,
+  bytewise: (text) => text,
   fromHex: (digits) => `STRTOL(${digits}, 16)`,
 };
 
@@ -114,7 +118,7 @@ const inPlace = (count: number, dialect: Dialect) => (column: TreatedColumn) => 
   const limit = inlineLimit(count);
   const text = dialect.text(column);
   if (PLAIN.test(column.type)) return `COALESCE(${text} || '|;', '|~')`;
-  const inline = `REPLACE(${text}, '|', '||') || '|;'`;
+  const inline = `REPLACE(${dialect.bytewise(text)}, '|', '||') || '|;'`;
   if (bytesOf(column.type) <= limit) return `COALESCE(${inline}, '|~')`;
   return `COALESCE(CASE WHEN LENGTH(${text}) <= ${limit} THEN ${inline} ELSE ${dialect.md5(text)} || '|#' END, '|~')`;
 };

@@ -70,10 +70,16 @@ export const lockTable = (source: Pick<Source, 'schema' | 'name'>): string =>
   `LOCK TABLE ${qualified(source.schema, source.name)} IN ACCESS SHARE MODE`;
 
 const typed = (value: string | null, column: SourceColumn): string =>
-  value === null ? 'NULL' : `${quoteLiteral(value)}::${column.type.declared}`;
+  value === null ? 'NULL' : `${quoteLiteral(value)}::${isExtended(column) ? 'text' : column.type.declared}`;
 
 const row = (values: string[]): string => (values.length === 1 ? (values[0] ?? '') : `(${values.join(', ')})`);
-const columnsOf = (columns: SourceColumn[]): string[] => columns.map((column) => quoteIdentifier(column.name));
+
+/** Whether its operators are an extension's, which the pinned search path hides, or stands text's in their place for. */
+const isExtended = ({ type }: SourceColumn): boolean => type.kind === 'base' && type.schema !== 'pg_catalog';
+
+/** The columns of a key as they are compared and put in order: by their text where their own operators are an extension's. */
+const columnsOf = (columns: SourceColumn[]): string[] =>
+  columns.map((column) => quoteIdentifier(column.name) + (isExtended(column) ? '::text COLLATE "C"' : ''));
 
 /** `key > after AND key <= upTo` as row comparisons, which an index on the same columns answers. */
 function between(source: Source, after: Key | null, upTo: Key | null): string[] {
@@ -209,9 +215,11 @@ function inOrder(source: Source, after: Key | null, scope: Scope, direction: str
   return `SELECT ${keys.join(', ')} ${rowsOf(source, { kind: 'keys', after, upTo: null }, scope)} ORDER BY ${order}`;
 }
 
+const MAX_BIGINT = 9_223_372_036_854_775_807n;
+
 /**
  * The ids that this snapshot does not show within the given ranges: rows of {seen, low, high: bigint text}, ascending.
- * The sentinel above each range closes it.
+ * The sentinel above each range closes it; above the highest id that there can be is none, nor any id missing below it.
  */
 export function missingIds(source: Source, ranges: Gap[]): string {
   const id = columnsOf(source.keys)[0];
@@ -222,7 +230,7 @@ export function missingIds(source: Source, ranges: Gap[]): string {
     `SELECT seen, (before + 1)::text AS low, (id - 1)::text AS high FROM (VALUES ${values.join(', ')}) AS r(low, high, seen), ` +
     `LATERAL (SELECT id, lag(id, 1, r.low - 1) OVER (ORDER BY id) AS before FROM (` +
     `SELECT ${id}::bigint AS id FROM ${qualified(source.schema, source.name)} WHERE ${id} BETWEEN r.low AND r.high ` +
-    `UNION ALL SELECT r.high + 1) ids) x WHERE id - before > 1 ORDER BY before`
+    `UNION ALL SELECT CASE WHEN r.high < ${MAX_BIGINT} THEN r.high + 1 END) ids) x WHERE id - before > 1 ORDER BY before`
   );
 }
 
@@ -231,8 +239,12 @@ export const keyEndingInBlank = (source: Source, key: SourceColumn, ranges: Rang
   const parts = ranges.map(
     (range) => `SELECT t.${quoteIdentifier(key.name)}::text AS key ${rowsOf(source, range, scope)}`,
   );
-  return `SELECT 1 FROM (${parts.join(' UNION ALL ')}) s WHERE key LIKE '% ' LIMIT 1`;
+  return `SELECT 1 FROM (${parts.join(' UNION ALL ')}) s WHERE key COLLATE "C" LIKE '% ' LIMIT 1`;
 };
+
+/** The lowest id: {min: bigint text | null}. */
+export const lowestId = (source: Source): string =>
+  `SELECT min(${columnsOf(source.keys)[0]})::text AS min ${fromWhere(source, [])}`;
 
 /** The highest id: {max: bigint text | null}. */
 export const highestId = (source: Source): string =>

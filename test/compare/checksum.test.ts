@@ -27,9 +27,9 @@ test('the source sums what its own columns hash to', () => {
     sql:
       "SELECT COUNT(*), COALESCE(SUM(CAST(('x' || SUBSTRING(MD5(convert_to(" +
       `COALESCE("id"::text || '|;', '|~')` +
-      ` || COALESCE(CASE WHEN LENGTH("Name"::text) <= 128 THEN REPLACE("Name"::text, '|', '||') || '|;'` +
+      ` || COALESCE(CASE WHEN LENGTH("Name"::text) <= 128 THEN REPLACE(("Name"::text) COLLATE "C", '|', '||') || '|;'` +
       ` ELSE MD5(convert_to("Name"::text, 'UTF8')) || '|#' END, '|~')` +
-      ` || COALESCE(REPLACE("uid"::text, '|', '||') || '|;', '|~')` +
+      ` || COALESCE(REPLACE(("uid"::text) COLLATE "C", '|', '||') || '|;', '|~')` +
       `, 'UTF8')), 1, 15))::bit(60)::bigint AS DECIMAL(38,0))), 0) FROM "public"."People"`,
     values: [],
   });

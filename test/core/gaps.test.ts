@@ -32,6 +32,7 @@ test('gaps of a batch that failed are not kept beside those that its repetition 
   const again = [...gapsUpTo([committed, ...found], '2500'), ...found];
   assert.deepEqual(watchGaps(again).gaps, [committed, ...found]);
   assert.deepEqual(gapsUpTo(found, null), [], 'nothing is committed');
+  assert.deepEqual(gapsUpTo([gap(95, 108)], '104'), [gap(95, 104)], 'what lies below stays watched');
 });
 
 test('every missing id stays watched', () => {

@@ -1,10 +1,18 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { batchAt } from '../../shared/core/batch.ts';
+import { batchAt, sumChanged } from '../../shared/core/batch.ts';
 import { BEGINNING } from '../../shared/core/fence.ts';
 import { isFree, leaseFor, renewLease, takeLease } from '../../shared/core/lease.ts';
 import { afterCommit, afterFailure } from '../../shared/core/outcome.ts';
-import { beginPass, type Observation, passAhead, reread, resumable, walksAll } from '../../shared/core/pass.ts';
+import {
+  beginPass,
+  isRekeyed,
+  type Observation,
+  passAhead,
+  reread,
+  resumable,
+  walksAll,
+} from '../../shared/core/pass.ts';
 import type { Batch, TableState } from '../../shared/model/state.ts';
 import { events, keysOf, orders, passOf, prices, reading, snapshot, stateOf, watermark } from './samples.ts';
 
@@ -228,4 +236,23 @@ test('a partition that was attached with rows is read from the beginning, whoeve
   assert.equal(walksAll(from([old, filled])), true);
   const read = reread(orders, state, from([old, filled]), { now: snapshot, parts: [old, filled, empty], gapDays: 7 });
   assert.deepEqual(read.skip?.except, [6, 7]);
+});
+
+test('what was changed is told by the first of many objects: by each it would be too much for a payload', () => {
+  const object = (key: string, rows: number) => ({ key, rows, bytes: 1, changed: { 0: { outOfRangeTime: rows } } });
+  assert.deepEqual(sumChanged([object('a', 2), object('b', 3), { key: 'c', rows: 1, bytes: 1 }]), [
+    { key: 'a', rows: 2, bytes: 1, changed: { 0: { outOfRangeTime: 5 } } },
+    { key: 'b', rows: 3, bytes: 1 },
+    { key: 'c', rows: 1, bytes: 1 },
+  ]);
+  assert.deepEqual(sumChanged([]), []);
+});
+
+test('rows that came by another primary key are replaced, whether their pass was complete or not', () => {
+  const pass = passOf(orders);
+  const rekeyed = { ...orders, primaryKey: ['note'] };
+  assert.equal(isRekeyed(orders, { sourceName: 'orders', watermark: pass.next, pass }), false);
+  assert.equal(isRekeyed(rekeyed, { sourceName: 'orders', watermark: pass.next }), true);
+  assert.equal(isRekeyed(rekeyed, { sourceName: 'orders', pass }), true);
+  assert.equal(isRekeyed({ ...orders, updatedKey: null }, { sourceName: 'orders', watermark: pass.next }), false);
 });

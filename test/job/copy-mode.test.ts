@@ -4,8 +4,10 @@ import pg from 'pg';
 import { COPY_MODES, type CopyMode } from '../../shared/model/table.ts';
 import { done } from './admin-harness.ts';
 import { bench, type TestJob } from './harness.ts';
+import { Interruptions } from './interruptions.ts';
 
-const server = bench();
+const during = new Interruptions();
+const server = bench(during.options);
 
 /** A table for every change from one mode to another. */
 const CHANGES = COPY_MODES.flatMap((from) => COPY_MODES.flatMap((to) => (from === to ? [] : [{ from, to }]))).map(
@@ -108,6 +110,39 @@ test('every change of the copy mode brings what the new mode promises of all row
   await job.source.query(change('on the way back', 9));
   await setModes(({ from }) => from);
   await becomesAsPromised('and back');
+});
+
+const ORDERS = `
+  CREATE TABLE orders (id bigserial PRIMARY KEY, code text NOT NULL UNIQUE, updated_at timestamptz NOT NULL DEFAULT now());
+  CREATE INDEX ON orders (updated_at);
+  INSERT INTO orders (code, updated_at) SELECT 'c' || n, now() - interval '1 h' FROM generate_series(1, 300) n`;
+
+test('rows that came by another primary key are replaced: by the new one they would not be known again', async () => {
+  const job = await server.job(ORDERS);
+  await job.setup();
+  await job.run();
+  await job.source.query("UPDATE orders SET code = 'changed', updated_at = now() WHERE id = 1");
+  const edit = { jobId: job.jobId, table: 'orders', primaryKey: ['code'] };
+  const { notes } = await done<{ notes: string[] }>(server, 'tables.edit', edit);
+  assert.deepEqual(notes, ['the next run loads all its rows again']);
+  assert.equal((await job.run()).status, 'succeeded');
+  assert.deepEqual(await job.differing(), []);
+});
+
+test('a batch is loaded by no other mode than the one that it was cut by', async () => {
+  const job = await server.job(ORDERS, { rowLimit: 100, chunkSize: 100 });
+  await job.setup();
+  await job.run();
+  await job.source.query("UPDATE orders SET code = code || '+', updated_at = clock_timestamp()");
+  during.atState('Load', () => job.edit('orders', { copyMode: 'INSERT_ONLY' }));
+  during.atState('Load', () => job.edit('orders', { copyMode: 'INSERT_AND_UPDATE' }), 'exit');
+  const run = await job.run();
+  assert.match(
+    run.tables.orders?.error ?? '',
+    /^LeaseLost: .*copy mode or keys were edited meanwhile: the next run goes on/,
+  );
+  assert.equal((await job.run()).status, 'succeeded');
+  assert.deepEqual(await job.differing(), []);
 });
 
 const sourceOf = (job: TestJob) => async (sql: string) => (await job.source.query(sql)).rows;

@@ -1,6 +1,6 @@
 import type { Item } from '../../../shared/aws/edits.ts';
 import type { JobData } from '../../../shared/aws/store.ts';
-import { means } from '../../../shared/core/pass.ts';
+import { isRekeyed, means } from '../../../shared/core/pass.ts';
 import type { Destination } from '../../../shared/model/destination.ts';
 import type { Table } from '../../../shared/model/table.ts';
 import { treatmentOf, type Wishes } from '../../../shared/model/wishes.ts';
@@ -31,6 +31,7 @@ export function notesOnEdit(
 function notesOnWatermark(edited: Table, { states }: JobData): string[] {
   const watermark = states.get(edited.sourceName)?.value.watermark;
   if (edited.copyMode === 'FULL_DATA_SYNC' || !watermark || means(watermark, edited, watermark.oid)) return [];
+  if (isRekeyed(edited, { sourceName: edited.sourceName, watermark })) return ['the next run loads all its rows again'];
   return edited.copyMode === 'INSERT_ONLY'
     ? [
         'the next run reads all its rows once more, and brings what changed until then: from there on it brings new rows only',
