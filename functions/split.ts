@@ -30,6 +30,7 @@ import { isUnchanged } from '../shared/source/unchanged.ts';
 import type { Key, Range } from '../shared/sql/postgres.ts';
 import { type Edge, handle } from './edge.ts';
 import type { ExtractEvent } from './extract.ts';
+import { limitReading } from './extract-object.ts';
 
 /** Chunks of one batch: their ranges travel through the state machine, whose payload has 256 KiB. */
 const MAX_CHUNKS = 100;
@@ -92,6 +93,8 @@ export async function split(event: SplitEvent, ports: SplitPorts, edge: Edge): P
   try {
     const reading = await readFence(client);
     const open = await openSnapshot(client, job, [event.table], seenFor(seen.value));
+    // Ended by Lambda it would leave its question at work there.
+    await limitReading(client, edge);
     const found = tableIn(open, event.table, seen.value);
     const agreed = agree(job, known, found, seen.value, edge.now());
     const { table } = agreed;
