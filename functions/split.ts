@@ -132,15 +132,13 @@ export async function split(event: SplitEvent, ports: SplitPorts, edge: Edge): P
       const saved = await store.saveState(event.jobId, afterSparing(state, event.runId, edge.now()), seen.revision);
       return { next: saved === null ? 'busy' : 'done', ...NOTHING };
     }
-    const batch = await cut(client, table, pass, rows, limits, event.connections).catch((error) => {
-      throw tableError(error, { schema: job.sourceSchema, name: event.table }, client);
-    });
+    const batch = await cut(client, table, pass, rows, limits, event.connections);
     const highest = batch.cursor?.[0] ?? pass.from;
     const { next, gapsGivenUp } = await accountFor(client, table, pass, rows, highest, reading.clock);
     const accounted = { pass: { ...pass, walk: batch.walk, next }, gapsGivenUp };
     return await begin(event, ports, { ...agreed, state, revision: seen.revision }, accounted, batch, edge);
   } catch (error) {
-    throw brokenConnection(error, client);
+    throw tableError(brokenConnection(error, client), { schema: job.sourceSchema, name: event.table }, client);
   } finally {
     await client.end();
   }
