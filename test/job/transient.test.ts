@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { bench, type TestJob } from './harness.ts';
 import { Interruptions } from './interruptions.ts';
 import { nothingLeft } from './nothing-left.ts';
+import { waitingStatement } from './waiting.ts';
 
 const during = new Interruptions();
 const server = bench(during.options);
@@ -21,25 +21,15 @@ async function loaded(): Promise<TestJob> {
   return job;
 }
 
-/** Waits until a statement of the loader waits for the test's transaction. @returns its session */
-async function waiting(job: TestJob): Promise<number> {
-  for (let wait = 0; wait < 300; wait++) {
-    const { rows } = await job.warehouse.query('SELECT pid FROM pg_locks WHERE NOT granted LIMIT 1');
-    if (rows.length > 0) return rows[0].pid;
-    await sleep(100);
-  }
-  return assert.fail('no statement came to wait');
-}
-
 /** Commits first, so that the statement which waits for it has seen what is not there any more: error 1023. */
 async function standInTheWay(job: TestJob): Promise<void> {
-  await waiting(job);
+  await waitingStatement(job);
   await job.warehouse.query('COMMIT');
 }
 
 /** Ends the session that waits, as a maintenance window does. */
 async function terminate(job: TestJob): Promise<void> {
-  const pid = await waiting(job);
+  const pid = await waitingStatement(job);
   await job.warehouse.query(`SELECT pg_terminate_backend(${pid})`);
   await job.warehouse.query('COMMIT');
 }

@@ -1,0 +1,161 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { bench, type TestJob } from './harness.ts';
+import { batchAnswered, Executions, Interruptions } from './interruptions.ts';
+import { CHANGES, SHOP, shopOn } from './shop.ts';
+import { waitingStatement } from './waiting.ts';
+
+const during = new Interruptions();
+const server = bench(during.options);
+const executions = new Executions(server);
+const { loaded, settled, becomesIdentical, functionNamed } = shopOn(server);
+
+const leases = async (job: TestJob): Promise<string[]> =>
+  [...(await job.read()).states.values()].flatMap(({ value }) => (value.lease ? [value.sourceName] : []));
+
+test('an execution stopped in the middle of a load gives its tables back at once, and the next run completes', async () => {
+  const job = await loaded();
+  await job.source.query(CHANGES);
+  // A reader of the administrator's keeps the load's statement running.
+  await job.warehouse.query(`BEGIN; LOCK TABLE "${job.schema}".orders IN ACCESS EXCLUSIVE MODE`);
+  const running = job.run();
+  await waitingStatement(job);
+  await executions.stopAll();
+  await running.catch(() => undefined);
+  for (let wait = 0; wait < 50 && (await leases(job)).length > 0; wait++) await sleep(100);
+  assert.deepEqual(await leases(job), [], 'released while the statement still runs');
+  const orders = (await job.read()).states.get('orders')?.value;
+  assert.match(orders?.orphan ?? '', /^load\//, 'the statement that was left is remembered');
+  assert.match(orders?.lastError ?? '', /^ExecutionEnded: .*the next run goes on/);
+
+  const cancelled = cancelling();
+  const next = job.run();
+  assert.ok(await cancelled(), 'the statement that was left is ended before another is submitted');
+  await job.warehouse.query('COMMIT');
+  assert.equal((await next).status, 'succeeded');
+  assert.deepEqual(await job.differing(), []);
+  await settled(job);
+});
+
+/** Waits, from now on, until a statement has been cancelled. */
+function cancelling(): () => Promise<boolean> {
+  let cancelled = false;
+  const cancels = ({ action, moment }: Parameters<typeof batchAnswered>[0]) =>
+    action === 'CancelStatement' && moment === 'after';
+  during.atCall(cancels, () => {
+    cancelled = true;
+  });
+  return async () => {
+    for (let wait = 0; wait < 100 && !cancelled; wait++) await sleep(100);
+    return cancelled;
+  };
+}
+
+test('a comparison that takes a table ends what a stopped load left in the warehouse, before it reads the rows to be changed', async () => {
+  const job = await loaded();
+  await job.edit('orders', { deletes: 'remove' });
+  await job.source.query(`DELETE FROM orders WHERE id = 3; ${CHANGES}`);
+  // Lets read, but not write.
+  await job.warehouse.query(`BEGIN; LOCK TABLE "${job.schema}".orders IN SHARE MODE`);
+  const running = job.run();
+  await waitingStatement(job);
+  await executions.stopAll();
+  await running.catch(() => undefined);
+  for (let wait = 0; wait < 50 && (await leases(job)).length > 0; wait++) await sleep(100);
+  assert.match((await job.read()).states.get('orders')?.value.orphan ?? '', /^load\//);
+
+  const cancelled = cancelling();
+  const comparing = server.operator.compare(job.jobId, { kind: 'reconcile', tables: ['orders'] });
+  assert.ok(await cancelled());
+  await job.warehouse.query('COMMIT');
+  const { deleted, reconcileError } = (await comparing).get('orders') ?? assert.fail();
+  assert.deepEqual([deleted, reconcileError], [1, undefined]);
+  assert.equal((await job.read()).states.get('orders')?.value.orphan, undefined);
+  await becomesIdentical(job);
+  await settled(job);
+});
+
+test('a table that an execution took when its end had been told already, and left, is taken over at once', async () => {
+  const job = await server.job(SHOP);
+  await job.setup();
+  const { runId } = await job.run();
+  await server.operator.compare(job.jobId, { kind: 'verify' });
+  await job.source.query(CHANGES);
+  const comparison = 'some-verify';
+  await server.operator.comparisons.change(job.jobId, 'events', { stopped: comparison });
+  for (const [name, owner] of [
+    ['orders', runId],
+    ['countries', 'other'],
+    ['events', `${comparison}/verify`],
+  ] as const) {
+    const { value, revision } = await server.operator.store.readState(job.jobId, name);
+    const lease = { owner, until: Math.floor(Date.now() / 1000) + 600, load: 'load/left/' };
+    await server.operator.store.saveState(job.jobId, { ...value, lease }, revision);
+  }
+  const run = await job.run();
+  assert.deepEqual([run.status, Object.keys(run.tables).sort()], ['succeeded', ['events', 'orders']]);
+  assert.match(run.warnings.join(), /^countries is being loaded or compared by other/);
+  assert.deepEqual(await job.differing(), ['countries']);
+});
+
+const PRICES = `
+  CREATE TABLE prices (code text PRIMARY KEY, price int);
+  INSERT INTO prices SELECT 'c' || n, n FROM generate_series(1, 24000) n`;
+
+const STAGES = "SELECT tablename FROM pg_tables WHERE tablename LIKE 'loader%' AND schemaname = '";
+
+const savesByRelease = ({ action, caller, moment }: Parameters<typeof batchAnswered>[0]): boolean =>
+  action === 'PutItem' && moment === 'before' && /release/i.test(caller.arn);
+
+test('a full sync stopped after a batch was committed that nobody heard of completes with the next run', async () => {
+  const job = await loaded(PRICES, { chunkSize: 50 });
+  await job.source.query('UPDATE prices SET price = price + 1');
+  during.atCall(batchAnswered, () => {
+    during.atCall(batchAnswered, async () => {
+      server.installation.cloud.lambda.kill(functionNamed('Load'));
+      await executions.stopAll();
+    });
+  });
+  // While the table is given back somebody else writes its state once more.
+  during.atCall(savesByRelease, async () => {
+    const { value, revision } = await server.operator.store.readState(job.jobId, 'prices');
+    await server.operator.store.saveState(job.jobId, value, revision);
+  });
+  await job.run().catch(() => undefined);
+  await settled(job);
+  const run = await job.run();
+  assert.equal(run.status, 'succeeded', JSON.stringify(run));
+  assert.deepEqual(await job.differing(), []);
+  assert.deepEqual(await job.rows(`${STAGES}${job.schema}'`), [], 'the abandoned stage is gone');
+});
+
+/** The last that it does. */
+const sweptByRelease = ({ service, moment, caller }: Parameters<typeof batchAnswered>[0]): boolean =>
+  service === 's3' && moment === 'after' && /release/i.test(caller.arn);
+
+test('a large table that is taken by a function of a stopped execution, which dies at that, is loaded by the next run', async () => {
+  const job = await server.job(PRICES, { chunkSize: 5_000 });
+  await job.setup();
+  const savesBySplit = ({ action, caller, moment }: Parameters<typeof batchAnswered>[0]): boolean =>
+    action === 'PutItem' && moment === 'before' && /split/i.test(caller.arn);
+  during.atCall(savesBySplit, async () => {
+    let released = 0;
+    for (const _ of ['load-job', 'load-table'])
+      during.atCall(sweptByRelease, () => {
+        released++;
+      });
+    await executions.stopAll();
+    for (let wait = 0; wait < 100 && released < 2; wait++) await sleep(100);
+    during.atCall(savesBySplit, () => {
+      server.installation.cloud.lambda.kill(functionNamed('Split'));
+      throw new Error('it died before it could give the table back');
+    });
+  });
+  await job.run().catch(() => undefined);
+  await server.installation.cloud.idle();
+  for (let wait = 0; wait < 50 && (await leases(job)).length === 0; wait++) await sleep(100);
+  assert.deepEqual(await leases(job), ['prices'], 'nobody is left to give it back');
+  await becomesIdentical(job);
+  await settled(job);
+});
