@@ -14,7 +14,7 @@ import type { StagedObject } from '../shared/model/state.ts';
 import { refuseBlankKeys } from '../shared/source/blank-keys.ts';
 import { isCancelled } from '../shared/source/connect.ts';
 import { readingOf } from '../shared/source/reading.ts';
-import { openSnapshot, tableIn } from '../shared/source/session.ts';
+import { openSnapshot, seenFor, tableIn } from '../shared/source/session.ts';
 import { tableError } from '../shared/source/snapshot.ts';
 import type { Range } from '../shared/sql/postgres.ts';
 import { type Edge, handle } from './edge.ts';
@@ -85,7 +85,7 @@ export async function extract(
   };
   const client = await connect(job.secretArn);
   try {
-    const open = await openSnapshot(client, job, [event.table], [pass.next.snapshot]);
+    const open = await openSnapshot(client, job, [event.table], seenFor(state));
     const found = tableIn(open, event.table);
     refuseChanged(table, found, state);
     checkTable(table, found);

@@ -110,7 +110,7 @@ export class Look {
         [...states.values()].flatMap(({ value }) => seenFor(value)),
       );
       for (const [name, error] of open.failures)
-        this.failures.set(name, whyGone(name, error, open.relations, this.#data.states.get(name)?.value));
+        this.failures.set(name, whyGone(name, error, open.relations, states.get(name)?.value));
       this.#meetNewTables(open);
       this.warnings.push(...warningsOf(reading));
       if (reading.blind) {

@@ -27,11 +27,10 @@ export async function openSnapshot(
   client: pg.Client,
   job: Job,
   names: string[],
-  seen: (Snapshot | null | undefined)[] = [],
+  seen: Snapshot[] = [],
 ): Promise<OpenSnapshot> {
-  const before = seen.filter((one) => one != null);
   const failures = new Map<string, Error>();
-  await catchUp(client, before);
+  await catchUp(client, seen);
   await client.query(BEGIN);
   for (const name of names)
     await lockForReading(client, { schema: job.sourceSchema, name }).catch((error: Error) => {
@@ -40,7 +39,7 @@ export async function openSnapshot(
       failures.set(name, error);
     });
   const snapshot = await readSnapshot(client);
-  refuseLagging(client, snapshot, before);
+  refuseLagging(client, snapshot, seen);
   const only = names.filter((name) => !failures.has(name));
   const catalog = await readCatalog(client, { schema: job.sourceSchema, exclude: [], only });
   const tables = new Map(catalog.tables.map((table) => [table.name, table]));
@@ -50,11 +49,9 @@ export async function openSnapshot(
   return { snapshot, tables, failures, relations: catalog.relations };
 }
 
-/** What a table's passes were read by so far. */
-export const seenFor = ({ watermark, pass }: TableState): (Snapshot | null | undefined)[] => [
-  watermark?.snapshot,
-  pass?.next.snapshot,
-];
+/** What a table's passes were read by so far; nothing of a watermark that was rewound. */
+export const seenFor = ({ watermark, pass }: TableState): Snapshot[] =>
+  [watermark?.snapshot, pass?.next.snapshot].filter((one) => one != null);
 
 /**
  * One of the tables.

@@ -9,6 +9,7 @@ import { type Postgres, startPostgres } from '../../local/postgres.ts';
 import { connectSource } from '../../shared/source/connect.ts';
 import { openSnapshot } from '../../shared/source/session.ts';
 import { copyAsStandby } from '../source/standby.ts';
+import { openSourceProxy, type SourceProxy } from '../torture/faults/source-proxy.ts';
 import { bench } from './harness.ts';
 import { Interruptions } from './interruptions.ts';
 
@@ -22,6 +23,9 @@ const clients: pg.Client[] = [];
 let primary: pg.Client;
 let replica: pg.Client;
 const urls = { primary: '', replica: '' };
+/** One address for both: who answers the next connection. */
+let answering: keyof typeof urls = 'primary';
+let address: SourceProxy;
 
 const start = async (name: string): Promise<Postgres> => {
   const one = await startPostgres({ dir: join(dir, name), name, settings: SETTINGS });
@@ -51,63 +55,94 @@ before(async () => {
     `ALTER SYSTEM SET primary_conninfo = 'host=127.0.0.1 port=${one.port} user=postgres password=${password}'`,
   );
   await replica.query('SELECT pg_reload_conf()');
+  address = await openSourceProxy(
+    () => Number(new URL(urls[answering]).port),
+    () => 'pass',
+  );
 });
 after(async () => {
+  await address?.stop();
   for (const client of clients) await client.end();
   for (const one of started.toReversed()) await one.stop();
   rmSync(dir, { recursive: true, force: true });
 });
 
-async function caughtUp(): Promise<void> {
+/** The replica falls behind what the primary does from now on, and goes on in a while. */
+async function lagging(): Promise<void> {
   const { rows } = await primary.query('SELECT pg_current_wal_lsn() AS lsn');
-  for (let tries = 0; tries < 300; tries++) {
+  for (let tries = 0; ; tries++) {
     const { rows: found } = await replica.query(`SELECT pg_last_wal_replay_lsn() >= '${rows[0].lsn}' AS yes`);
-    if (found[0].yes) return;
+    if (found[0].yes) break;
+    if (tries === 300) assert.fail('the replica does not follow');
     await sleep(100);
   }
-  assert.fail('the replica does not follow');
+  await replica.query('SELECT pg_wal_replay_pause()');
+}
+const goesOn = (): unknown => replica.query('SELECT pg_wal_replay_resume()');
+/** From now on the replica answers, which goes on before long. */
+function replicaAnswers(): void {
+  answering = 'replica';
+  setTimeout(goesOn, 1_500);
 }
 
-/** A job that has loaded a table of this name from the primary. */
+/** A job that has loaded a table of this name from the primary, by an address that stands for both. */
 async function loaded(name: string, more = {}) {
+  answering = 'primary';
   await primary.query(`
     CREATE TABLE ${name} (id bigserial PRIMARY KEY, note text, updated_at timestamptz NOT NULL DEFAULT now());
     CREATE INDEX ON ${name} (updated_at);
     INSERT INTO ${name} (note) SELECT 'row ' || n FROM generate_series(1, 100) n`);
-  const job = await server.job('SELECT', { url: () => urls.primary, ...more });
+  const job = await server.job('SELECT', { url: () => address.through(urls.primary), ...more });
   await job.setup();
   for (const { sourceName } of (await job.read()).tables)
     if (sourceName !== name) await job.edit(sourceName, { disabled: true });
   assert.equal((await job.run()).status, 'succeeded');
-  const reads = (url: string) => server.operator.createJob(job.jobId, url, { destination: job.schema, ...more });
   const ids = async () => (await job.rows(`SELECT id::int FROM $.${name} ORDER BY 1`)).map(({ id }) => id);
-  return { ...job, reads, ids };
+  return { ...job, ids };
 }
 const upTo = (n: number) => Array.from({ length: n }, (_, i) => i + 1);
+const insert = (name: string, rows: number) =>
+  primary.query(`INSERT INTO ${name} (note) SELECT 'new ' || n FROM generate_series(1, ${rows}) n`);
 
 test('a chunk that is read from a replica waits until it has what the cut has seen', async () => {
-  const job = await loaded('orders', { rowLimit: 1_000, chunkSize: 100 });
-  await caughtUp();
-  await replica.query('SELECT pg_wal_replay_pause()');
-  await primary.query("INSERT INTO orders (note) SELECT 'new ' || n FROM generate_series(1, 200) n");
-  during.atState('Each chunk', async () => {
-    await job.reads(urls.replica);
-    setTimeout(() => void replica.query('SELECT pg_wal_replay_resume()'), 1_500);
-  });
+  const job = await loaded('chunks', { rowLimit: 1_000, chunkSize: 100 });
+  await lagging();
+  await insert('chunks', 200);
+  during.atState('Each chunk', replicaAnswers);
   const run = await job.run();
   assert.equal(run.status, 'succeeded', JSON.stringify(run));
   assert.deepEqual(await job.ids(), upTo(300));
 });
 
+test('so does a cut that goes on with a pass: what the replica lacks is not the end', async () => {
+  const job = await loaded('batches', { rowLimit: 100, chunkSize: 100 });
+  await lagging();
+  await insert('batches', 200);
+  during.atState('Split', () => during.atState('Split', replicaAnswers));
+  const run = await job.run();
+  assert.equal(run.status, 'succeeded', JSON.stringify(run));
+  assert.equal(answering, 'replica');
+  assert.deepEqual(await job.ids(), upTo(300));
+});
+
+test('so does a run: a replica that lags is no server that was restored', async () => {
+  const job = await loaded('looks');
+  await lagging();
+  await insert('looks', 10);
+  assert.equal((await job.run()).tables.looks?.rows, 10);
+  replicaAnswers();
+  const run = await job.run();
+  assert.equal(run.status, 'idle', JSON.stringify(run));
+  assert.deepEqual(await job.ids(), upTo(110));
+});
+
 test('a comparison of keys removes no row that the replica which answers has not got yet', async () => {
   const job = await loaded('payments');
   await job.edit('payments', { deletes: 'remove' });
-  await caughtUp();
-  await replica.query('SELECT pg_wal_replay_pause()');
-  await primary.query("INSERT INTO payments (note) SELECT 'new ' || n FROM generate_series(1, 10) n");
+  await lagging();
+  await insert('payments', 10);
   await job.run();
-  await job.reads(urls.replica);
-  setTimeout(() => void replica.query('SELECT pg_wal_replay_resume()'), 3_000);
+  replicaAnswers();
   const compared = await server.operator.compare(job.jobId, { kind: 'reconcile', tables: ['payments'] });
   const { deleted = 0, reconcileError } = compared.get('payments') ?? assert.fail();
   assert.deepEqual([deleted, reconcileError], [0, undefined]);
@@ -115,31 +150,30 @@ test('a comparison of keys removes no row that the replica which answers has not
 });
 
 test('a replica that goes on lagging is told of, with what to do', async () => {
-  const job = await loaded('lagging');
-  await caughtUp();
-  await replica.query('SELECT pg_wal_replay_pause()');
-  await primary.query('INSERT INTO lagging DEFAULT VALUES');
-  const clients = [await connectSource(urls.primary), await connectSource(urls.replica)] as const;
+  const job = await loaded('lags');
+  await lagging();
+  await insert('lags', 1);
+  const [ahead, behind] = [await connectSource(urls.primary), await connectSource(urls.replica)];
   try {
     const { job: settings } = await job.read();
-    const { snapshot } = await openSnapshot(clients[0], settings, ['lagging']);
+    const { snapshot } = await openSnapshot(ahead, settings, ['lags']);
     assert.ok(snapshot.lsn);
-    await clients[0].query('COMMIT');
-    for (const seen of [[snapshot], [null, { ...snapshot, lsn: '0/1' }, snapshot]])
-      await assert.rejects(openSnapshot(clients[1], settings, ['lagging'], seen), {
+    await ahead.query('COMMIT');
+    for (const seen of [[snapshot], [{ ...snapshot, lsn: '0/1' }, snapshot]])
+      await assert.rejects(openSnapshot(behind, settings, ['lags'], seen), {
         name: 'SourceUnavailable',
         message: /the replica that answered lags behind .* connect to the primary, or to one replica/,
       });
     const { lsn: _untold, ...rest } = snapshot;
-    await assert.rejects(openSnapshot(clients[1], settings, ['lagging'], [rest]), /lags behind/);
-    await clients[1].query('ROLLBACK');
+    await assert.rejects(openSnapshot(behind, settings, ['lags'], [rest]), /lags behind/);
+    await behind.query('ROLLBACK');
     const elsewhere = { ...snapshot, system: '7' };
-    const again = await openSnapshot(clients[1], settings, ['lagging'], [elsewhere]);
-    await clients[1].query('COMMIT');
-    await openSnapshot(clients[1], settings, ['lagging'], [again.snapshot]);
+    const again = await openSnapshot(behind, settings, ['lags'], [elsewhere]);
+    await behind.query('COMMIT');
+    await openSnapshot(behind, settings, ['lags'], [again.snapshot]);
   } finally {
-    for (const client of clients) await client.end();
-    await replica.query('SELECT pg_wal_replay_resume()');
+    for (const client of [ahead, behind]) await client.end();
+    await goesOn();
   }
 });
 
@@ -147,7 +181,8 @@ test('a failover counts from its first transaction on, though the control file t
   const job = await loaded('failing', { scanBack: 0 });
   // Much that a checkpoint has to write, and so takes its time for.
   await primary.query("CREATE TABLE tmp_junk AS SELECT n, repeat('x', 4000) FROM generate_series(1, 12000) n");
-  await caughtUp();
+  await lagging();
+  await goesOn();
   await replica.query('ALTER SYSTEM RESET primary_conninfo');
   await replica.query('SELECT pg_reload_conf()');
   await sleep(500);
@@ -159,7 +194,7 @@ test('a failover counts from its first transaction on, though the control file t
   for (let i = 0; i < 20; i++) await replica.query('SELECT pg_current_xact_id()');
   const { rows } = await replica.query('SELECT timeline_id FROM pg_control_checkpoint()');
   assert.deepEqual(rows, [{ timeline_id: 1 }], 'the checkpoint is under way');
-  await job.reads(urls.replica);
+  answering = 'replica';
   assert.equal((await job.run()).status, 'succeeded');
   assert.deepEqual(await job.rows("SELECT count(*)::int AS n FROM $.failing WHERE note = 'after the failover'"), [
     { n: 5 },

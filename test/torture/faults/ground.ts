@@ -91,7 +91,7 @@ export class Ground {
         retryAfterMs: [10, 20],
       });
       undo.push(() => installation.stop());
-      const proxy = await openSourceProxy(server.port, plane.onStatement);
+      const proxy = await openSourceProxy(() => server.port, plane.onStatement);
       undo.push(() => proxy.stop());
       const url = await server.createDatabase(JOB);
       const [source, warehouse] = [new pg.Client(url), new pg.Client(installation.warehouse)];

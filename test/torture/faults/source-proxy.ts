@@ -36,11 +36,14 @@ class Messages {
   }
 }
 
-/** A Postgres server's address through which tests see, break and answer every statement. It knows no TLS. */
-export async function openSourceProxy(port: number, decide: Decide): Promise<SourceProxy> {
+/**
+ * A Postgres server's address through which tests see, break and answer every statement. It knows no TLS.
+ * @param port where the server is that answers the next connection
+ */
+export async function openSourceProxy(port: () => number, decide: Decide): Promise<SourceProxy> {
   const sockets = new Set<Socket>();
   const server = createServer((client) => {
-    const upstream = connect(port, '127.0.0.1');
+    const upstream = connect(port(), '127.0.0.1');
     for (const socket of [client, upstream]) {
       sockets.add(socket);
       socket.on('close', () => sockets.delete(socket));
