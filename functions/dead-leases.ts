@@ -2,10 +2,10 @@ import type { Runs } from '../shared/aws/runs.ts';
 import type { JobData, Revised, Store } from '../shared/aws/store.ts';
 import { isFree } from '../shared/core/lease.ts';
 import { afterComparison, afterFailure } from '../shared/core/outcome.ts';
-import { partOf } from '../shared/model/run.ts';
+import { ownedBy } from '../shared/model/run.ts';
 import type { TableState } from '../shared/model/state.ts';
 
-/** No more runs can have begun since a lease was taken that has not run out: ticks are a minute apart. */
+/** Ticks of one schedule within a lease's time: what is older, or lost among more, runs out by itself. */
 const RUNS_LOOKED_UP = 20;
 
 /**
@@ -23,15 +23,18 @@ export async function giveBackDead(
   const held = [...states.values()].filter(({ value }) => !isFree(value, runId, now));
   if (held.length === 0) return states;
   const ended = await runs.endedParts(jobId, RUNS_LOOKED_UP);
+  /** The state without its lease; null where its owner may still be at work. */
+  const givenBack = (state: TableState): TableState | null => {
+    const { owner = '' } = state.lease ?? {};
+    const execution = ownedBy(owner);
+    if (ended.get(execution.runId)?.has(execution.part))
+      return afterFailure(state, `ExecutionEnded: ${owner} ended and left it – this run goes on`, now);
+    return compared.get(state.sourceName)?.stopped === execution.runId ? afterComparison(state) : null;
+  };
   const freed = held.map(async (seen): Promise<[string, Revised<TableState>]> => {
-    const { sourceName, lease } = seen.value;
-    const [of = '', ...rest] = lease?.owner.split('/') ?? [];
-    const isRun = ended.get(of)?.has(partOf(rest.length > 0 ? rest.join('/') : undefined)) ?? false;
-    const isComparison = compared.get(sourceName)?.stopped === of;
-    const why = `ExecutionEnded: ${lease?.owner} ended and left it – this run goes on`;
-    const free = isRun ? afterFailure(seen.value, why, now) : isComparison ? afterComparison(seen.value) : null;
-    const revision = free && (await store.saveState(jobId, free, seen.revision));
-    return [sourceName, free && revision !== null ? { value: free, revision } : seen];
+    const value = givenBack(seen.value);
+    const revision = value && (await store.saveState(jobId, value, seen.revision));
+    return [seen.value.sourceName, value && revision !== null ? { value, revision } : seen];
   });
   return new Map([...states, ...(await Promise.all(freed))]);
 }

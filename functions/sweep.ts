@@ -2,8 +2,8 @@ import type { Runs } from '../shared/aws/runs.ts';
 import { isOf, jobPrefix, type Stage, stagedBy, tableHash, tablePrefix } from '../shared/aws/stage.ts';
 import type { Store } from '../shared/aws/store.ts';
 import type { Warehouse } from '../shared/aws/warehouse.ts';
-import type { Run } from '../shared/model/run.ts';
-import type { Batch, Lease } from '../shared/model/state.ts';
+import { ownedBy, type Run } from '../shared/model/run.ts';
+import type { Batch } from '../shared/model/state.ts';
 
 /** As many runs are looked up as may have left something within the two days that the bucket keeps it. */
 const RUNS_LOOKED_UP = 100;
@@ -27,7 +27,7 @@ export async function sweepStage(
   // Looked at after the listing: what was listed and belongs to nobody now is nobody's.
   const states = await store.readStates(jobId);
   const held = [...states.values()].flatMap(({ value: { sourceName, lease } }) =>
-    lease ? [`${tableHash(sourceName)}/${runOf(lease)}`] : [],
+    lease ? [`${tableHash(sourceName)}/${ownedBy(lease.owner).runId}`] : [],
   );
   // A load error names the object that it met, for people to look into until the next success.
   const told = [...states.values()].flatMap(({ value: { lastError } }) => lastError ?? []);
@@ -45,9 +45,6 @@ export async function discardStaged(jobId: string, table: string, runId: string,
   const staged = await stage.list(tablePrefix(jobId, table));
   await stage.discard(staged.filter((one) => stagedBy(one).runId === runId));
 }
-
-/** An owner is a run, or a run's large table. */
-const runOf = ({ owner }: Lease): string => owner.split('/')[0] ?? '';
 
 /**
  * Sees to it that a dead owner's load never takes effect beside the next one (RULES 14): first its objects go, so that it

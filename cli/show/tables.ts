@@ -89,7 +89,7 @@ export const TABLES: Commands<'tables'> = {
       const run = disabled ? 'The table is disabled: the next run after it is enabled' : 'The next run';
       return reset.kind === 'reload'
         ? `  ${run} loads all of ${table} again\n`
-        : `  ${run} reads ${table} again ${/^\d+$/.test(reset.to) ? `beyond ${reset.to}` : `from ${reset.to} on`}\n`;
+        : `  ${run} reads ${table} again ${/^-?\d+$/.test(reset.to) ? `beyond ${reset.to}` : `from ${reset.to} on`}\n`;
     },
   },
 };

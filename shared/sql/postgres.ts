@@ -74,7 +74,7 @@ const typed = (value: string | null, column: SourceColumn): string =>
 
 const row = (values: string[]): string => (values.length === 1 ? (values[0] ?? '') : `(${values.join(', ')})`);
 
-/** Whether its operators are an extension's, which the pinned search path hides, or stands text's in their place for. */
+/** Whether its operators are an extension's: the pinned search path hides them, and a comparison finds none, or text's instead. */
 const isExtended = ({ type }: SourceColumn): boolean => type.kind === 'base' && type.schema !== 'pg_catalog';
 
 /** The columns of a key as they are compared and put in order: by their text where their own operators are an extension's. */

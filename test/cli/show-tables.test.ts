@@ -43,6 +43,7 @@ test('a reset tells which run does it, and from where', () => {
   assert.match(told({ disabled: true }), /^The table is disabled: the next run after it is enabled loads all/);
   const to = (point: string) => ({ reset: { kind: 'rewind', to: point, replace: false } });
   assert.match(told(to('3600')), /reads orders again beyond 3600$/);
+  assert.match(told(to('-980')), /reads orders again beyond -980$/);
   assert.match(told(to('2026-11-28T10:00:00Z')), /reads orders again from 2026-11-28T10:00:00Z on$/);
 });
 

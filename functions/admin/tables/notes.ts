@@ -29,9 +29,10 @@ export function notesOnEdit(
 
 /** A watermark by another mode or other keys counts no more. */
 function notesOnWatermark(edited: Table, { states }: JobData): string[] {
-  const watermark = states.get(edited.sourceName)?.value.watermark;
+  const state = states.get(edited.sourceName)?.value;
+  const watermark = state?.watermark;
   if (edited.copyMode === 'FULL_DATA_SYNC' || !watermark || means(watermark, edited, watermark.oid)) return [];
-  if (isRekeyed(edited, { sourceName: edited.sourceName, watermark })) return ['the next run loads all its rows again'];
+  if (isRekeyed(edited, state)) return ['the next run loads all its rows again'];
   return edited.copyMode === 'INSERT_ONLY'
     ? [
         'the next run reads all its rows once more, and brings what changed until then: from there on it brings new rows only',
