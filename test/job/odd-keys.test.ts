@@ -78,3 +78,20 @@ test('ids below 1 are waited for as others are, and the highest that there can b
   assert.equal((await job.run()).tables.events?.rows, 2);
   assert.deepEqual(await job.differing(), []);
 });
+
+test('ids that are missing on both sides of the end of a batch are waited for though the batch after it fails', async () => {
+  const job = await server.job(
+    `CREATE TABLE events (id bigint PRIMARY KEY, body text);
+     INSERT INTO events SELECT n, 'b' FROM generate_series(1, 300) n WHERE n NOT BETWEEN 95 AND 98 AND n NOT BETWEEN 106 AND 108;
+     UPDATE events SET body = repeat('x', 70000) WHERE id = 150`,
+    { rowLimit: 100, chunkSize: 100 },
+  );
+  await job.setup();
+  await job.edit('events', { copyMode: 'INSERT_ONLY' });
+  assert.equal((await job.run()).status, 'failed');
+  await job.source.query("UPDATE events SET body = 'shorter' WHERE id = 150");
+  await succeeds(job);
+  await job.source.query("INSERT INTO events SELECT n, 'late' FROM generate_series(95, 108) n ON CONFLICT DO NOTHING");
+  assert.equal((await job.run()).tables.events?.rows, 7);
+  assert.deepEqual(await job.differing(), []);
+});
