@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { constants, setPriority } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 /**
@@ -33,6 +34,19 @@ export function commandOf(pid: number): string {
     return execFileSync('ps', ['-o', 'command=', '-p', String(pid)], { encoding: 'utf8' });
   } catch {
     return '';
+  }
+}
+
+/** Leaves the CPU to everybody else as far as they want it. Where the system refuses, all goes on as it was. */
+export function stepBack(pid: number): void {
+  const nice = constants.priority.PRIORITY_BELOW_NORMAL;
+  try {
+    setPriority(pid, nice);
+    // Where Linux groups processes by session it weighs the sessions, and a process only within its own ("autogroup" in sched(7)).
+    const autogroup = `/proc/${pid}/autogroup`;
+    if (existsSync(autogroup)) writeFileSync(autogroup, String(nice));
+  } catch {
+    // It has ended already, or is one of many that an unprivileged user started at once (EAGAIN): only time is lost.
   }
 }
 

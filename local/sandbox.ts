@@ -4,6 +4,7 @@ import type { ServerResponse } from 'node:http';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
+import { stepBack } from './processes.ts';
 
 export interface Invocation {
   requestId: string;
@@ -154,6 +155,8 @@ function start({ taskRoot, environment, memoryMb, onLine }: SandboxOptions): Chi
     detached: true,
     stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
   });
+  // In the cloud a function has a machine of its own; here it would take the CPU from the very servers that it waits for.
+  if (child.pid !== undefined) stepBack(child.pid);
   for (const stream of [child.stdout, child.stderr]) {
     if (stream !== null) createInterface({ input: stream as Readable }).on('line', onLine);
   }

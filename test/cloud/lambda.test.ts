@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { cpSync, rmSync } from 'node:fs';
+import { constants, getPriority } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda';
@@ -17,6 +18,10 @@ const pidOf = async () => ((await cloud.probe({ does: 'nothing' })) as { pid: nu
 
 test('a process is used again for the next event', async () => {
   assert.equal(await pidOf(), await pidOf());
+});
+
+test('a function leaves the CPU to the servers that it waits for', async () => {
+  assert.equal(getPriority(await pidOf()), constants.priority.PRIORITY_BELOW_NORMAL);
 });
 
 test('a function sees the environment of its template and of Lambda, and nothing of ours', async () => {
