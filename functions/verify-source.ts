@@ -255,7 +255,7 @@ class SourceSide {
     const { jobId, table } = this.#event;
     const reload = await store.readState(jobId, table);
     await store.changeState(jobId, reload, (state) =>
-      resetState(this.#source.table, state, { kind: 'reload' }, this.#edge.now()),
+      resetState(this.#source.table, state, { kind: 'reload', guarded: true }, this.#edge.now()),
     );
     return this.#done({ ...ended, ...(ended.found ? { found: { ...ended.found, repaired: true } } : {}) });
   }

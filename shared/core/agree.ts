@@ -51,7 +51,11 @@ export function agree(job: Job, table: Table, found: SourceTable, state: TableSt
   if (large) throw errors.badConfiguration(`${table.sourceName}: ${large}`);
   return {
     table: { ...table, ...update },
-    state: fills ? { ...withoutProgress(state), replaces: 'all' } : update ? withoutStaged(state) : state,
+    state: fills
+      ? { ...withoutProgress(state), replaces: 'all', guarded: true }
+      : update
+        ? withoutStaged(state)
+        : state,
     update,
     changes,
   };

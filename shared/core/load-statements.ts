@@ -142,7 +142,7 @@ function apply(cargo: Cargo, stage: string, index: number, schema: string, stage
 
 /**
  * Whether a source that suddenly has few rows is refused: the rows are counted in the transaction that would delete them, so
- * that nothing comes between. A pass that is `fresh` replaces nothing, or was asked for by a reset: then the source is right.
+ * that nothing comes between. A pass that is `fresh` replaces nothing, or was asked for by a person's reset: then the source is right.
  */
 const isGuarded = ({ pass, minShare }: Cargo): boolean => pass.replaces === 'all' && !pass.fresh && minShare > 0;
 

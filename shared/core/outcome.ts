@@ -31,6 +31,7 @@ export function afterCommit(state: TableState, now: Date, columns: Pick<Column, 
     lastError: _error,
     behindSince: _behind,
     replaces: _replaced,
+    guarded: _guarded,
     staged: _dropped,
     halved: _smaller,
     ...clean

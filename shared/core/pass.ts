@@ -55,7 +55,7 @@ export function beginPass(table: Table, state: TableState, observation: Observat
   const walk = walkOf(table, previous);
   return {
     walk,
-    fresh: state.watermark === undefined,
+    fresh: state.watermark === undefined && !state.guarded,
     distinct: unique && (oneSnapshot || walk !== 'updated'),
     replaces: replacesOf(table, state, previous, oid),
     next,

@@ -6,10 +6,13 @@ import { isFree } from './lease.ts';
 import { withoutProgress } from './outcome.ts';
 import { keysOf, means } from './pass.ts';
 
-/** What a person may ask for: the only way that a watermark moves back. */
+/** What a person may ask for, or a repair of rows that no key tells apart: the only way that a watermark moves back. */
 export type Reset =
-  /** The next pass reads the whole table and replaces it in one transaction: what the source lacks goes. */
-  | { kind: 'reload' }
+  /**
+   * The next pass reads the whole table and replaces it in one transaction: what the source lacks goes.
+   * @property guarded whether the loader asks, and not a person who knows how many rows there should be
+   */
+  | { kind: 'reload'; guarded?: true }
   /**
    * The next pass reads again from a point on: a moment of the updated key (ISO 8601 with a zone) or an id.
    * @property replace whether the warehouse's rows from there on go, in the transaction that brings the pass's last rows
@@ -27,14 +30,17 @@ export function resetState(table: Table, state: TableState, reset: Reset, now: D
     throw errors.tableBusy(
       `${table.sourceName} is being loaded or compared by ${state.lease.owner}: reset it when that has ended, or stop that execution`,
     );
-  const { lease, pass: _pass, batch: _batch, ahead: _ahead, replaces: _earlier, ...rest } = state;
+  const { lease, pass: _pass, batch: _batch, ahead: _ahead, replaces: _earlier, guarded: _by, ...rest } = state;
   const orphan = rest.orphan ?? lease?.load;
   const idle: TableState = {
     ...rest,
     ...(orphan === undefined ? {} : { orphan }),
     behindSince: rest.behindSince ?? now.toISOString(),
   };
-  if (reset.kind === 'reload') return { ...withoutProgress(idle), replaces: 'all' };
+  if (reset.kind === 'reload') {
+    const { guarded } = reset;
+    return { ...withoutProgress(idle), replaces: 'all', ...(guarded ? { guarded } : {}) };
+  }
   return { ...idle, watermark: rewound(table, state, reset.to), ...(reset.replace ? { replaces: 'beyond' } : {}) };
 }
 

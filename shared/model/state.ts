@@ -56,7 +56,7 @@ export type Replaces = 'all' | { beyond: string };
 /** A pass that is under way: one walk over what is new, batch by batch, by a cursor. */
 export interface Pass {
   walk: Walk;
-  /** Whether it is the table's first: the warehouse holds nothing that a completed pass brought. */
+  /** Whether it is the table's first, or all that came before counts no more since a person said so. */
   fresh: boolean;
   /** Whether no key can come twice in it: the source keeps the key unique, and ranges are disjoint or share a snapshot. */
   distinct: boolean;
@@ -144,6 +144,8 @@ export interface TableState {
   halved?: number;
   /** What a reset asked the next pass to replace; gone when that pass completes. */
   replaces?: 'all' | 'beyond';
+  /** Whether not a person but the loader asked for that: a source that suddenly has few rows is refused as ever. */
+  guarded?: true;
   /** When the last pass completed: ISO, UTC. */
   completedAt?: string;
   /** Since when rows are known to wait: ISO, UTC; gone when a pass completes. */

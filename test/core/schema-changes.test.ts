@@ -242,7 +242,7 @@ test('older rows are filled by a re-load where that is wanted, or where the colu
     { of: { primaryKey: ['Id', 'extra'] } },
   ]) {
     const { state, update, changes } = agreeOn([ID, NOTE, STAMP, EXTRA], more);
-    assert.deepEqual(state, { sourceName: 'Orders', replaces: 'all' });
+    assert.deepEqual(state, { sourceName: 'Orders', replaces: 'all', guarded: true });
     assert.equal(update?.columns?.at(-1)?.partial, undefined);
     assert.match(changes.at(-1) ?? '', /loaded again/);
   }

@@ -8,6 +8,7 @@ import { Operator } from '../../local/operator.ts';
 import { type Postgres, startPostgres } from '../../local/postgres.ts';
 import { verify } from '../../local/verify.ts';
 import type { JobData } from '../../shared/aws/store.ts';
+import { type Reset, resetState } from '../../shared/core/reset.ts';
 import type { Job } from '../../shared/model/job.ts';
 import type { Run } from '../../shared/model/run.ts';
 import type { Table } from '../../shared/model/table.ts';
@@ -26,6 +27,7 @@ export interface TestJob {
   run(): Promise<Run>;
   read(): Promise<JobData>;
   edit(table: string, change: Partial<Table>): Promise<void>;
+  reset(table: string, how: Reset): Promise<void>;
   /** Rows of the warehouse's table. */
   rows(sql: string): Promise<Record<string, unknown>[]>;
   /** The names of the tables that differ between both sides. */
@@ -96,6 +98,12 @@ export function bench(options: Omit<Partial<InstallationOptions>, 'state'> = {},
       run: () => operator.run(jobId),
       read: () => operator.readJob(jobId),
       edit: (table, change) => operator.store.updateTable(jobId, table, change),
+      async reset(name, how) {
+        const { tables, states } = await operator.readJob(jobId);
+        const [table, state] = [tables.find(({ sourceName }) => sourceName === name), states.get(name)];
+        if (!table || !state) throw new Error(`${jobId} has no ${name}`);
+        await operator.store.changeState(jobId, state, (one) => resetState(table, one, how, new Date()));
+      },
       rows: async (query) => (await warehouse.query(query.replaceAll('$', `"${schema}"`))).rows,
       async differing() {
         const { job, tables } = await operator.readJob(jobId);

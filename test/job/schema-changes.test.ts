@@ -183,6 +183,23 @@ test('with newColumns on reload older rows get the new values, and readers never
   assert.deepEqual(counts, [20]);
 });
 
+test('a table that is loaded again for a new column is not emptied by a source that suddenly is', async () => {
+  const job = await loadedShop(server, { newColumns: 'reload' });
+  await job.source.query("DELETE FROM orders; ALTER TABLE orders ADD COLUMN tier text DEFAULT 'gold'");
+  for (const again of [false, true]) {
+    const { tables } = await job.run();
+    assert.match(
+      tables.orders?.error ?? '',
+      /^SourceShrank: orders: the source has 0 rows and the warehouse 20/,
+      `${again}`,
+    );
+  }
+  assert.deepEqual(await job.rows('SELECT count(*)::int AS n FROM $.orders'), [{ n: 20 }]);
+  await job.reset('orders', { kind: 'reload' });
+  await runs(job);
+  assert.deepEqual(await job.rows('SELECT count(*)::int AS n FROM $.orders'), [{ n: 0 }], 'a person said so');
+});
+
 test('under pause changes wait for a person: setup takes them over', async () => {
   const job = await loadedShop(server, { schemaChanges: 'pause' });
   await job.source.query(

@@ -1,20 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type Reset, resetState } from '../../shared/core/reset.ts';
 import { columnsOf, loadedShop, runs } from './changing-shop.ts';
-import { bench, type TestJob } from './harness.ts';
+import { bench } from './harness.ts';
 import { batchAnswered, Interruptions } from './interruptions.ts';
 import { metricSum } from './metrics.ts';
 
 const during = new Interruptions();
 const server = bench(during.options);
-
-async function reset(job: TestJob, name: string, how: Reset): Promise<void> {
-  const { tables, states } = await job.read();
-  const table = tables.find((one) => one.sourceName === name) ?? assert.fail();
-  const state = states.get(name) ?? assert.fail();
-  await server.operator.store.changeState(job.jobId, state, (one) => resetState(table, one, how, new Date()));
-}
 
 test('a type that can not be changed in place stops its table alone, and a re-load changes it', async () => {
   const job = await loadedShop(server);
@@ -34,7 +26,7 @@ test('a type that can not be changed in place stops its table alone, and a re-lo
   const setup = await job.setup();
   assert.match(setup.checks.join(), /orders: "note" was .* – re-load the table/);
 
-  await reset(job, 'orders', { kind: 'reload' });
+  await job.reset('orders', { kind: 'reload' });
   await runs(job);
   assert.deepEqual(await job.differing(), []);
   const { note, gone } = await columnsOf(job, 'orders');
@@ -56,7 +48,7 @@ test('more columns of other types than one transaction can replace are named, an
   await job.setup();
   await runs(job);
   await job.source.query(`ALTER TABLE many ${columns('ALTER COLUMN $ TYPE text')}`);
-  await reset(job, 'many', { kind: 'reload' });
+  await job.reset('many', { kind: 'reload' });
   const { error = '' } = (await job.run()).tables.many ?? {};
   assert.match(
     error,
@@ -83,7 +75,7 @@ test('a large table is re-loaded with another type by one swap, its sort key inc
     /"id" was integer and is bigint.*; "note" was text and is integer/,
   );
   await job.warehouse.query(`SELECT redshift.set_keys('"${job.schema}".big', 'dist', ARRAY['note'])`);
-  await reset(job, 'big', { kind: 'reload' });
+  await job.reset('big', { kind: 'reload' });
   assert.match(
     (await job.run()).tables.big?.error ?? '',
     /cannot drop distkey column "note" – the warehouse's keys are others than the table's settings say.*ALTER DISTSTYLE EVEN/,
