@@ -17,6 +17,7 @@ export function checkTable(table: Table, source: SourceTable): void {
     ...nameProblems(names),
     ...treatProblems(table, names),
     ...keyProblems(table, source.columns),
+    ...sequenceProblems(table, source),
   ];
   if (problem) throw errors.badConfiguration(`${table.sourceName}: ${problem.message}`);
 }
@@ -38,6 +39,18 @@ const kindProblems = ({ copyMode }: Table, source: SourceTable): Problem[] =>
   isCopied(source) || copyMode === 'FULL_DATA_SYNC'
     ? []
     : [{ field: 'copyMode', message: `is a ${source.kind}, of which only a FULL_DATA_SYNC can be had: choose it` }];
+
+/** Of a sequence that counts down every new row lies below the watermark. */
+const sequenceProblems = ({ copyMode, primaryKey }: Table, { sequences }: SourceTable): Problem[] =>
+  copyMode === 'INSERT_ONLY' && sequences.some(({ column, increment }) => increment < 0 && primaryKey.includes(column))
+    ? [
+        {
+          field: 'copyMode',
+          message:
+            'its key is fed by a sequence that counts down, and INSERT_ONLY would not see new rows: choose INSERT_AND_UPDATE or FULL_DATA_SYNC',
+        },
+      ]
+    : [];
 
 /** An object of JavaScript, and so of the SDK, loses what is set under this name: a mask of such a column would vanish without a word. */
 const LOST = '__proto__';

@@ -48,6 +48,16 @@ test("a table is refused by name where its keys can't carry its mode, with what 
   refused({ ...events, primaryKey: ['Id', 'updated_at'] }, /needs a single integer key/);
 });
 
+test('INSERT_ONLY is refused where new keys come below the others', () => {
+  const fedBy = (increment: number) => ({ ...source, sequences: [{ column: 'Id', cache: 1, increment }] });
+  checkTable(events, fedBy(10));
+  checkTable(orders, fedBy(-1));
+  assert.throws(
+    () => checkTable(events, fedBy(-1)),
+    /^BadConfiguration: \S+: its key is fed by a sequence that counts down/,
+  );
+});
+
 test('a key is unique where an index of the source covers no more than its columns', () => {
   const keyed = (primaryKey: string[]) =>
     hasUniqueKey({ ...orders, primaryKey }, { ...source, uniqueKeys: [['a', 'b']] });
