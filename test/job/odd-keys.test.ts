@@ -102,5 +102,8 @@ test('a key whose sequence counts down is refused under INSERT_ONLY, and told wh
     INSERT INTO events (body) VALUES ('a'), ('b')`);
   await job.setup();
   await job.edit('events', { copyMode: 'INSERT_ONLY' });
-  assert.match((await job.run()).tables.events?.error ?? '', /^BadConfiguration: events: .*a sequence that counts down/);
+  assert.match(
+    (await job.run()).tables.events?.error ?? '',
+    /^BadConfiguration: events: .*a sequence that counts down/,
+  );
 });
