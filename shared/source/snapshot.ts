@@ -96,6 +96,12 @@ export function tableError(error: unknown, { schema, name }: TableName, client: 
         `${table}: the source took too long to find what is new – is there an index on the table's updatedKey?`,
         error,
       );
+    // Of this table's own sorts, as of an updatedKey without an index: the other tables go on.
+    case '53400':
+      return errors.tableUnreadable(
+        `${table}: ${message} – index the table's updatedKey and primaryKey, or raise the source's limit, temp_file_limit perhaps`,
+        error,
+      );
     // Of json, which is kept as it was written, whatever jsonb says of it; on its own it is a policy's business (`concerns`).
     case '22P02':
     case '22P05':

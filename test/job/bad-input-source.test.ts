@@ -257,3 +257,23 @@ const filesBelow = (dir: string): string[] =>
     const path = join(dir, name);
     return statSync(path).isDirectory() ? filesBelow(path) : [path];
   });
+
+test('a table that exceeds a limit of the source says which, and the others go on', async () => {
+  const job = await server.job(ORDERS.replace('CREATE INDEX ON orders (updated_at);', '').replace('50) n', '30000) n'));
+  await job.setup();
+  await job.run();
+  await job.source.query(`UPDATE orders SET updated_at = now(); INSERT INTO good VALUES (2);
+    ALTER ROLE postgres SET work_mem = '64kB'; ALTER ROLE postgres SET temp_file_limit = '64kB'`);
+  try {
+    const { tables } = await job.run();
+    assert.match(
+      tables.orders?.error ?? '',
+      /^TableUnreadable: public.orders: .*temp_file_limit.* – index the table's updatedKey/,
+    );
+    assert.equal(tables.good?.error, undefined);
+  } finally {
+    await job.source.query('ALTER ROLE postgres RESET work_mem; ALTER ROLE postgres RESET temp_file_limit');
+  }
+  assert.equal((await job.run()).status, 'succeeded');
+  assert.deepEqual(await job.differing(), []);
+});
