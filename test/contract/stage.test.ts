@@ -169,6 +169,16 @@ test('what lies below a prefix is listed and discarded, an upload that was never
   assert.deepEqual(await stage.list(keyOf('kept')), [{ key: keyOf('kept') }]);
 });
 
+test('more than S3 lists or deletes at once are listed and removed all the same', async () => {
+  const names = Array.from({ length: 1_001 }, (_, i) => keyOf(`many/${i}`));
+  for (let start = 0; start < names.length; start += 100)
+    await Promise.all(names.slice(start, start + 100).map((name) => stage.put(name, 'x')));
+  const many = await stage.list(keyOf('many/'));
+  assert.equal(many.length, 1_001);
+  await stage.discard(many);
+  assert.deepEqual(await stage.list(keyOf('many/')), []);
+});
+
 test('when a dead load is settled its objects are gone already, those of the batch that stays are not', async () => {
   const [jobId, table] = [at.prefix, 'orders'];
   const mine = { shape: '', nullMarker: '~22~', objects: [], cursor: null, last: true };

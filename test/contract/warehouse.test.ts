@@ -166,3 +166,11 @@ test('settle cancels what runs under a name prefix, waits until it has ended, an
   await warehouse.settle(tokenOf('settle/load-2/'));
   assert.equal((await warehouse.follow(other)).status, 'aborted');
 });
+
+test('settle finds what runs behind more statements of that name than are listed at once', async () => {
+  const oldest = await leave(await slowSql(1_500, 3), 'many/load/a');
+  for (let i = 0; i < 100; i++) assert.equal((await ended(['SELECT 1'], 'many/load/b')).status, 'finished');
+  await warehouse.settle(tokenOf('many/load/'));
+  const { Status } = await at.redshift.send(new DescribeStatementCommand({ Id: oldest }));
+  assert.equal(Status, 'ABORTED');
+});

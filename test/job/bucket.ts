@@ -1,4 +1,4 @@
-import { GetObjectCommand, ListObjectsV2Command, S3Client } from '@aws-sdk/client-s3';
+import { DeleteObjectCommand, GetObjectCommand, ListObjectsV2Command, S3Client } from '@aws-sdk/client-s3';
 import { REGION } from '../../local/identity.ts';
 import type { Bench } from './harness.ts';
 
@@ -18,6 +18,12 @@ export async function keysBelow(bench: Bench, Prefix: string): Promise<string[]>
   const { client, Bucket } = bucketOf(bench);
   const { Contents = [] } = await client.send(new ListObjectsV2Command({ Bucket, Prefix }));
   return Contents.map((object) => object.Key ?? '');
+}
+
+/** Takes objects away, as a person might who tidies up. */
+export async function removeObjects(bench: Bench, keys: string[]): Promise<void> {
+  const { client, Bucket } = bucketOf(bench);
+  for (const Key of keys) await client.send(new DeleteObjectCommand({ Bucket, Key }));
 }
 
 /** The lines of all objects below a prefix, in the order of their keys. */

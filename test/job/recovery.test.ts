@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { keysBelow, removeObjects } from './bucket.ts';
 import { bench } from './harness.ts';
 import { batchAnswered, Executions, Interruptions } from './interruptions.ts';
 import { nothingLeft } from './nothing-left.ts';
@@ -223,4 +224,21 @@ test('where the batch ahead can not be extracted, the one that is being loaded s
   assert.equal(next.status, 'succeeded', JSON.stringify(next));
   assert.equal(next.tables.orders?.rows, 15_000);
   assert.deepEqual(await job.differing(), []);
+});
+
+test('a staged object that somebody removed is not passed over: its load fails by its name, and the next run brings the rows', async () => {
+  const job = await server.job(LARGE, SMALL);
+  await job.setup();
+  let removed = '';
+  during.atState('Load', async () => {
+    const chunks = await keysBelow(server, `stage/${job.jobId}/`);
+    assert.equal(chunks.length, 2);
+    removed = chunks.at(-1) ?? '';
+    await removeObjects(server, [removed]);
+  });
+  const broken = await job.run();
+  assert.equal(broken.status, 'failed');
+  assert.ok(broken.tables.orders?.error?.includes(removed), broken.tables.orders?.error);
+  await becomesIdentical(job);
+  await settled(job);
 });
