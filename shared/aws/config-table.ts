@@ -60,7 +60,7 @@ export class ConfigTable {
       return true;
     } catch (error) {
       if (error instanceof ConditionalCheckFailedException) return false;
-      if (/^item size .*exceeded/i.test((error as Error).message))
+      if (isItemTooLarge(error))
         throw errors.badConfiguration(
           'takes more than the 400 KB that DynamoDB has for an item: name fewer tables and columns in it',
         );
@@ -68,3 +68,6 @@ export class ConfigTable {
     }
   }
 }
+
+/** Whether DynamoDB refused an item for having more than 400 KB: it has no error of its own for that. */
+export const isItemTooLarge = (error: unknown): boolean => /^item size .*exceeded/i.test((error as Error).message);

@@ -1,7 +1,7 @@
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { GetCommand, PutCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb';
-import { expiryOf, type Run } from '../model/run.ts';
-import { ConfigTable } from './config-table.ts';
+import { expiryOf, type Run, type RunTable } from '../model/run.ts';
+import { ConfigTable, isItemTooLarge } from './config-table.ts';
 import { RUN, runsKey } from './keys.ts';
 
 /** An execution that ends. */
@@ -100,13 +100,26 @@ export class Runs {
     return { ...run, ...ended };
   }
 
-  /** Adds some tables to a run's item, and with the last of them the part that has ended. */
-  async #addToRun(
-    key: { pk: string; sk: string },
-    tables: Run['tables'],
-    names: string[],
-    ended?: { part: string; error: string | null },
-  ): Promise<Run & { parts: Set<string> }> {
+  /**
+   * Adds some tables to a run's item, and with the last of them the part that has ended. Where very many tables have more to
+   * tell than an item holds, all is told in brief.
+   */
+  async #addToRun(...[key, tables, names, ended]: Addition): Promise<Recorded> {
+    try {
+      return await this.#add(key, tables, names, ended);
+    } catch (error) {
+      if (!isItemTooLarge(error)) throw error;
+    }
+    const { Item } = await this.#items.client.send(
+      new GetCommand({ TableName: this.#items.name, Key: key, ConsistentRead: true }),
+    );
+    const told = (Item as Run).tables;
+    const all = Object.keys(told);
+    for (; all.length > 0; ) await this.#add(key, inBrief(told), all.splice(0, TABLES_AT_ONCE));
+    return this.#add(key, inBrief(tables), names, ended);
+  }
+
+  async #add(...[key, tables, names, ended]: Addition): Promise<Recorded> {
     const sets = names.map((_, i) => `tables.#t${i} = :t${i}`);
     const error = ended?.error;
     if (error) sets.push('#error = :error');
@@ -131,7 +144,7 @@ export class Runs {
         ReturnValues: 'ALL_NEW',
       }),
     );
-    return Attributes as Run & { parts: Set<string> };
+    return Attributes as Recorded;
   }
 
   /** A job's newest runs, newest first. */
@@ -145,6 +158,25 @@ export class Runs {
     return new Map(newest.map(({ runId, parts = new Set() }) => [runId, parts]));
   }
 }
+
+type Recorded = Run & { parts: Set<string> };
+type Addition = [
+  key: { pk: string; sk: string },
+  tables: Run['tables'],
+  names: string[],
+  ended?: { part: string; error: string | null },
+];
+
+const BRIEF_ERROR = 100;
+
+/** Each table's own state has its error whole; what else is left out was logged. */
+const inBrief = (tables: Run['tables']): Run['tables'] =>
+  Object.fromEntries(
+    Object.entries(tables).map(([name, { rows, bytes, seconds, error }]): [string, RunTable] => {
+      const brief = error && error.length > BRIEF_ERROR ? `${error.slice(0, BRIEF_ERROR)}…` : error;
+      return [name, { rows, bytes, seconds, ...(brief ? { error: brief } : {}) }];
+    }),
+  );
 
 const sortKey = ({ startedAt, runId }: Pick<Run, 'startedAt' | 'runId'>): string => `${RUN}${startedAt}#${runId}`;
 
