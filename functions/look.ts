@@ -99,7 +99,7 @@ export class Look {
 
   /** @throws LoaderError SourceUnavailable, SourceRefused: nothing can be read at all, and nothing is left in the stage */
   async at(tables: Table[]): Promise<void> {
-    const { job, checkpoints, states } = this.#data;
+    const { job, remembered, states } = this.#data;
     const client = await this.#ports.connect(job.secretArn);
     try {
       const reading = await readFence(client);
@@ -114,15 +114,15 @@ export class Look {
       this.#meetNewTables(open);
       this.warnings.push(...warningsOf(reading));
       if (reading.blind) {
-        const kept = remember(checkpoints, reading.checkpoint, open.snapshot.xmin);
-        await this.#ports.store.putCheckpoints(job.jobId, kept);
+        const kept = remember(remembered, reading, open.snapshot.xmin);
+        await this.#ports.store.putRemembered(job.jobId, kept);
       }
       const deadline = this.#edge.now().getTime() + BUDGET_MS;
       for (const table of tables) {
         const name = table.sourceName;
         if (open.failures.has(name)) continue;
         try {
-          await this.#lookAt(client, table, open, { reading, snapshot: open.snapshot, checkpoints }, deadline);
+          await this.#lookAt(client, table, open, { reading, snapshot: open.snapshot, remembered }, deadline);
         } catch (cause) {
           const error = tableError(cause, { schema: job.sourceSchema, name }, client);
           // The connection is gone, for the tables that follow, too: the whole look is taken again.
@@ -152,7 +152,7 @@ export class Look {
     client: pg.Client,
     known: Table,
     open: OpenSnapshot,
-    observed: Pick<Observation, 'reading' | 'snapshot' | 'checkpoints'>,
+    observed: Pick<Observation, 'reading' | 'snapshot' | 'remembered'>,
     deadline: number,
   ): Promise<void> {
     const { job, states } = this.#data;

@@ -79,7 +79,7 @@ const NOTHING = { extracts: [], concurrency: 1, batches: 0, last: true };
  */
 export async function split(event: SplitEvent, ports: SplitPorts, edge: Edge): Promise<Split> {
   const { store } = ports;
-  const { job, tables, broken, states, checkpoints, compared } = await store.readJob(event.jobId, [event.table]);
+  const { job, tables, broken, states, remembered, compared } = await store.readJob(event.jobId, [event.table]);
   const known = tables.find((one) => one.sourceName === event.table);
   if (!known)
     throw (
@@ -109,7 +109,7 @@ export async function split(event: SplitEvent, ports: SplitPorts, edge: Edge): P
     const observed = {
       reading,
       snapshot: open.snapshot,
-      checkpoints,
+      remembered,
       oid,
       parts,
       unique,

@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { BatchGetCommand, GetCommand, PutCommand, paginateQuery, UpdateCommand } from '@aws-sdk/lib-dynamodb';
-import type { Checkpoint } from '../core/fence.ts';
+import { NOTHING_REMEMBERED, type Remembered } from '../core/fence.ts';
 import { withoutExcluded } from '../core/treatment.ts';
 import { storedColumn } from '../model/column.ts';
 import type { Compared } from '../model/compared.ts';
@@ -33,8 +33,8 @@ export interface JobData {
   states: Map<string, Revised<TableState>>;
   /** What comparisons of its tables found. */
   compared: Map<string, Compared>;
-  /** Checkpoints that earlier runs saw, kept only where the fence is blind. */
-  checkpoints: Checkpoint[];
+  /** What earlier runs saw, kept only where the fence is blind. */
+  remembered: Remembered;
 }
 
 /** Whether setup has ever found a table; one whose item is broken is one, too. */
@@ -79,7 +79,7 @@ export class Store {
       broken,
       states: statesIn(items),
       compared: comparedIn(items),
-      checkpoints: (items.get('CHECKPOINTS')?.checkpoints as Checkpoint[] | undefined) ?? [],
+      remembered: { ...NOTHING_REMEMBERED, ...(items.get('CHECKPOINTS') as Partial<Remembered> | undefined) },
     };
   }
 
@@ -208,9 +208,9 @@ export class Store {
     }
   }
 
-  async putCheckpoints(jobId: string, checkpoints: Checkpoint[]): Promise<void> {
+  async putRemembered(jobId: string, remembered: Remembered): Promise<void> {
     await this.#items.client.send(
-      new PutCommand({ TableName: this.#items.name, Item: { pk: jobKey(jobId), sk: 'CHECKPOINTS', checkpoints } }),
+      new PutCommand({ TableName: this.#items.name, Item: { pk: jobKey(jobId), sk: 'CHECKPOINTS', ...remembered } }),
     );
   }
 }

@@ -12,6 +12,8 @@ export interface FenceReading {
   blind: string | null;
   /** The source's last checkpoint: what a blind fence goes by. */
   checkpoint: Checkpoint;
+  /** What is open where the fence is blind: virtual transaction ids, which a transaction has before its first write gives it another. */
+  open: string[];
 }
 
 /**
@@ -24,6 +26,17 @@ export interface Checkpoint {
   nextXid: string;
 }
 
+/** What earlier runs of a blind fence leave to the next. */
+export interface Remembered {
+  checkpoints: Checkpoint[];
+  /** When the last of them looked; null where there was none. */
+  clock: string | null;
+  /** Of each transaction that was open then a moment after which it began: the clock of the run before the first to see it. */
+  began: Record<string, string>;
+}
+
+export const NOTHING_REMEMBERED: Remembered = { checkpoints: [], clock: null, began: {} };
+
 /** Below every timestamp: a pass from here reads the whole index, and skips what is already loaded. */
 export const BEGINNING = '0001-01-01T00:00:00.000000Z';
 
@@ -31,23 +44,36 @@ export const BEGINNING = '0001-01-01T00:00:00.000000Z';
 const KEPT_CHECKPOINTS = 180;
 
 const later = (a: string, b: string): string => (a > b ? a : b);
+const earlier = (a: string, b: string): string => (a < b ? a : b);
 
 /**
  * The fence of a pass that starts now: the time below which no transaction still open can commit a row.
- * A prepared transaction makes it stand still (RULES 3); where others' transactions can't be seen it is the time of the
- * newest checkpoint all of whose transactions have ended (RULES 4; `scanBack` is subtracted whenever a pass reads).
+ * A prepared transaction makes it stand still (RULES 3). Where others' transactions can't be seen it is the time of the newest
+ * checkpoint all of whose transactions have ended (RULES 4; `scanBack` is subtracted whenever a pass reads), and no later than
+ * any began that is open: one that has only read so far has no id yet that a checkpoint could tell.
  */
-export function decideFence(reading: FenceReading, previous: string | null, seen: Checkpoint[], xmin: string): string {
+export function decideFence(reading: FenceReading, previous: string | null, seen: Remembered, xmin: string): string {
   if (reading.prepared > 0) return previous ?? BEGINNING;
   if (reading.blind === null) return reading.fence;
-  const ended = [...seen, reading.checkpoint].filter((one) => hasEnded(one, xmin)).map(({ time }) => time);
-  return ended.reduce(later, previous ?? BEGINNING);
+  const ended = [...seen.checkpoints, reading.checkpoint].filter((one) => hasEnded(one, xmin)).map(({ time }) => time);
+  const newest = ended.reduce(later, BEGINNING);
+  return later(Object.values(beganAfter(seen, reading)).reduce(earlier, newest), previous ?? BEGINNING);
 }
 
 const hasEnded = ({ nextXid }: Checkpoint, xmin: string): boolean => BigInt(nextXid) <= BigInt(xmin);
 
-/** The checkpoints worth remembering after this one: the newest whose transactions have ended, and all since. */
-export function remember(seen: Checkpoint[], checkpoint: Checkpoint, xmin: string): Checkpoint[] {
+/** Ids of a former start of the server may come again: their moments are too early then, which is safe. */
+const beganAfter = ({ clock, began }: Remembered, { open }: FenceReading): Record<string, string> =>
+  Object.fromEntries(open.map((id) => [id, began[id] ?? clock ?? BEGINNING]));
+
+/** What is worth remembering after this reading: the newest checkpoint whose transactions have ended, all since, and what is open. */
+export function remember(seen: Remembered, reading: FenceReading, xmin: string): Remembered {
+  const { checkpoint, clock } = reading;
+  const checkpoints = checkpointsToKeep(seen.checkpoints, checkpoint, xmin);
+  return { checkpoints, clock, began: beganAfter(seen, reading) };
+}
+
+function checkpointsToKeep(seen: Checkpoint[], checkpoint: Checkpoint, xmin: string): Checkpoint[] {
   const all = seen.at(-1)?.time === checkpoint.time ? seen : [...seen, checkpoint];
   const ended = all.filter((one) => hasEnded(one, xmin)).length;
   const needed = all.slice(Math.max(0, ended - 1));

@@ -5,14 +5,15 @@ import type { Table } from '../model/table.ts';
 import type { Skip } from '../sql/postgres.ts';
 import { loadedBelow } from './already-loaded.ts';
 import { rowsIn } from './batch.ts';
-import { BEGINNING, type Checkpoint, decideFence, type FenceReading } from './fence.ts';
+import { BEGINNING, decideFence, type FenceReading, type Remembered } from './fence.ts';
 import { stillOpen } from './gaps.ts';
 
 /** What a pass is begun from: the fence is read before the snapshot is taken (RULES 1). */
 export interface Observation {
   reading: FenceReading;
   snapshot: Snapshot;
-  checkpoints: Checkpoint[];
+  /** What a blind fence goes by besides. */
+  remembered: Remembered;
   oid: number;
   /** The tables below it that hold its rows. */
   parts: Part[];
@@ -39,7 +40,7 @@ export const usableWatermark = (table: Table, state: TableState, oid: number): W
  * read, and is stored only when the whole pass is committed (RULES 7).
  */
 export function beginPass(table: Table, state: TableState, observation: Observation): Pass {
-  const { reading, snapshot, checkpoints, oid, parts, unique, oneSnapshot, treatment } = observation;
+  const { reading, snapshot, remembered, oid, parts, unique, oneSnapshot, treatment } = observation;
   const previous = usableWatermark(table, state, oid);
   const next: Watermark = {
     mode: table.copyMode,
@@ -47,7 +48,7 @@ export function beginPass(table: Table, state: TableState, observation: Observat
     keys: keysOf(table),
     key: previous?.key ?? null,
     taken: reading.now,
-    fence: decideFence(reading, previous?.fence ?? null, checkpoints, snapshot.xmin),
+    fence: decideFence(reading, previous?.fence ?? null, remembered, snapshot.xmin),
     snapshot,
     ...(parts.length > 0 ? { parts: parts.map((part) => part.oid) } : {}),
     ...(table.copyMode === 'FULL_DATA_SYNC' ? { treatment } : {}),

@@ -44,9 +44,23 @@ export async function readFence(client: pg.Client): Promise<FenceReading> {
             (split_part(next_xid, ':', 1)::numeric * 4294967296 + split_part(next_xid, ':', 2)::numeric)::text AS "nextXid"
        FROM pg_control_checkpoint()`,
   );
-  const blind = whyBlind({ ...sight, hidden: open.hidden, pooled: (client as Greeted).processID !== sight.pid });
-  return { fence: open.fence, now: open.now, clock: open.clock, prepared, blind, checkpoint };
+  const pooled = (client as Greeted).processID !== sight.pid;
+  const blind = whyBlind({ ...sight, hidden: open.hidden, pooled });
+  const { ids } = blind === null ? { ids: [] } : await one<{ ids: string[] }>(OPEN_IDS, [pooled]);
+  return { fence: open.fence, now: open.now, clock: open.clock, prepared, blind, checkpoint, open: ids };
 }
+
+/**
+ * The virtual ids of open transactions, as locks show them to everybody ("pg_locks": every transaction holds an exclusive lock on
+ * its own until it ends). Vacuum never writes a row with an old now(), but may take hours; our own sessions read, unless a pooler
+ * lends them to others.
+ */
+const OPEN_IDS = `SELECT coalesce(array_agg(virtualxid), '{}') AS ids
+  FROM pg_locks JOIN pg_stat_activity USING (pid)
+ WHERE locktype = 'virtualxid' AND granted AND virtualxid = virtualtransaction
+   AND datname = current_database() AND pid <> pg_backend_pid()
+   AND pid NOT IN (SELECT pid FROM pg_stat_progress_vacuum UNION ALL SELECT pid FROM pg_stat_progress_analyze)
+   AND ($1 OR NOT (application_name = '${APPLICATION_NAME}' AND usename = current_user))`;
 
 function whyBlind(sight: {
   granted: boolean;

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { batchAt, sumChanged } from '../../shared/core/batch.ts';
-import { BEGINNING } from '../../shared/core/fence.ts';
+import { BEGINNING, NOTHING_REMEMBERED } from '../../shared/core/fence.ts';
 import { isFree, leaseFor, renewLease, takeLease } from '../../shared/core/lease.ts';
 import { afterCommit, afterFailure } from '../../shared/core/outcome.ts';
 import {
@@ -20,7 +20,7 @@ const NOW = new Date('2026-11-22T10:00:00Z');
 const observed: Observation = {
   reading,
   snapshot,
-  checkpoints: [],
+  remembered: NOTHING_REMEMBERED,
   oid: 1,
   parts: [],
   unique: true,

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { NOTHING_REMEMBERED } from '../../shared/core/fence.ts';
 import { leaseFor } from '../../shared/core/lease.ts';
 import { beginPass, reread } from '../../shared/core/pass.ts';
 import { type Reset, resetState } from '../../shared/core/reset.ts';
@@ -11,7 +12,7 @@ const NOW = new Date('2026-11-22T10:00:00Z');
 const observed = {
   reading,
   snapshot,
-  checkpoints: [],
+  remembered: NOTHING_REMEMBERED,
   oid: 1,
   parts: [],
   unique: true,

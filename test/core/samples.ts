@@ -54,6 +54,7 @@ export const reading: FenceReading = {
   prepared: 0,
   blind: null,
   checkpoint: { time: '2026-11-22T08:00:00.000000Z', nextXid: '40' },
+  open: [],
 };
 export const keysOf = (table: Table): string[] => [table.updatedKey ?? '', ...table.primaryKey];
 

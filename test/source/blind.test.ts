@@ -6,7 +6,7 @@ import { after, before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { type Postgres, startPostgres } from '../../local/postgres.ts';
-import { type Checkpoint, decideFence, remember } from '../../shared/core/fence.ts';
+import { decideFence, NOTHING_REMEMBERED, remember } from '../../shared/core/fence.ts';
 import { connectSource } from '../../shared/source/connect.ts';
 import { readFence, readSnapshot } from '../../shared/source/fence.ts';
 import { BEGIN } from '../../shared/source/snapshot.ts';
@@ -71,7 +71,7 @@ test('on a standby the fence is told to be blind, and passes a writer of the pri
   const loader = await ourSession(replica.href);
   const restart = await connected(standby.url);
 
-  let seen: Checkpoint[] = [];
+  let seen = NOTHING_REMEMBERED;
   /** A run, once the standby knows all that the primary did until its checkpoint. */
   const run = async () => {
     await admin.query('CHECKPOINT');
@@ -87,7 +87,7 @@ test('on a standby the fence is told to be blind, and passes a writer of the pri
     const snapshot = await readSnapshot(loader);
     const { rows: found } = await loader.query('SELECT count(*)::int AS n FROM public.orders');
     await loader.query('COMMIT');
-    seen = remember(seen, reading.checkpoint, snapshot.xmin);
+    seen = remember(seen, reading, snapshot.xmin);
     return { reading, snapshot, rows: found[0].n, fence: decideFence(reading, null, seen, snapshot.xmin) };
   };
   const first = await run();

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import type pg from 'pg';
-import { type Checkpoint, decideFence, remember } from '../../shared/core/fence.ts';
+import { decideFence, type FenceReading, NOTHING_REMEMBERED, remember } from '../../shared/core/fence.ts';
 import { APPLICATION_NAME } from '../../shared/source/connect.ts';
 import { readFence, readSnapshot } from '../../shared/source/fence.ts';
 import { BEGIN } from '../../shared/source/snapshot.ts';
@@ -105,7 +105,7 @@ test('a prepared transaction of this database is seen, and the fence stands stil
   const reading = await readFence(loader);
   const before = '2026-01-01T00:00:00.000000Z';
   assert.equal(reading.prepared, 1);
-  assert.equal(decideFence(reading, before, [], '1'), before);
+  assert.equal(decideFence(reading, before, NOTHING_REMEMBERED, '1'), before);
   await writer.query("COMMIT PREPARED 'one'");
   assert.equal((await readFence(loader)).prepared, 0);
   await elsewhere.query("ROLLBACK PREPARED 'two'");
@@ -127,17 +127,23 @@ test('a session that hides its transactions makes the fence blind', async () => 
   assert.equal((await readFence(loader)).blind, null);
 });
 
-test('a blind fence passes a writer only after it has ended', async () => {
+/** Runs of a loader that may not see others' transactions, one after the other: what each read, and the fence that it went by. */
+async function blindRuns(): Promise<() => Promise<FenceReading>> {
   const stranger = await ourSession('stranger');
-  let seen: Checkpoint[] = [];
-  const run = async () => {
+  let seen = NOTHING_REMEMBERED;
+  return async () => {
     const reading = await readFence(stranger);
     await stranger.query(BEGIN);
     const { xmin } = await readSnapshot(stranger);
     await stranger.query('COMMIT');
-    seen = remember(seen, reading.checkpoint, xmin);
-    return { fence: decideFence(reading, null, seen, xmin), checkpoint: reading.checkpoint };
+    const fence = decideFence(reading, null, seen, xmin);
+    seen = remember(seen, reading, xmin);
+    return { ...reading, fence };
   };
+}
+
+test('a blind fence passes a writer only after it has ended', async () => {
+  const run = await blindRuns();
   await admin.query('CHECKPOINT');
   const before = await run();
   assert.equal(before.fence, before.checkpoint.time);
@@ -153,4 +159,31 @@ test('a blind fence passes a writer only after it has ended', async () => {
   assert.equal((await run()).fence, before.fence);
   await writer.query('COMMIT');
   assert.equal((await run()).fence, during.checkpoint.time);
+});
+
+test('a blind fence does not pass a transaction that has only read so far, and may still write with its old now()', async () => {
+  const [run, stranger, vacuuming] = [await blindRuns(), await ourSession('stranger'), await server.connect()];
+  const before = await run();
+  assert.deepEqual(before.open, []);
+  await writer.query("SET TimeZone = 'UTC'; BEGIN; SELECT 1");
+  const start = await startOf(writer);
+  await new Promise((done) => setTimeout(done, 1_100));
+  await admin.query('CHECKPOINT');
+  for (const again of [false, true]) {
+    const during = await run();
+    assert.ok(during.checkpoint.time > start, 'checkpoints alone would let it pass');
+    assert.equal(during.fence, before.clock, `${again}`);
+  }
+  await writer.query('INSERT INTO public.orders DEFAULT VALUES; COMMIT');
+  assert.equal((await run()).fence, (await run()).checkpoint.time);
+
+  await admin.query('CREATE TABLE public.vacuumed AS SELECT n FROM generate_series(1, 60000) n');
+  await vacuuming.query('SET vacuum_cost_delay = 100; SET vacuum_cost_limit = 1');
+  const { rows } = await vacuuming.query('SELECT pg_backend_pid() AS pid');
+  const vacuum = vacuuming.query('VACUUM public.vacuumed').catch((error) => error);
+  const working = `SELECT 1 FROM pg_stat_progress_vacuum WHERE pid = ${rows[0].pid}`;
+  while ((await admin.query(working)).rows.length === 0) await new Promise((done) => setTimeout(done, 20));
+  assert.deepEqual((await readFence(stranger)).open, [], 'vacuum writes no rows');
+  await admin.query(`SELECT pg_cancel_backend(${rows[0].pid})`);
+  assert.equal((await vacuum).code, '57014');
 });
