@@ -1,7 +1,7 @@
 import type pg from 'pg';
-import { chunkKey } from '../shared/aws/stage.ts';
-import { withBatchAt } from '../shared/core/batch.ts';
+import { chunkKey, newWriter, type Stage } from '../shared/aws/stage.ts';
 import { limitsOf } from '../shared/core/limits.ts';
+import { tooSlow } from '../shared/core/too-slow.ts';
 import type { Job } from '../shared/model/job.ts';
 import type { Batch, StagedObject } from '../shared/model/state.ts';
 import type { Table } from '../shared/model/table.ts';
@@ -9,7 +9,7 @@ import { chunkBounds } from '../shared/source/bounds.ts';
 import type { Reading } from '../shared/source/reading.ts';
 import type { Key, Range } from '../shared/sql/postgres.ts';
 import type { Edge } from './edge.ts';
-import type { ExtractEvent, ExtractPorts } from './extract.ts';
+import type { ExtractEvent } from './extract.ts';
 import { type Copied, limitReading, readObject, timeToRead } from './extract-object.ts';
 import { storeEach } from './store-each.ts';
 
@@ -27,15 +27,17 @@ interface Whole {
 
 /**
  * What comes after a key, chunk after chunk in one snapshot, as far as this call's time goes: where the batch ends, and so
- * whether the pass has another, is known only now.
+ * whether the pass has another, is known only now. It is told with the objects: by the state, a twin of this call might tell
+ * where its own ended.
  */
 export async function extractWhole(
   client: pg.Client,
   { event, job, table, reading, batch, halved }: Whole,
-  { store, stage }: Pick<ExtractPorts, 'store' | 'stage'>,
+  stage: Stage,
   edge: Edge,
 ): Promise<StagedObject[]> {
-  const { batches, index, ranges } = event.extract;
+  const { index, ranges } = event.extract;
+  const by = { call: index, writer: newWriter() };
   const { chunkSize } = limitsOf(job, table, halved);
   let cursor: Key | null = ranges[0]?.kind === 'keys' ? ranges[0].after : null;
   let last = false;
@@ -51,7 +53,7 @@ export async function extractWhole(
       last = bounds.last;
       for (const upTo of bounds.upTo) {
         const range: Range = { kind: 'keys', after: cursor, upTo };
-        const key = chunkKey(event, batch, index, n++);
+        const key = chunkKey(event, batch, by, n++);
         yield await readObject(client, stage, {
           job,
           table,
@@ -66,9 +68,8 @@ export async function extractWhole(
     }
   };
   const objects = await storeEach(copyEach());
-  const seen = await store.readState(event.jobId, event.table);
-  await store.changeState(event.jobId, seen, (state) =>
-    state.lease?.owner === event.owner ? withBatchAt(state, batches, { cursor, last }) : null,
-  );
-  return objects;
+  const final = objects.pop();
+  // Without an object nothing could be told; a table without rows has come to its end.
+  if (!final && !last) throw tooSlow(event.table, true);
+  return final ? [...objects, { ...final, reached: { cursor, last } }] : [];
 }

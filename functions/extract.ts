@@ -2,7 +2,7 @@ import type pg from 'pg';
 import * as z from 'zod';
 import { environmentOf } from '../shared/aws/environment.ts';
 import { connectBySecret } from '../shared/aws/source.ts';
-import { chunkKey, Stage } from '../shared/aws/stage.ts';
+import { chunkKey, newWriter, Stage } from '../shared/aws/stage.ts';
 import { Store } from '../shared/aws/store.ts';
 import { agreedAnew, refuseChanged, shapeOf } from '../shared/core/agree.ts';
 import { batchAt } from '../shared/core/batch.ts';
@@ -53,7 +53,7 @@ export interface ExtractPorts {
 
 /**
  * Streams chunks from Postgres to S3, each to its own object; several ranges of one call share one snapshot.
- * Run again it writes the same keys again: the objects are replaced.
+ * Each call writes keys of its own, so that one that is delivered twice spoils nothing: those that nobody was told of are swept.
  *
  * @returns one object a range
  * @throws LoaderError SourceUnavailable, TableUnreadable, KeyEndsInBlank, ValueRefused, ExtractTooSlow, LeaseLost
@@ -93,13 +93,14 @@ export async function extract(
     const whole = table.copyMode === 'FULL_DATA_SYNC' && source.keys.length > 0;
     if (whole) {
       const what = { event, table, reading: { source, scope }, batch, job, halved: state.halved };
-      return await stillWaitedFor(await extractWhole(client, what, { store, stage }, edge));
+      return await stillWaitedFor(await extractWhole(client, what, stage, edge));
     }
     await refuseBlankKeys(client, table, found, { source, ranges: event.extract.ranges, scope });
     const copyEach = async function* (): AsyncGenerator<Copied> {
+      const writer = newWriter();
       for (const [i, range] of event.extract.ranges.entries()) {
         await limitReading(client, edge);
-        const key = chunkKey(event, batch, event.extract.index, i);
+        const key = chunkKey(event, batch, { call: event.extract.index, writer }, i);
         const { nullMarker } = batch;
         const reading = { source, scope };
         yield await readObject(client, stage, { job, table, reading, ranges: [range], nullMarker, key });

@@ -36,6 +36,7 @@ const StagedObjectSchema: z.ZodType<StagedObject> = z.object({
   rows: z.int(),
   bytes: z.int(),
   changed: z.record(z.string(), z.record(z.string(), z.int())).optional(),
+  reached: z.object({ cursor: z.array(z.string().nullable()).nullable(), last: z.boolean() }).optional(),
 });
 
 export const LoadEvent = z.object({
@@ -134,8 +135,9 @@ class Loader {
     const { value } = loading.state;
     if (!value.batch || value.lease?.load === this.#event.loadId) return;
     const sorted = objects.toSorted((a, b) => (a.key < b.key ? -1 : 1));
+    const reached = objects.find((object) => object.reached)?.reached;
     const lease = leaseFor(this.#event.owner, this.#edge.now(), this.#event.loadId);
-    const batch = { ...value.batch, objects: sorted };
+    const batch = { ...value.batch, ...reached, objects: sorted.map(({ reached: _told, ...object }) => object) };
     // Said before it is there, so that it is dropped whatever comes.
     const staged = value.pass && isStaged({ pass: value.pass, batch }) ? { staged: true as const } : {};
     await this.#save(loading, { ...value, ...staged, lease, batch });

@@ -7,6 +7,7 @@ import { connectBySecret } from '../shared/aws/source.ts';
 import { Stage, stagedKeys } from '../shared/aws/stage.ts';
 import { hasTables, type JobData, Store, stateIn } from '../shared/aws/store.ts';
 import { Ticks } from '../shared/aws/ticks.ts';
+import { shapeOf } from '../shared/core/agree.ts';
 import { dueComparison } from '../shared/core/due.ts';
 import { inLanes, type Lanes } from '../shared/core/lanes.ts';
 import { isFree, leaseFor, takeLease } from '../shared/core/lease.ts';
@@ -145,29 +146,31 @@ async function leaseLoads(
   { store, stage }: LookPorts,
   edge: Edge,
 ): Promise<Plan['loads']> {
-  /** Whether the table is ours now: nobody took it since its state was read. */
-  const lease = async ({ state, revision, update }: Extracted, loadId: string): Promise<boolean> => {
+  /** The load that the table is ours for now; null where somebody else took it since its state was read. */
+  const lease = async ({ state, revision, table, update }: Extracted, loadId: string): Promise<string | null> => {
     const taken = takeLease(state, leaseFor(runId, edge.now(), loadId));
-    if ((await store.saveState(jobId, taken, revision)) !== null) {
-      // Whoever holds the lease alone may change what the table's columns are agreed to be.
-      if (update) await store.updateTable(jobId, state.sourceName, update);
-      return true;
-    }
-    await stage.remove(state.batch?.objects.map((object) => object.key) ?? []);
-    return false;
+    const isMine = (await store.saveState(jobId, taken, revision)) !== null;
+    if (!isMine) await stage.remove(state.batch?.objects.map((object) => object.key) ?? []);
+    // Of a plan that was delivered twice either may be the one whose answer counts: it loads what the other took as well.
+    const { value } = isMine ? { value: taken } : await store.readState(jobId, state.sourceName);
+    if (value.lease?.owner !== runId || value.batch?.shape !== shapeOf(table)) return null;
+    // Whoever holds the lease alone may change what the table's columns are agreed to be.
+    if (update) await store.updateTable(jobId, state.sourceName, update);
+    return value.lease.load ?? null;
   };
   const parcels = [...extracted].flatMap(([name, { table, state }]) =>
     state.pass ? [{ table: name, ...loadSize(table, state.pass, state.staged) }] : [],
   );
-  const loads = pack(parcels).map(async (tables, i) => {
-    const loadId = `load/${runId}/${i}/`;
-    const mine = tables.map(async (name) => {
+  const leased = pack(parcels).flatMap((tables, i) =>
+    tables.map(async (name) => {
       const delta = extracted.get(name);
-      return delta && (await lease(delta, loadId)) ? [name] : [];
-    });
-    return { loadId, tables: (await Promise.all(mine)).flat() };
-  });
-  return (await Promise.all(loads)).filter(({ tables }) => tables.length > 0);
+      return { name, loadId: delta ? await lease(delta, `load/${runId}/${i}/`) : null };
+    }),
+  );
+  const byLoad = Map.groupBy(await Promise.all(leased), ({ loadId }) => loadId);
+  return [...byLoad].flatMap(([loadId, tables]) =>
+    loadId === null ? [] : [{ loadId, tables: tables.map(({ name }) => name) }],
+  );
 }
 
 /** The run's end has been told while this was at work, or its event came once more: nobody will load what it leased. */

@@ -35,11 +35,11 @@ export async function stageMend(
   const more = lacking.length > there.length;
   const mended = [...there, ...wrong.filter(({ what }) => what === 'extra')];
   const nullMarker = newNullMarker();
-  const keys = { object: mendKey(jobId, runId, name, `${kind}-keys`), rows: mended.length };
+  const keys = { object: mendKey(jobId, runId, name, `${kind}-keys`, nullMarker), rows: mended.length };
   const csv = mended.map(({ key }) => `${key.map((text) => `"${text.replaceAll('"', '""')}"`).join(',')}\n`);
   await stage.put(keys.object, zstdCompressSync(csv.join('')));
   if (there.length === 0) return { nullMarker, keys, rows: null, more };
-  const object = mendKey(jobId, runId, name, 'verify-rows');
+  const object = mendKey(jobId, runId, name, `${kind}-rows`, nullMarker);
   const sql = copyOut(source.columns, [rowsOf(there, seen, source)], nullMarker);
   const { result: rows } = await stage.write(object, (sink) => copyCompressed(source.client, sql, sink));
   return { nullMarker, keys, rows: { object, rows }, more };

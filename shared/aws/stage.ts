@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { PassThrough, Transform, type Writable } from 'node:stream';
 import {
   AbortMultipartUploadCommand,
@@ -36,8 +36,8 @@ export const tablePrefix = (jobId: string, table: string): string => `${jobPrefi
 const markOf = ({ nullMarker }: Pick<Batch, 'nullMarker'>): string => nullMarker.replaceAll('~', '');
 
 /** What a comparison mends a table by: it lies there only while the comparison holds the table's lease. */
-export const mendKey = (jobId: string, runId: string, table: string, part: string): string =>
-  objectKey(jobId, runId, table, `mend-${part}`);
+export const mendKey = (jobId: string, runId: string, table: string, part: string, nullMarker: string): string =>
+  objectKey(jobId, runId, table, `mend-${part}-${markOf({ nullMarker })}`);
 
 /** A small delta's one object. */
 export const deltaKey = (jobId: string, runId: string, table: string, nullMarker: string): string =>
@@ -45,15 +45,18 @@ export const deltaKey = (jobId: string, runId: string, table: string, nullMarker
 
 /** Where it is told which rows' values an object has changed: kept for longer than the object, by the bucket's lifecycle. */
 export const changedKey = (objectKey: string): string =>
-  objectKey.replace(/^stage\//, 'changed/').replace(/\.csv\.zst$/, '.jsonl');
+  objectKey.replace(/^stage\//, 'changed/').replace(/(\.[0-9a-f]{8})?\.csv\.zst$/, '.jsonl');
+
+/** Tells the objects of one call of extract from those of its twin: an invocation may be delivered twice, and the two see other rows. */
+export const newWriter = (): string => randomBytes(4).toString('hex');
 
 /** The object of one range of one call of extract. */
 export const chunkKey = (
   { jobId, runId, table }: { jobId: string; runId: string; table: string },
   batch: Pick<Batch, 'nullMarker'>,
-  call: number,
+  { call, writer }: { call: number; writer: string },
   range: number,
-): string => objectKey(jobId, runId, table, `${markOf(batch)}-${call}-${range}`);
+): string => objectKey(jobId, runId, table, `${markOf(batch)}-${call}-${range}.${writer}`);
 
 /** A batch's objects, and what names them. */
 export function stagedKeys({ objects }: Batch): string[] {

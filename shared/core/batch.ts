@@ -18,12 +18,5 @@ export const bytesIn = (batch: Batch): number => sum(batch.objects, (object) => 
 export const batchAt = ({ pass, batch, ahead }: TableState, batches: number): Batch | undefined =>
   pass && batches === pass.batches + 1 ? ahead : pass?.batches === batches ? batch : undefined;
 
-/** The state with what extract found out about the batch at this place; null where there is none. */
-export function withBatchAt(state: TableState, batches: number, change: Partial<Batch>): TableState | null {
-  const batch = batchAt(state, batches);
-  if (!batch) return null;
-  return { ...state, [batch === state.ahead ? 'ahead' : 'batch']: { ...batch, ...change } };
-}
-
 /** A text that stands for NULL in one batch's CSV: no value can be taken for it. */
 export const newNullMarker = (): string => `~${randomBytes(8).toString('hex')}~`;

@@ -81,6 +81,8 @@ export interface StagedObject {
   bytes: number;
   /** Values that policies changed in it, by the column's place; which rows' stands in an object of its own. */
   changed?: ChangedColumns;
+  /** Where the batch ends, with the last object of a call of extract that found that out by itself: gone once the batch has it. */
+  reached?: { cursor: (string | null)[] | null; last: boolean };
 }
 
 /** What has been extracted and waits for its load. */
