@@ -21,6 +21,8 @@ export type How =
   | 'redriven'
   /** A function gets its event twice, at once. */
   | 'twice'
+  /** Its event is delivered once more, late: while the next function is at work. */
+  | 'again'
   /** A state fails by an error that nothing names. */
   | 'failed'
   /** The source answers by an error of this class. */
@@ -69,6 +71,7 @@ export class FaultPlane {
   #seen = new Map<string, number>();
   #points: Point[] | undefined;
   #held: (() => void)[] = [];
+  #again: (() => Promise<unknown>)[] = [];
   #stopping = 0;
   #struck: Rule[] = [];
 
@@ -83,6 +86,7 @@ export class FaultPlane {
     const struck = this.#struck;
     this.#rules = [];
     this.#struck = [];
+    this.#again = [];
     this.#seen.clear();
     return struck;
   }
@@ -118,6 +122,8 @@ export class FaultPlane {
   readonly onCall = async (call: FaultyCall): Promise<void> => {
     const { hands } = this;
     if (!hands || call.caller.accessKeyId === 'operator') return;
+    if (call.service === 'lambda' && call.moment === 'before')
+      for (const repeat of this.#again.splice(0)) void repeat();
     const rule = this.#meet(nameCall(call, hands), call.moment);
     if (rule) await this.#strike(rule, call, hands);
   };
@@ -127,6 +133,9 @@ export class FaultPlane {
     switch (how) {
       case 'twice':
         void call.repeat?.();
+        return;
+      case 'again':
+        if (call.repeat) this.#again.push(call.repeat);
         return;
       case 'killed':
         hands.kill(functionOf(call));

@@ -211,7 +211,7 @@ export function waysToFail({ what, moment }: Point): How[] {
     if (!before) return /COPY|BEGIN/.test(what) ? ['lost'] : [];
     return /COPY|FETCH|SELECT "/.test(what) ? ['lost', 'sqlstate 40001', 'sqlstate 57014'] : ['lost'];
   }
-  if (what.includes('lambda:Invoke')) return before ? ['down', 'twice'] : ['lost'];
+  if (what.includes('lambda:Invoke')) return before ? ['down', 'twice'] : ['lost', 'again'];
   // No execution that could be stopped calls these.
   if (/^(admin|sync-schedules) /.test(what)) return before ? ['throttled', 'killed'] : ['lost', 'down', 'killed'];
   return before ? ['throttled', 'killed', 'stopped', 'late'] : ['lost', 'down', 'killed', 'stopped'];
