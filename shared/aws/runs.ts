@@ -1,6 +1,6 @@
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { GetCommand, PutCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb';
-import { expiryOf, type Run, type RunTable } from '../model/run.ts';
+import { expiryOf, type Run } from '../model/run.ts';
 import { ConfigTable, isItemTooLarge } from './config-table.ts';
 import { RUN, runsKey } from './keys.ts';
 
@@ -169,12 +169,12 @@ type Addition = [
 
 const BRIEF_ERROR = 100;
 
-/** Each table's own state has its error whole; what else is left out was logged. */
+/** Without what may be long, and with the beginning of an error: a table's own state has it whole. */
 const inBrief = (tables: Run['tables']): Run['tables'] =>
   Object.fromEntries(
-    Object.entries(tables).map(([name, { rows, bytes, seconds, error }]): [string, RunTable] => {
+    Object.entries(tables).map(([name, { error, changed: _, changedColumns: _c, schemaChanges: _s, ...told }]) => {
       const brief = error && error.length > BRIEF_ERROR ? `${error.slice(0, BRIEF_ERROR)}…` : error;
-      return [name, { rows, bytes, seconds, ...(brief ? { error: brief } : {}) }];
+      return [name, { ...told, ...(brief ? { error: brief } : {}) }];
     }),
   );
 

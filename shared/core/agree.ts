@@ -8,7 +8,7 @@ import type { Table } from '../model/table.ts';
 import { checkTreatment } from './check-table.ts';
 import { type ColumnChange, type Comparison, compareColumns, differs } from './column-changes.ts';
 import { tooLarge } from './item-size.ts';
-import { withoutProgress } from './outcome.ts';
+import { toReload } from './outcome.ts';
 import { keysOf } from './pass.ts';
 
 /** What a table's load goes by, once the source's changes are agreed. */
@@ -51,11 +51,7 @@ export function agree(job: Job, table: Table, found: SourceTable, state: TableSt
   if (large) throw errors.badConfiguration(`${table.sourceName}: ${large}`);
   return {
     table: { ...table, ...update },
-    state: fills
-      ? { ...withoutProgress(state), replaces: 'all', guarded: true }
-      : update
-        ? withoutStaged(state)
-        : state,
+    state: fills ? toReload(state, true) : update ? withoutStaged(state) : state,
     update,
     changes,
   };

@@ -111,6 +111,16 @@ export function withoutProgress(state: TableState): TableState {
   return rest;
 }
 
+/**
+ * The state of a table of which all rows are to be loaded again, in place of those that are there.
+ * @param guarded whether the loader asks for it, and not a person who knows how many rows there should be
+ */
+export const toReload = (state: TableState, guarded: boolean): TableState => ({
+  ...withoutProgress(state),
+  replaces: 'all',
+  ...(guarded ? { guarded } : {}),
+});
+
 /** A wide table of which all columns are changed must not make a run's record too large to be stored. */
 const MOST_COLUMNS_TOLD = 50;
 

@@ -3,7 +3,7 @@ import type { TableState, Watermark } from '../model/state.ts';
 import type { Table } from '../model/table.ts';
 import { gapsUpTo } from './gaps.ts';
 import { isFree } from './lease.ts';
-import { withoutProgress } from './outcome.ts';
+import { toReload } from './outcome.ts';
 import { keysOf, means } from './pass.ts';
 
 /** What a person may ask for, or a repair of rows that no key tells apart: the only way that a watermark moves back. */
@@ -37,10 +37,7 @@ export function resetState(table: Table, state: TableState, reset: Reset, now: D
     ...(orphan === undefined ? {} : { orphan }),
     behindSince: rest.behindSince ?? now.toISOString(),
   };
-  if (reset.kind === 'reload') {
-    const { guarded } = reset;
-    return { ...withoutProgress(idle), replaces: 'all', ...(guarded ? { guarded } : {}) };
-  }
+  if (reset.kind === 'reload') return toReload(idle, reset.guarded ?? false);
   return { ...idle, watermark: rewound(table, state, reset.to), ...(reset.replace ? { replaces: 'beyond' } : {}) };
 }
 
