@@ -6,7 +6,6 @@ import type { FaultyCall } from '../../local/gate.ts';
 import { bench, type TestJob } from './harness.ts';
 import { Interruptions } from './interruptions.ts';
 import { metricSum } from './metrics.ts';
-import { nothingLeft } from './nothing-left.ts';
 import { ticking } from './ticking.ts';
 
 const during = new Interruptions();
@@ -197,37 +196,6 @@ test('a table that repairs what its own verifications find does so at once, too,
   const { found, covered } = (await verify(job, { tables: ['docs'] })).get('docs') ?? assert.fail();
   assert.deepEqual([found?.missing, found?.repaired, covered?.rows], [1, true, 50]);
   assert.deepEqual(await job.differing(), []);
-});
-
-test('more rows than are mended at one go are mended in turns, and told as what they were', async () => {
-  const rows = 12_000;
-  const job = await server.job(`
-    CREATE TABLE many (id bigserial PRIMARY KEY, body text);
-    INSERT INTO many (body) SELECT 'm' || n FROM generate_series(1, ${rows}) n; ANALYZE`);
-  await job.setup();
-  await job.edit('many', { copyMode: 'INSERT_ONLY' });
-  await job.run();
-  await job.warehouse.query(`DELETE FROM "${job.schema}".many`);
-  const { tables } = await server.operator.verify(job.jobId, { repair: true });
-  assert.deepEqual([tables[0]?.status, tables[0]?.missing, tables[0]?.rows], ['repaired', rows, rows]);
-  assert.deepEqual(await job.differing(), []);
-  await nothingLeft(server, job);
-});
-
-test('rows that no mending makes the same end a repair all the same, and are told as different', async () => {
-  const job = await server.job(`
-    CREATE TABLE many (id bigserial PRIMARY KEY, body text);
-    INSERT INTO many (body) SELECT 'm' || n FROM generate_series(1, 12000) n; ANALYZE`);
-  await job.setup();
-  await job.edit('many', { copyMode: 'FULL_DATA_SYNC' });
-  await job.run();
-  // Sums, keys, keys once more, and then in turns: as if somebody took them away each time.
-  for (let i = 0; i < 12; i++)
-    during.atState('Warehouse side', async () => void (await job.warehouse.query(`DELETE FROM "${job.schema}".many`)));
-  const { tables } = await server.operator.verify(job.jobId, { repair: true });
-  during.forget();
-  assert.deepEqual([tables[0]?.status, tables[0]?.missing], ['different', 12_000]);
-  await nothingLeft(server, job);
 });
 
 test('rows that changed since the last pass, between the looks, or while they are taken are no differences', async () => {
