@@ -78,15 +78,15 @@ const command = new Command('npm start --')
 const OWNERS_ONLY = { mode: 0o600 };
 
 const terminal = terminalOf(process.stdout, process.env);
-const say = (line: string): void => void process.stdout.write(`${line}\n`);
 
-/** Where a run shows how far it is: nobody looks any more once a signal has come. */
-const watched = new Writable({
+/** What is said in the course of things: once a signal has come, what goes on only breaks off, and is nobody's news. */
+const output = new Writable({
   write: (chunk, _encoding, done) => {
     if (!isStopping()) process.stdout.write(chunk);
     done();
   },
 });
+const say = (line: string): void => void output.write(`${line}\n`);
 
 const isGiven = (option: keyof Options): boolean => command.getOptionValueSource(option) === 'cli';
 
@@ -127,13 +127,13 @@ async function main(options: Options): Promise<boolean> {
   atEnd(() => session.close());
   const { entries, checks } = await session.setup();
   if (await session.isEmpty()) throw noTables(await source, options.schema);
-  if (entries.length + checks.length > 0) process.stdout.write(renderSetup(entries, terminal, checks));
+  if (entries.length + checks.length > 0) output.write(renderSetup(entries, terminal, checks));
 
   let report = await runOnce(session);
   if (!options.source) report = await demonstrate(session, await source, report);
   const control = options.serve ? await serve(session, folder) : null;
   if (control) report = { ...report, control: control.url };
-  process.stdout.write(renderReport(report, terminal));
+  output.write(renderReport(report, terminal));
   for (const warning of report.warnings ?? []) if (!checks.includes(warning)) say(`\n  ! ${warning}`);
   const verification = options.verify ? await verified(session) : null;
   if (verification) report = { ...report, verification };
@@ -190,14 +190,14 @@ const NEXT = [
 
 async function runOnce(session: Session): Promise<Report> {
   say(`\n${(await session.isInitial()) ? 'Initial load' : 'Incremental run'}`);
-  const progress = createProgress({ stream: watched, terminal, now: () => performance.now() });
+  const progress = createProgress({ stream: output, terminal, now: () => performance.now() });
   return session.run(progress, () => say('Comparing both sides'));
 }
 
 async function verified(session: Session): Promise<Verification> {
   say('\nVerifying');
   const { verification, named } = await session.verify();
-  process.stdout.write(renderVerification(verification, terminal, named));
+  output.write(renderVerification(verification, terminal, named));
   return verification;
 }
 
