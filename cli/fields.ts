@@ -24,6 +24,9 @@ const FLAGS: Record<string, string> = {
 export const flagOf = (name: string): string =>
   FLAGS[name] ?? `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
 
+/** What is told more of than its kind: what has to be typed once more. */
+const VALUES: Record<string, string> = { confirm: '<job>' };
+
 /** What stands without a flag, as help calls it. */
 const ARGUMENTS: Record<string, string> = { jobId: 'job', runId: 'run', setupId: 'setup', verifyId: 'verification' };
 
@@ -90,7 +93,9 @@ export function optionsOf(field: Field): Option[] {
   if (kind === 'flag')
     return [new Option(flag, described), new Option(flag.replace('--', '--no-'), `the opposite of ${flag}`)];
   const value = { text: '<text>', number: '<n>', list: '<a,b>', map: '<a=b,c=d>', json: '<json>' }[kind];
-  const option = new Option(`${flag} ${value}`, described).argParser((typed) => typedValue(field, typed));
+  const option = new Option(`${flag} ${VALUES[field.name] ?? value}`, described).argParser((typed) =>
+    typedValue(field, typed),
+  );
   return [option.makeOptionMandatory(required)];
 }
 

@@ -41,7 +41,8 @@ function typedProblem(operation: OperationName, { field, message }: Problem): st
   // Words that no sentence has: rowLimit is a field, name may be anything.
   const names = fieldsOf(OPERATIONS[operation].input).flatMap((one) => (/[A-Z]/.test(one.name) ? [one.name] : []));
   const words = message.replace(/\b[a-z]+[A-Z]\w*\b/g, (word) => (names.includes(word) ? typed(word) : word));
-  if (name === '' || words.startsWith(`${typed(name)} `)) return words;
+  if (name === '') return `${words} (${operation.replace('.', ' ')} --help lists the options)`;
+  if (words.startsWith(`${typed(name)} `)) return words;
   const where = within.length > 0 ? `${typed(name)}: ${within.join('.')}` : typed(name);
   // Some say what the field does wrong, others are a sentence of their own.
   return /^(the|[A-Z]\w+) /.test(words) ? `${where}: ${words}` : `${where} ${words}`;

@@ -115,7 +115,7 @@ async function hasRows(warehouse: Warehouse, schema: string, table: Table): Prom
 
 const occupied = (schema: string, { sourceName, destinationName }: Table): string =>
   `${sourceName}: the warehouse already has a table ${schema}.${destinationName} with rows that no run of this job loaded: ` +
-  'drop or rename it, or give the table another destinationName, then run setup again';
+  'drop or rename it, or give the table another destinationName (tables edit … --destination-name), then run setup again';
 
 const namesOf = (tables: Table[]): string => tables.map((table) => table.sourceName).join(', ');
 

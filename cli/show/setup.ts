@@ -27,13 +27,16 @@ export function renderSetUp({ job, status, output, error, tables }: Result<'jobs
   const lines = checksOf(tables, grants.length > 0).flatMap(([check, names]) =>
     hanging('  ! ', `${named(names)}: ${check}`, style.width),
   );
-  const [first] = tables;
-  const next = !first
-    ? ''
-    : refused.length > 0
-      ? `  Next: what is refused above, then jobs setup ${job} once more; jobs run ${job} copies the other tables\n`
-      : `  Next: tables show ${job} ${first.table} tells what was guessed, of each table; then jobs run ${job}\n`;
+  const next = nextStep(job, tables, refused.length);
   return `${head}${lines.length > 0 ? `\n${lines.join('\n')}\n\n` : ''}${next}`;
+}
+
+function nextStep(job: string, [first, ...others]: { table: string }[], refused: number): string {
+  if (!first) return '';
+  if (refused === 0)
+    return `  Next: tables show ${job} ${first.table} tells what was guessed, of each table; then jobs run ${job}\n`;
+  const rest = refused <= others.length ? `; jobs run ${job} copies the other tables` : '';
+  return `  Next: what is refused above, then jobs setup ${job} once more${rest}\n`;
 }
 
 /** What is to be checked, with the tables that it concerns: of a hundred tables most have the same. */

@@ -54,8 +54,9 @@ export const foldNames = (
   });
 };
 
-/** Whether a name is another than folding alone makes of it. */
-export const isRenamed = ({ source, name }: FoldedName): boolean => name !== lower(source);
+/** Whether it was foldNames that gave a name which is another than folding alone makes: what a person chose is no news to them. */
+export const isRenamed = ({ source, name }: FoldedName): boolean =>
+  name !== lower(source) && lower(source).startsWith(name.replace(/_\d+$/, ''));
 
 /** foldNames for the columns of one table, which may not be called like a system column: `oid` becomes `oid_2`. */
 export const foldColumnNames = (names: string[]): FoldedName[] => foldNames(names, SYSTEM_COLUMNS);

@@ -252,6 +252,7 @@ test('what is refused ends with 1 and says which option is wrong; what is not un
       'jobs edit source --row-limit 10 --chunk-size 20',
       '--chunk-size is larger than --row-limit: a batch is cut into chunks, so give at most --row-limit',
     ],
+    ['tables edit source served', 'nothing to change: give at least one field (tables edit --help lists the options)'],
     ['tables edit source served --treat id=hide', '--treat: id is "hide": choose exclude, sha256, null'],
   ] as const)
     assert.equal((await admin(args.split(' '))).err, `InvalidInput\n  ${expected}\n`);

@@ -46,4 +46,10 @@ test('where tables are refused, what is in the way comes first', () => {
     text,
     /Next: what is refused above, then jobs setup shop once more; jobs run shop copies the other tables\n$/,
   );
+  const [first] = setup.tables;
+  const alone = shown({
+    output: { tables: 1, added: 1, created: 0, checks: [], grants, refused },
+    tables: first ? [first] : [],
+  });
+  assert.match(alone, /once more\n$/, 'there are no others to be copied');
 });

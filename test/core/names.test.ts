@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { foldColumnNames, foldNames } from '../../shared/core/names.ts';
+import { foldColumnNames, foldNames, isRenamed } from '../../shared/core/names.ts';
 
 const folded = (names: string[]): string[] => foldNames(names).map(({ name }) => name);
 
@@ -27,6 +27,12 @@ test("a column may not be called like one of Redshift's system columns, a table 
     ['oid_2', 'insertxid_2'],
   );
   assert.deepEqual(folded(['oid']), ['oid']);
+});
+
+test('what a person called a table is told nobody as what folding made of it', () => {
+  const { name: long = '' } = foldNames(['Ü'.repeat(80)])[0] ?? {};
+  assert.ok(isRenamed({ source: 'orders', name: 'orders_2' }) && isRenamed({ source: 'Ü'.repeat(80), name: long }));
+  assert.ok(!isRenamed({ source: 'Orders', name: 'orders' }) && !isRenamed({ source: 'orders', name: 'shop_orders' }));
 });
 
 const names = fc.uniqueArray(
