@@ -20,7 +20,7 @@ import { createScheduler, type Scheduler, type SchedulerOptions } from './schedu
 import { callBySdk } from './sdk-calls.ts';
 import type { Caller } from './service.ts';
 import type { Identity } from './sigv4.ts';
-import { createStepFunctions, type StatesPorts, type StepFunctions } from './states/service.ts';
+import { createStepFunctions, type StatesPorts, type StatusChange, type StepFunctions } from './states/service.ts';
 import { createStreamMappings } from './stream-mappings.ts';
 import { readAssembly, type Stack } from './template.ts';
 
@@ -66,6 +66,8 @@ export interface Cloud {
   states: StepFunctions;
   /** EventBridge Scheduler: its schedules tick once it is started. */
   scheduler: Pick<Scheduler, 'list' | 'start' | 'advance'>;
+  /** Has a listener told of every execution that begins or ends, as EventBridge is. */
+  onStatusChange(listener: (detail: StatusChange) => void): void;
   /** Resolves when no execution, asynchronous invocation or stream record is under way. */
   idle(): Promise<void>;
   /** Ends everything that was started; the state stays. */
@@ -156,6 +158,7 @@ export async function startCloud(options: CloudOptions): Promise<Cloud> {
       iam.assume(roleArn, 'states.amazonaws.com', arn);
       return { arn, name, roleArn, definition };
     });
+    const listeners: ((detail: StatusChange) => void)[] = [];
     const asMachine = (roleArn: string) => assumedRole(roleArn, 'states', 'states');
     const states = createStepFunctions(machines, {
       ...options.states,
@@ -165,13 +168,15 @@ export async function startCloud(options: CloudOptions): Promise<Cloud> {
           log('notifications', `${topic} ${message}`),
         ),
       authorize: (roleArn, permissions) => iam.authorize(asMachine(roleArn), permissions),
-      statusChanged: (detail) =>
+      statusChanged: (detail) => {
         bus.publish({
           source: 'aws.states',
           'detail-type': 'Step Functions Execution Status Change',
           resources: [detail.executionArn],
           detail,
-        }),
+        });
+        for (const listener of listeners) listener(detail);
+      },
     });
     // Functions end before what they call.
     undo.push(async () => {
@@ -211,6 +216,7 @@ export async function startCloud(options: CloudOptions): Promise<Cloud> {
       lambda,
       states,
       scheduler,
+      onStatusChange: (listener) => void listeners.push(listener),
       async idle() {
         await states.idle();
         await mappings.idle();

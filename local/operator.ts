@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { availableParallelism } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
@@ -15,6 +16,7 @@ import {
   SFNClient,
   StartExecutionCommand,
 } from '@aws-sdk/client-sfn';
+import * as z from 'zod';
 import type { OperationName } from '../functions/admin/operations.ts';
 import { NAMES } from '../infra/names.ts';
 import { Comparisons } from '../shared/aws/comparisons.ts';
@@ -32,6 +34,9 @@ import { Verification } from '../shared/model/verification.ts';
 import type { Cloud } from './cloud.ts';
 import { REGION } from './identity.ts';
 import { DESTINATION } from './installation.ts';
+
+/** What every machine is started with: a job, and where that is not the execution's own name a run. */
+const Executed = z.object({ jobId: z.string(), runId: z.string().optional() });
 
 const POLL_MS = 100;
 /** As many readers at once as this machine has cores for; a process each would only wait for its turn. */
@@ -96,18 +101,38 @@ export class Operator {
   }
 
   /** Runs the job once, with all that it starts. @returns the run as its history has it */
-  async run(jobId: string, tick: () => Promise<void> | void = () => undefined): Promise<Run> {
-    const execution = await this.#execute('LoadJobArn', { jobId, trigger: 'hand' }, tick);
-    const runId = execution.name ?? '';
+  async run(
+    jobId: string,
+    tick: () => Promise<void> | void = () => undefined,
+    runId: string = randomUUID(),
+  ): Promise<Run> {
+    const execution = await this.#execute('LoadJobArn', { jobId, trigger: 'hand' }, tick, runId);
     while (await this.#largeTablesRun(runId)) {
       await tick();
       await sleep(POLL_MS);
     }
     await tick();
-    const run = (await this.runs.list(jobId, 20)).find((one) => one.runId === runId);
+    const run = await this.#recorded(jobId, runId);
     if (!run) throw executionError(execution);
     if (run.error && Object.keys(run.tables).length === 0) throw new Error(run.error);
     return run;
+  }
+
+  async #recorded(jobId: string, runId: string): Promise<Run | undefined> {
+    return (await this.runs.list(jobId, 20)).find((one) => one.runId === runId);
+  }
+
+  /** Tells of each run of any job once it has ended, whatever started it: its large tables' executions may outlast its own. */
+  watchRuns(tell: (jobId: string, run: Run) => void): void {
+    const told = new Set<string>();
+    this.#cloud.onStatusChange(async ({ status, name, input }) => {
+      if (status === 'RUNNING') return;
+      const { jobId, runId = name } = Executed.parse(JSON.parse(input));
+      const run = await this.#recorded(jobId, runId);
+      if (!run?.finishedAt || told.has(runId)) return;
+      told.add(runId);
+      tell(jobId, run);
+    });
   }
 
   /** The ARN of a run's own execution. */
@@ -220,9 +245,10 @@ export class Operator {
     machine: string,
     input: object,
     tick: () => Promise<void> | void = () => undefined,
+    name?: string,
   ): Promise<DescribeExecutionOutput> {
     const { executionArn } = await this.#states.send(
-      new StartExecutionCommand({ stateMachineArn: this.#output(machine), input: JSON.stringify(input) }),
+      new StartExecutionCommand({ stateMachineArn: this.#output(machine), input: JSON.stringify(input), name }),
     );
     for (;;) {
       const execution = await this.#states.send(new DescribeExecutionCommand({ executionArn }));

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { hasTables } from '../shared/aws/store.ts';
 import { describeGivenUp } from '../shared/core/gaps.ts';
 import { describeError } from '../shared/model/errors.ts';
@@ -28,6 +29,8 @@ export class Session {
   readonly #installation: Installation;
   readonly #operator: Operator;
   readonly #source: string;
+  /** The runs that this session reports on by itself. */
+  readonly #own = new Set<string>();
 
   private constructor(jobId: string, source: string, installation: Installation) {
     this.jobId = jobId;
@@ -114,7 +117,9 @@ export class Session {
       : async () => undefined;
     let run: Run;
     try {
-      run = await this.#operator.run(this.jobId, () => watch(false));
+      const runId = randomUUID();
+      this.#own.add(runId);
+      run = await this.#operator.run(this.jobId, () => watch(false), runId);
       await watch(true);
       await this.#operator.settled(run.runId);
     } finally {
@@ -222,8 +227,11 @@ export class Session {
     return { verification, named: new Map(await Promise.all(rows)) };
   }
 
-  /** From now on schedules tick by the clock. */
-  startSchedules(): void {
+  /** From now on schedules tick by the clock. @param tell of each run by them, or by anybody else, that had something to do */
+  startSchedules(tell: (jobId: string, run: Run) => void): void {
+    this.#operator.watchRuns((jobId, run) => {
+      if (run.status !== 'idle' && !this.#own.has(run.runId)) tell(jobId, run);
+    });
     this.#installation.cloud.scheduler.start();
   }
 

@@ -5,6 +5,7 @@ import { Command, InvalidArgumentError, Option } from 'commander';
 import pg from 'pg';
 import { errors } from '../shared/model/errors.ts';
 import { withoutPasswords } from '../shared/model/redact.ts';
+import type { Run } from '../shared/model/run.ts';
 import type { Verification } from '../shared/model/verification.ts';
 import { connectSource } from '../shared/source/connect.ts';
 import { checkSchema } from '../shared/source/schema.ts';
@@ -251,17 +252,26 @@ async function openShop(folder: StateFolder, rows: number): Promise<string> {
 }
 
 async function serve(session: Session, folder: StateFolder): Promise<Control> {
-  session.startSchedules();
+  const told = (line: string) => say(`  ${new Date().toLocaleTimeString('en-GB')}  ${line}`);
+  session.startSchedules((jobId, run) => told(endedText(jobId, run)));
   let control: Control | undefined;
   control = await startControl(async () => {
     const report = { ...(await session.run(null)), control: control?.url };
-    say(`  ${new Date().toLocaleTimeString('en-GB')}  ${runText(report)}`);
+    told(runText(report));
     return report;
   });
   atEnd(() => control.stop());
   const forget = writeAddress(folder.dir, session.address);
   atEnd(async () => forget());
   return control;
+}
+
+/** A run that a schedule or a command began, in a line. */
+function endedText(jobId: string, { runId, trigger, status, tables, startedAt, finishedAt }: Run): string {
+  const rows = Object.values(tables).reduce((sum, table) => sum + table.rows, 0);
+  const took = duration((Date.parse(finishedAt ?? startedAt) - Date.parse(startedAt)) / 1000);
+  const end = status === 'failed' ? `failed ✗: runs show ${jobId} ${runId} tells why` : 'succeeded ✓';
+  return `${jobId} by ${trigger}: ${plural(rows, 'row')}, ${took}, ${end}`;
 }
 
 /** A run that somebody asked for, in a line. */

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import pg from 'pg';
 import { startPostgres } from '../../local/postgres.ts';
 import { commandOf, identityOf } from '../../local/processes.ts';
@@ -15,6 +16,7 @@ import { processesBelow } from './processes.ts';
 
 const dir = mkdtempSync(join(tmpdir(), 'redshift-loader-cli-'));
 const script = fileURLToPath(new URL('../../local/start.ts', import.meta.url));
+const admin = fileURLToPath(new URL('../../cli/admin.ts', import.meta.url));
 const children: ChildProcess[] = [];
 after(() => {
   for (const child of children) child.kill('SIGTERM');
@@ -89,8 +91,9 @@ test('--serve keeps the warehouse readable and runs the job on request; Ctrl-C l
   const shop = new pg.Client({ connectionString: /Source {5}(postgres:\S+)/.exec(output())?.[1] });
   await shop.connect();
   assert.deepEqual((await shop.query('SELECT count(*)::int AS n FROM orders')).rows, rows);
-  await shop.end();
 
+  const change = (id: number) => shop.query('UPDATE customers SET updated_at = now() WHERE id = $1', [id]);
+  await change(8);
   const answer = await fetch(`${report.control}/run`, { method: 'POST' });
   assert.equal(answer.status, 200);
   const next = Report.parse(await answer.json());
@@ -98,6 +101,13 @@ test('--serve keeps the warehouse readable and runs the job on request; Ctrl-C l
   assert.ok(next.tables.every((table) => table.error === null && table.sourceChecksum === table.warehouseChecksum));
   assert.equal((await fetch(`${report.control}/elsewhere`)).status, 404);
   assert.match(output(), /\d\d:\d\d:\d\d {2}POST \/run: incremental, \d+ rows?, .*, identical ✓\n/);
+
+  await change(7);
+  await shop.end();
+  await promisify(execFile)(process.execPath, [admin, '--state', join(dir, 'state'), 'jobs', 'run', 'shop', '--wait']);
+  for (let i = 0; !/by hand/.test(output()) && i < 50; i++) await sleep(100);
+  assert.match(output(), /\d\d:\d\d:\d\d {2}shop by hand: 1 row, .* s, succeeded ✓\n/);
+  assert.equal(output().match(/by hand/g)?.length, 1, 'POST /run is told with its report');
 
   const processes = new Map(processesBelow(child.pid ?? 0).map((pid) => [pid, identityOf(pid)]));
   const commands = [...processes.keys()].map(commandOf).join('\n');
