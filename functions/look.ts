@@ -16,7 +16,7 @@ import { describeUnstamped } from '../shared/core/unstamped.ts';
 import type { SourceTable } from '../shared/model/catalog.ts';
 import type { Pass, TableState } from '../shared/model/state.ts';
 import type { Table } from '../shared/model/table.ts';
-import { accountFor } from '../shared/source/account.ts';
+import { accountFor, missingWithin } from '../shared/source/account.ts';
 import { refuseBlankKeys } from '../shared/source/blank-keys.ts';
 import { brokenConnection, isCancelled } from '../shared/source/connect.ts';
 import { readFence } from '../shared/source/fence.ts';
@@ -173,7 +173,8 @@ export class Look {
     const reading = readingOf(job, table, found, state, pass, open.snapshot);
     const restored = describeRestored(table, usableWatermark(table, state, oid), open.snapshot);
     if (restored) this.warnings.push(restored);
-    if (reading.closed.length > 0) this.warnings.push(describeClosed(table.sourceName, reading.closed, job.gapDays));
+    const closed = await missingWithin(client, reading.source, reading.expired);
+    if (closed.length > 0) this.warnings.push(describeClosed(table.sourceName, closed, job.gapDays));
     const left = deadline - this.#edge.now().getTime();
     // Columns to be replaced take statements of their own, which leave no room for other tables.
     const reshapes = pass.replaces === 'all' && table.shape !== shapeOf(table);
@@ -237,7 +238,7 @@ export class Look {
   }
 
   /** What held the table up is over, nothing waits, and gaps have closed: all would else be told until the next new row. */
-  async #nothingNew({ value, revision }: Revised<TableState>, { closed, scope }: Reading): Promise<void> {
+  async #nothingNew({ value, revision }: Revised<TableState>, { expired, scope }: Reading): Promise<void> {
     this.settled.add(value.sourceName);
     const { lastError, behindSince, ...rest } = value;
     // This run's own, of a plan that died when it had taken the table; what was new then is gone from the source.
@@ -245,8 +246,9 @@ export class Look {
     const { lease: _lease, pass: _pass, batch: _batch, ...free } = rest;
     const well: TableState = mine ? free : rest;
     const { watermark } = well;
-    if (watermark && closed.length > 0) well.watermark = { ...watermark, gaps: scope.gaps };
-    if (mine || lastError !== undefined || behindSince !== undefined || closed.length > 0)
+    if (watermark && expired.length > 0)
+      well.watermark = { ...watermark, gaps: scope.gaps.filter((gap) => !expired.includes(gap)) };
+    if (mine || lastError !== undefined || behindSince !== undefined || expired.length > 0)
       await this.#ports.store.saveState(this.#run.jobId, well, revision);
   }
 

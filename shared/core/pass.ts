@@ -113,19 +113,19 @@ export const resumable = (table: Table, state: TableState, oid: number): Pass | 
 export const mayHoldUnknownRows = ({ pass, lease }: TableState): boolean =>
   (pass?.replaces ?? null) !== null && lease?.load !== undefined;
 
-/** The gaps that may still fill, those whose days are over, and the rows below the watermark's snapshot that need no second load. */
+/** The gaps to look into, those of them whose days are over, and the rows below the watermark's snapshot that need no second load. */
 export function reread(
   table: Table,
   state: TableState,
   pass: Pass,
   { now, parts, gapDays }: { now: Snapshot; parts: Part[]; gapDays: number },
-): { gaps: Gap[]; closed: Gap[]; skip: Skip | null } {
+): { gaps: Gap[]; expired: Gap[]; skip: Skip | null } {
   const { oid } = pass.next;
   const previous = usableWatermark(table, state, oid);
-  const { open = [], closed = [] } = Object.groupBy(previous?.gaps ?? [], (gap) =>
-    stillOpen(gap, pass.next.fence, gapDays) ? 'open' : 'closed',
-  );
-  return { gaps: open, closed, skip: seenByLastPass(table, state, { oid, parts }, now) };
+  const gaps = previous?.gaps ?? [];
+  // Looked into once more all the same: the table may have rested for longer than gaps are waited for.
+  const expired = gaps.filter((gap) => !stillOpen(gap, pass.next.fence, gapDays));
+  return { gaps, expired, skip: seenByLastPass(table, state, { oid, parts }, now) };
 }
 
 /** What tells the rows that the table's last pass saw from those written since; null where there was none that counts. */

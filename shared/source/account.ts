@@ -17,7 +17,7 @@ export async function accountFor(
   client: pg.Client,
   table: Table,
   pass: Pass,
-  { source, scope }: Pick<Reading, 'source' | 'scope'>,
+  { source, scope, expired }: Pick<Reading, 'source' | 'scope' | 'expired'>,
   highest: string | null,
   clock: string,
 ): Promise<{ next: Pass['next']; gapsGivenUp: number }> {
@@ -25,16 +25,18 @@ export async function accountFor(
   const done = pass.cursor?.[0] ?? null;
   const after = done ?? pass.from;
   const from = after === null ? await firstId(client, source) : BigInt(after) + 1n;
-  const ranges = accountedRanges(pass, scope.gaps, from, highest, clock);
-  const missing = ranges.length > 0 ? (await client.query(missingIds(source, ranges))).rows : [];
+  const open = scope.gaps.filter((gap) => !expired.includes(gap));
+  const missing = await missingWithin(client, source, accountedRanges(pass, open, from, highest, clock));
   const known = pass.batches === 0 ? [] : gapsUpTo(pass.next.gaps ?? [], done);
-  const found = (missing as { seen: string; low: string; high: string }[]).map(({ low, high, seen }) => ({
-    from: low,
-    to: high,
-    seen,
-  }));
-  const { gaps, dropped } = watchGaps([...known, ...found]);
+  const { gaps, dropped } = watchGaps([...known, ...missing]);
   return { next: { ...pass.next, key: highest, gaps }, gapsGivenUp: dropped };
+}
+
+/** What of the ranges this snapshot does not show, ascending. */
+export async function missingWithin(client: pg.Client, source: Source, ranges: Gap[]): Promise<Gap[]> {
+  if (ranges.length === 0) return [];
+  const { rows } = await client.query<{ seen: string; low: string; high: string }>(missingIds(source, ranges));
+  return rows.map(({ low, high, seen }) => ({ from: low, to: high, seen }));
 }
 
 /** Where ids begin: at 1, or at the lowest that there is where a sequence began below. */

@@ -13,8 +13,8 @@ export interface Reading {
   ranges: Range[];
   /** What tells the rows that the last pass saw, whether or not the scope skips them. */
   seen: Skip | null;
-  /** Gaps that are no longer waited for, since their days are over. */
-  closed: Gap[];
+  /** Gaps whose days are over: after this pass they are no longer waited for. */
+  expired: Gap[];
 }
 
 /** The columns by which a table's rows can be walked; none where a key may be NULL, which lies neither below nor above any bound. */
@@ -46,7 +46,7 @@ export function readingOf(
     updatedKey,
     timezone: table.timezone,
   };
-  const { gaps, closed, skip } = reread(table, state, pass, {
+  const { gaps, expired, skip } = reread(table, state, pass, {
     now: snapshot,
     parts: found.parts ?? [],
     gapDays: job.gapDays,
@@ -54,22 +54,22 @@ export function readingOf(
   const base: Scope = { since: null, skip: null, gaps: [] };
   switch (table.copyMode) {
     case 'FULL_DATA_SYNC':
-      return { source, scope: base, ranges: [{ kind: 'all' }], seen: skip, closed };
+      return { source, scope: base, ranges: [{ kind: 'all' }], seen: skip, expired };
     case 'INSERT_ONLY': {
       const from = pass.from === null ? null : [pass.from];
       const ranges: Range[] = [{ kind: 'keys', after: from, upTo: null }];
       if (gaps.length > 0) ranges.push({ kind: 'gaps' });
       if (from && skip && skip.except.length > 0) ranges.push({ kind: 'attached', upTo: from });
-      return { source, scope: { since: null, skip, gaps }, ranges, seen: skip, closed };
+      return { source, scope: { since: null, skip, gaps }, ranges, seen: skip, expired };
     }
     case 'INSERT_AND_UPDATE':
-      if (pass.walk === 'key') return { source, scope: base, ranges: [{ kind: 'all' }], seen: skip, closed };
+      if (pass.walk === 'key') return { source, scope: base, ranges: [{ kind: 'all' }], seen: skip, expired };
       return {
         source,
         scope: { since: { fence: pass.from ?? pass.next.fence, seconds: job.scanBack }, skip, gaps: [] },
         ranges: updatedKey?.nullable ? [{ kind: 'all' }, { kind: 'unstamped' }] : [{ kind: 'all' }],
         seen: skip,
-        closed,
+        expired,
       };
   }
 }

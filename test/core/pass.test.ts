@@ -66,7 +66,7 @@ test('a watermark of another mode, of other keys or of a table made anew starts 
     assert.deepEqual([pass.walk, pass.from], ['key', null]);
     assert.deepEqual(reread(table, state, pass, { now: snapshot, parts: [], gapDays: 7 }), {
       gaps: [],
-      closed: [],
+      expired: [],
       skip: null,
     });
   };
@@ -209,14 +209,14 @@ test('a failure leaves the watermark and the last committed batch where they wer
   );
 });
 
-test("gaps are probed until their days are over, and rows of the watermark's snapshot are skipped", () => {
+test("gaps are probed until their days are over, and once more then, and rows of the watermark's snapshot are skipped", () => {
   const young = { from: '5', to: '6', seen: '2026-11-20T00:00:00.000Z' };
   const old = { from: '1', to: '2', seen: '2026-11-01T00:00:00.000Z' };
   const state = stateOf(events, { watermark: watermark(events, { key: '9', gaps: [old, young] }) });
   const pass = beginPass(events, state, observed);
   assert.deepEqual(reread(events, state, pass, { now: snapshot, parts: [], gapDays: 7 }), {
-    gaps: [young],
-    closed: [old],
+    gaps: [old, young],
+    expired: [old],
     skip: { below: 60n, now: snapshot, except: [] },
   });
 });

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { done } from './admin-harness.ts';
-import { bench } from './harness.ts';
+import { bench, type TestJob } from './harness.ts';
 
 const server = bench();
 
@@ -251,6 +251,41 @@ test('where there are more large tables than connections they take turns, and on
   );
 });
 
+/** As if all ids that are waited for had been missed for long. */
+async function ageGaps(job: TestJob): Promise<void> {
+  const state = await server.operator.store.readState(job.jobId, 'events');
+  await server.operator.store.changeState(job.jobId, state, ({ watermark, ...one }) => ({
+    ...one,
+    ...(watermark && {
+      watermark: { ...watermark, gaps: watermark.gaps?.map((gap) => ({ ...gap, seen: '2026-01-01T00:00:00Z' })) ?? [] },
+    }),
+  }));
+}
+
+test('an id that comes while its table rests for longer than gaps are waited for is not lost, of small and large tables', async () => {
+  const job = await server.job('CREATE TABLE events (id bigserial PRIMARY KEY, body text)');
+  await job.setup();
+  await job.edit('events', { copyMode: 'INSERT_ONLY' });
+  await job.source.query('INSERT INTO events SELECT unnest(ARRAY[1, 2, 3, 5, 6, 8])');
+  await job.run();
+  await ageGaps(job);
+  await job.source.query('INSERT INTO events VALUES (4)');
+  const told = /events: ids missing within 7 did not come/;
+  const { warnings } = await job.run();
+  assert.match(warnings.join(), told);
+  assert.deepEqual(await job.differing(), []);
+
+  await job.edit('events', { rowLimit: 50, chunkSize: 50 });
+  await job.source.query('INSERT INTO events SELECT unnest(ARRAY[10, 12])');
+  await job.run();
+  await ageGaps(job);
+  await job.source.query('INSERT INTO events VALUES (9), (11); INSERT INTO events SELECT generate_series(13, 200)');
+  assert.deepEqual((await job.run()).warnings, []);
+  assert.deepEqual(await job.differing(), []);
+  await job.source.query('INSERT INTO events VALUES (7)');
+  assert.equal((await job.run()).status, 'idle', 'it was told that nobody waits for this one');
+});
+
 test('a gap that closes by its age is told once, whether or not rows came, and by whoever shows the run', async () => {
   const job = await server.job('CREATE TABLE events (id bigserial PRIMARY KEY, body text)');
   await job.setup();
@@ -261,18 +296,7 @@ test('a gap that closes by its age is told once, whether or not rows came, and b
   ]) {
     await job.source.query(`INSERT INTO events SELECT unnest(ARRAY[${ids}])`);
     await job.run();
-    const state = await server.operator.store.readState(job.jobId, 'events');
-    await server.operator.store.changeState(job.jobId, state, (one) => ({
-      ...one,
-      ...(one.watermark
-        ? {
-            watermark: {
-              ...one.watermark,
-              gaps: one.watermark.gaps?.map((gap) => ({ ...gap, seen: '2026-01-01T00:00:00Z' })) ?? [],
-            },
-          }
-        : {}),
-    }));
+    await ageGaps(job);
     if (missing !== '4') await job.source.query('INSERT INTO events VALUES (10)');
     const run = await job.run();
     assert.equal(run.status, missing === '4' ? 'idle' : 'succeeded');
