@@ -185,7 +185,9 @@ class Loader {
     const { table, state } = one;
     const { pass } = state.value;
     if (pass && !means(pass.next, table, pass.next.oid))
-      return errors.leaseLost(`${table.sourceName}: its copy mode or keys were edited meanwhile: the next run goes on`);
+      return errors.leaseLost(
+        `${table.sourceName}: its copy mode, keys or zone were edited meanwhile: the next run goes on`,
+      );
     const shape = shapeOf(table);
     if (state.value.batch?.shape !== shape) return errors.columnsDiffer(agreedAnew(table));
     if (table.shape === shape) return 'ready';

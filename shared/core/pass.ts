@@ -28,9 +28,16 @@ export interface Observation {
 /** The columns that tell a table's rows apart and say what is new. */
 export const keysOf = (table: Table): string[] => [table.updatedKey ?? '', ...table.primaryKey];
 
-/** A watermark by another mode or other keys, or of a table that was made anew, says nothing of this one. */
-export const means = ({ mode, oid, keys }: Watermark, table: Table, tableOid: number): boolean =>
-  mode === table.copyMode && oid === tableOid && isDeepStrictEqual(keys, keysOf(table));
+/** The zone by which the updated key is read; none where it has one of its own. An excluded key's type is not known: its zone may count. */
+function zoneOf({ copyMode, updatedKey, columns, timezone }: Table): { zone?: string } {
+  if (copyMode !== 'INSERT_AND_UPDATE') return {};
+  const column = columns.find(({ source }) => source === updatedKey);
+  return column && column.sourceType.name !== 'timestamp' ? {} : { zone: timezone };
+}
+
+/** A watermark by another mode, other keys or another zone, or of a table that was made anew, says nothing of this one. */
+export const means = ({ mode, oid, keys, zone }: Watermark, table: Table, tableOid: number): boolean =>
+  mode === table.copyMode && oid === tableOid && isDeepStrictEqual(keys, keysOf(table)) && zone === zoneOf(table).zone;
 
 export const usableWatermark = (table: Table, state: TableState, oid: number): Watermark | null =>
   state.watermark && means(state.watermark, table, oid) ? state.watermark : null;
@@ -46,6 +53,7 @@ export function beginPass(table: Table, state: TableState, observation: Observat
     mode: table.copyMode,
     oid,
     keys: keysOf(table),
+    ...zoneOf(table),
     key: previous?.key ?? null,
     taken: reading.now,
     fence: decideFence(reading, previous?.fence ?? null, remembered, snapshot.xmin),

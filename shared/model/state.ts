@@ -31,6 +31,8 @@ export interface Watermark {
   oid: number;
   /** The table's updatedKey ('' where it has none) and primary key: by other columns it would mean other rows. */
   keys: string[];
+  /** By which zone an updatedKey without one was read, for INSERT_AND_UPDATE: by another the fence would mean another moment. */
+  zone?: string;
   /** The highest key seen, for INSERT_ONLY. */
   key: string | null;
   /** The source's clock before the pass's first snapshot: ISO, UTC. */

@@ -32,7 +32,7 @@ test('a table that is re-loaded is read whole and replaced, in every mode', () =
     assert.equal(state.behindSince, NOW.toISOString());
     assert.deepEqual(reread(table, state, pass, { now: snapshot, parts: [], gapDays: 7 }), {
       gaps: [],
-      closed: [],
+      expired: [],
       skip: null,
     });
   }

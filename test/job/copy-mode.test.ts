@@ -129,6 +129,19 @@ test('rows that came by another primary key are replaced: by the new one they wo
   assert.deepEqual(await job.differing(), []);
 });
 
+test('rows that a wrong zone hid below the watermark arrive once it is put right', async () => {
+  const job = await server.job(ORDERS.replace('timestamptz NOT NULL', 'timestamp NOT NULL'));
+  await job.setup();
+  await job.run();
+  await job.source.query("SET timezone = 'America/New_York'; INSERT INTO orders (code) VALUES ('by another clock')");
+  assert.equal((await job.run()).status, 'idle', 'read as UTC it is hours old');
+  const edit = { jobId: job.jobId, table: 'orders', timezone: 'America/New_York' };
+  const { notes } = await done<{ notes: string[] }>(server, 'tables.edit', edit);
+  assert.deepEqual(notes, ['the next run reads all its rows once more']);
+  assert.equal((await job.run()).status, 'succeeded');
+  assert.deepEqual(await job.differing(), []);
+});
+
 test('a batch is loaded by no other mode than the one that it was cut by', async () => {
   const job = await server.job(ORDERS, { rowLimit: 100, chunkSize: 100 });
   await job.setup();
@@ -139,7 +152,7 @@ test('a batch is loaded by no other mode than the one that it was cut by', async
   const run = await job.run();
   assert.match(
     run.tables.orders?.error ?? '',
-    /^LeaseLost: .*copy mode or keys were edited meanwhile: the next run goes on/,
+    /^LeaseLost: .*copy mode, keys or zone were edited meanwhile: the next run goes on/,
   );
   assert.equal((await job.run()).status, 'succeeded');
   assert.deepEqual(await job.differing(), []);

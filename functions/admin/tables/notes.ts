@@ -27,7 +27,7 @@ export function notesOnEdit(
   ];
 }
 
-/** A watermark by another mode or other keys counts no more. */
+/** A watermark by another mode, other keys or another zone counts no more. */
 function notesOnWatermark(edited: Table, { states }: JobData): string[] {
   const state = states.get(edited.sourceName)?.value;
   const watermark = state?.watermark;
