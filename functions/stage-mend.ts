@@ -1,6 +1,7 @@
 import { zstdCompressSync } from 'node:zlib';
 import type pg from 'pg';
 import { mendKey, type Stage } from '../shared/aws/stage.ts';
+import { shapeOf } from '../shared/core/agree.ts';
 import { newNullMarker } from '../shared/core/batch.ts';
 import { idOf, type Rows } from '../shared/core/drift.ts';
 import type { StagedMend } from '../shared/core/mend-statements.ts';
@@ -38,11 +39,12 @@ export async function stageMend(
   const keys = { object: mendKey(jobId, runId, name, `${kind}-keys`, nullMarker), rows: mended.length };
   const csv = mended.map(({ key }) => `${key.map((text) => `"${text.replaceAll('"', '""')}"`).join(',')}\n`);
   await stage.put(keys.object, zstdCompressSync(csv.join('')));
-  if (there.length === 0) return { nullMarker, keys, rows: null, more };
+  const agreed = { shape: shapeOf(source.table), primaryKey: source.table.primaryKey };
+  if (there.length === 0) return { ...agreed, nullMarker, keys, rows: null, more };
   const object = mendKey(jobId, runId, name, `${kind}-rows`, nullMarker);
   const sql = copyOut(source.columns, [rowsOf(there, seen, source)], nullMarker);
   const { result: rows } = await stage.write(object, (sink) => copyCompressed(source.client, sql, sink));
-  return { nullMarker, keys, rows: { object, rows }, more };
+  return { ...agreed, nullMarker, keys, rows: { object, rows }, more };
 }
 
 const rowsOf = (suspects: Suspect[], seen: Rows, { table, found }: AtSource) => {

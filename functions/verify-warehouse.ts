@@ -1,11 +1,13 @@
 import { createHash } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { isDeepStrictEqual } from 'node:util';
 import { Comparisons } from '../shared/aws/comparisons.ts';
 import { environmentOf } from '../shared/aws/environment.ts';
 import { Findings } from '../shared/aws/findings.ts';
 import { Stage } from '../shared/aws/stage.ts';
 import { Store } from '../shared/aws/store.ts';
 import { type Opened, openIn, type Warehouse } from '../shared/aws/warehouse.ts';
+import { agreedAnew, shapeOf } from '../shared/core/agree.ts';
 import { repairs, type Sums, type WarehouseSums } from '../shared/core/drift.ts';
 import { isFree, leaseFor, takeLease } from '../shared/core/lease.ts';
 import { checkLength, type LoadContext } from '../shared/core/load-statements.ts';
@@ -216,6 +218,7 @@ class WarehouseSide {
     if (!owned || (await this.#save(mine, revision)) === null)
       throw errors.leaseLost(`${table} is somebody else's now: the next comparison begins anew`);
     const staged = await findings.read<StagedMend>('mend');
+    this.#refuseOtherColumns(staged);
     const urlOf = ({ object, rows }: { object: string; rows: number }) => ({ url: stage.url(object), rows });
     const mend: Mend = { ...staged, keys: urlOf(staged.keys), rows: staged.rows && urlOf(staged.rows) };
     const context: LoadContext = { schema: this.#destination.schema, copyRoleArn };
@@ -242,6 +245,13 @@ class WarehouseSide {
     );
     await stage.remove(used);
     return { ...this.#event, step: 'done' };
+  }
+
+  /** @throws LoaderError ColumnsDiffer where what was staged has other columns, or is known by another key, than the table has now */
+  #refuseOtherColumns({ shape, primaryKey }: StagedMend): void {
+    const table = this.#table;
+    if (shape !== shapeOf(table) || !isDeepStrictEqual(primaryKey, table.primaryKey))
+      throw errors.columnsDiffer(agreedAnew(table));
   }
 
   async #conclude({ keys }: StagedMend): Promise<void> {

@@ -15,6 +15,9 @@ export interface Mend {
 
 /** The same as the source's side hands it over: by the keys of staged objects. */
 export interface StagedMend {
+  /** By which agreement the objects were written: a setup, or an edit of the key, may come before they are loaded. */
+  shape: string;
+  primaryKey: string[];
   nullMarker: string;
   keys: { object: string; rows: number };
   rows: { object: string; rows: number } | null;

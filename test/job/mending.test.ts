@@ -40,3 +40,32 @@ test('rows that no mending makes the same end a repair all the same, and are tol
   assert.deepEqual([tables[0]?.status, tables[0]?.missing], ['different', ROWS]);
   await nothingLeft(server, job);
 });
+
+test('what a repair has staged is not loaded by columns that were agreed anew meanwhile, nor by another key', async () => {
+  const job = await server.job(`
+    CREATE TABLE notes (id int PRIMARY KEY, code text NOT NULL UNIQUE, b text, c text);
+    INSERT INTO notes SELECT n, 'code ' || n, 'b' || n, 'c' || n FROM generate_series(1, 9) n; ANALYZE`);
+  await job.setup();
+  await job.edit('notes', { copyMode: 'INSERT_ONLY' });
+  await job.run();
+  const rename = async () => {
+    await job.source.query('ALTER TABLE notes RENAME b TO x');
+    await job.setup();
+  };
+  const rekey = () => job.edit('notes', { copyMode: 'FULL_DATA_SYNC', primaryKey: ['code'] });
+  for (const meanwhile of [rename, rekey]) {
+    await job.warehouse.query(`DELETE FROM "${job.schema}".notes WHERE id = 5`);
+    during.atCall(
+      ({ service, action, permissions: [to] }) =>
+        service === 's3' && action === 'PutObject' && /verify\/mend/.test(to?.resource ?? ''),
+      () => during.atState('Warehouse side', meanwhile),
+    );
+    const [looked] = (await server.operator.verify(job.jobId, { repair: true })).tables;
+    assert.match(looked?.error ?? '', /^ColumnsDiffer: notes: its columns were agreed anew/);
+    assert.deepEqual(await job.rows('SELECT id FROM $.notes WHERE id = 5'), []);
+  }
+  await server.operator.verify(job.jobId, { repair: true });
+  assert.deepEqual(await job.differing(), []);
+  assert.deepEqual(await job.rows('SELECT code, c FROM $.notes WHERE id = 5'), [{ code: 'code 5', c: 'c5' }]);
+  await nothingLeft(server, job);
+});
