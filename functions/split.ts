@@ -135,7 +135,8 @@ export async function split(event: SplitEvent, ports: SplitPorts, edge: Edge): P
     const batch = await cut(client, table, pass, rows, limits, event.connections);
     const highest = batch.cursor?.[0] ?? pass.from;
     const { next, gapsGivenUp } = await accountFor(client, table, pass, rows, highest, reading.clock);
-    const accounted = { pass: { ...pass, walk: batch.walk, next }, gapsGivenUp };
+    const newest = pass.batches > 0 ? { newest: open.snapshot } : {};
+    const accounted = { pass: { ...pass, walk: batch.walk, next: { ...next, ...newest } }, gapsGivenUp };
     return await begin(event, ports, { ...agreed, state, revision: seen.revision }, accounted, batch, edge);
   } catch (error) {
     throw tableError(brokenConnection(error, client), { schema: job.sourceSchema, name: event.table }, client);

@@ -41,14 +41,15 @@ export function resetState(table: Table, state: TableState, reset: Reset, now: D
   return { ...idle, watermark: rewound(table, state, reset.to), ...(reset.replace ? { replaces: 'beyond' } : {}) };
 }
 
-function rewound(table: Table, { watermark }: TableState, to: string): Watermark {
+function rewound(table: Table, { watermark: before }: TableState, to: string): Watermark {
   const refuse = (why: string) => errors.badConfiguration(`${table.sourceName}: ${why}`);
   if (table.copyMode === 'FULL_DATA_SYNC')
     throw refuse('is copied whole by every run, and knows no point to read again from: reset it without one');
-  if (!watermark || !means(watermark, table, watermark.oid))
+  if (!before || !means(before, table, before.oid))
     throw refuse(
       `has no watermark for ${table.copyMode} by ${keysOf(table).filter(Boolean).join(', ')}, and so no point to read again from: the next run loads all of it anyway`,
     );
+  const { newest: _seen, ...watermark } = before;
   if (table.copyMode === 'INSERT_ONLY') {
     if (!/^-?\d{1,19}$/.test(to)) throw refuse(`${JSON.stringify(to)} is no id: give the highest id to keep`);
     if (watermark.key === null || BigInt(to) > BigInt(watermark.key))

@@ -41,6 +41,8 @@ export interface Watermark {
   fence: string;
   /** null after a rewind: of no row it can be said that it is loaded. */
   snapshot: Snapshot | null;
+  /** The one that its pass's last batch was cut by, where it took several: a server that lacks what it saw answers for no less. */
+  newest?: Snapshot;
   /** The tables below it that held its rows, by oid, ascending; absent where there was none. */
   parts?: number[];
   gaps?: Gap[];

@@ -51,7 +51,7 @@ export async function openSnapshot(
 
 /** What a table's passes were read by so far; nothing of a watermark that was rewound. */
 export const seenFor = ({ watermark, pass }: TableState): Snapshot[] =>
-  [watermark?.snapshot, pass?.next.snapshot].filter((one) => one != null);
+  [watermark, pass?.next].flatMap((one) => [one?.snapshot, one?.newest]).filter((one) => one != null);
 
 /**
  * One of the tables.

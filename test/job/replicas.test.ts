@@ -125,6 +125,39 @@ test('so does a cut that goes on with a pass: what the replica lacks is not the 
   assert.deepEqual(await job.ids(), upTo(300));
 });
 
+/** A pass of several batches: what its second is to bring comes when the first has been cut, and the replica lacks it. */
+async function inBatches(name: string, afterwards: () => void) {
+  const job = await loaded(name, { rowLimit: 100, chunkSize: 100 });
+  await job.edit(name, { copyMode: 'INSERT_ONLY', deletes: 'remove' });
+  await job.run();
+  await insert(name, 150);
+  during.atState('Split', () =>
+    during.atState('Split', async () => {
+      await lagging();
+      await insert(name, 50);
+      afterwards();
+    }),
+  );
+  const run = await job.run();
+  assert.equal(run.status, 'succeeded', JSON.stringify(run));
+  assert.deepEqual(await job.ids(), upTo(300));
+  return job;
+}
+
+test('so does a chunk of a later batch: what counts is its own cut, not the first of the pass', async () => {
+  await inBatches('later', () => during.atState('Each chunk', replicaAnswers));
+  assert.equal(answering, 'replica');
+});
+
+test('so does a comparison of keys for the last cut of a pass', async () => {
+  const job = await inBatches('cuts', () => undefined);
+  replicaAnswers();
+  const compared = await server.operator.compare(job.jobId, { kind: 'reconcile', tables: ['cuts'] });
+  const { deleted = 0, reconcileError } = compared.get('cuts') ?? assert.fail();
+  assert.deepEqual([deleted, reconcileError], [0, undefined]);
+  assert.deepEqual(await job.ids(), upTo(300));
+});
+
 test('so does a run: a replica that lags is no server that was restored', async () => {
   const job = await loaded('looks');
   await lagging();
