@@ -80,9 +80,9 @@ async function lagging(): Promise<void> {
 }
 const goesOn = (): unknown => replica.query('SELECT pg_wal_replay_resume()');
 /** From now on the replica answers, which goes on before long. */
-function replicaAnswers(): void {
+function replicaAnswers(pausedMs = 1_500): void {
   answering = 'replica';
-  setTimeout(goesOn, 1_500);
+  setTimeout(goesOn, pausedMs);
 }
 
 /** A job that has loaded a table of this name from the primary, by an address that stands for both. */
@@ -108,7 +108,7 @@ test('a chunk that is read from a replica waits until it has what the cut has se
   const job = await loaded('chunks', { rowLimit: 1_000, chunkSize: 100 });
   await lagging();
   await insert('chunks', 200);
-  during.atState('Each chunk', replicaAnswers);
+  during.atState('Each chunk', () => replicaAnswers());
   const run = await job.run();
   assert.equal(run.status, 'succeeded', JSON.stringify(run));
   assert.deepEqual(await job.ids(), upTo(300));
@@ -118,7 +118,7 @@ test('so does a cut that goes on with a pass: what the replica lacks is not the 
   const job = await loaded('batches', { rowLimit: 100, chunkSize: 100 });
   await lagging();
   await insert('batches', 200);
-  during.atState('Split', () => during.atState('Split', replicaAnswers));
+  during.atState('Split', () => during.atState('Split', () => replicaAnswers()));
   const run = await job.run();
   assert.equal(run.status, 'succeeded', JSON.stringify(run));
   assert.equal(answering, 'replica');
@@ -145,13 +145,14 @@ async function inBatches(name: string, afterwards: () => void) {
 }
 
 test('so does a chunk of a later batch: what counts is its own cut, not the first of the pass', async () => {
-  await inBatches('later', () => during.atState('Each chunk', replicaAnswers));
+  await inBatches('later', () => during.atState('Each chunk', () => replicaAnswers()));
   assert.equal(answering, 'replica');
 });
 
 test('so does a comparison of keys for the last cut of a pass', async () => {
   const job = await inBatches('cuts', () => undefined);
-  replicaAnswers();
+  // Long enough for the rows to be looked at twice, and removed.
+  replicaAnswers(10_000);
   const compared = await server.operator.compare(job.jobId, { kind: 'reconcile', tables: ['cuts'] });
   const { deleted = 0, reconcileError } = compared.get('cuts') ?? assert.fail();
   assert.deepEqual([deleted, reconcileError], [0, undefined]);
