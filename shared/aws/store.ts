@@ -83,6 +83,11 @@ export class Store {
     };
   }
 
+  /** Whether setup has met a table, whatever people made of the job itself. */
+  async wasSetUp(jobId: string): Promise<boolean> {
+    return (await this.#partition(jobId, TABLE)).size > 0;
+  }
+
   /** What the loader knows of a job's tables, whatever people made of the job itself. */
   async readStates(jobId: string): Promise<JobData['states']> {
     return statesIn(await this.#partition(jobId, STATE));

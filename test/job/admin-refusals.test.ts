@@ -249,3 +249,17 @@ test('a job that a person broke by hand is shown with what is wrong, can be mend
   await server.operator.edits.edit('broken', 'JOB', { rowLimit: 'many' }, 3);
   await done(server, 'jobs.delete', { jobId: 'broken', confirm: 'broken' });
 });
+
+test('a job that was set up keeps its destination, by whatever name the deployment has it: another would lack its rows', async () => {
+  const { jobId: other, schema, url } = await theJob();
+  await done(server, 'jobs.create', { jobId: 'moving', destination: 'warehouse', connectionString: url });
+  await done(server, 'jobs.edit', { jobId: 'moving', destination: schema });
+  const { fields, message } = await refused('jobs.edit', { jobId: other, destination: 'warehouse' });
+  assert.deepEqual(fields, ['destination']);
+  assert.match(message, new RegExp(`setup has made the job's tables in ${schema} – create another job for warehouse`));
+  await done(server, 'jobs.edit', { jobId: other, destination: schema, gapDays: 7 });
+  const { version } = await done<{ version: number }>(server, 'jobs.show', { jobId: other });
+  await server.operator.edits.edit(other, 'JOB', { destination: 'its-former-name' }, version);
+  await done(server, 'jobs.edit', { jobId: other, destination: schema });
+  await done(server, 'jobs.delete', { jobId: 'moving', confirm: 'moving' });
+});

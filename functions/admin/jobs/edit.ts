@@ -3,7 +3,15 @@ import { InvalidInput } from '../../../shared/model/errors.ts';
 import { checkChange, checkVersion, edited, ifVersion, jobId, overtaken } from '../fields.ts';
 import { operation } from '../operation.ts';
 import { readJobItem } from './read.ts';
-import { CONNECTION, checkConnectionString, checkDestination, DESTINATION, parseJob, SETTINGS } from './settings.ts';
+import {
+  CONNECTION,
+  checkConnectionString,
+  checkDestination,
+  checkSamePlace,
+  DESTINATION,
+  parseJob,
+  SETTINGS,
+} from './settings.ts';
 
 export const editJob = operation({
   summary: "Changes a job's settings, or gives it another connection",
@@ -18,13 +26,19 @@ export const editJob = operation({
       .describe('seconds between two verifications; null ends them'),
     ...CONNECTION,
   }),
-  async run({ jobId: id, ifVersion: seen, connectionString, secretArn, ...change }, { edits, secrets, destinations }) {
+  async run(
+    { jobId: id, ifVersion: seen, connectionString, secretArn, ...change },
+    { edits, store, secrets, destinations },
+  ) {
     if (connectionString !== undefined && secretArn !== undefined)
       throw new InvalidInput([{ field: 'secretArn', message: 'give it or a connection string, not both' }]);
     checkChange({ ...change, connectionString, secretArn });
     const item = await readJobItem(edits, id);
     checkVersion(`job ${id}`, item.revision, seen);
-    if (change.destination !== undefined) checkDestination(change.destination, destinations);
+    if (change.destination !== undefined) {
+      checkDestination(change.destination, destinations);
+      if (await store.wasSetUp(id)) checkSamePlace(String(item.raw.destination), change.destination, destinations);
+    }
     const given = Object.fromEntries(
       Object.entries(change).flatMap(([field, value]) => (value === undefined ? [] : [[field, value ?? undefined]])),
     );

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import * as z from 'zod';
 import type { Destination } from '../../../shared/model/destination.ts';
 import { InvalidInput } from '../../../shared/model/errors.ts';
@@ -62,6 +63,19 @@ export function checkDestination(name: string, destinations: Destination[]): voi
   if (destinations.some((one) => one.name === name)) return;
   const known = destinations.map((one) => one.name).join(', ') || 'none: add one to the settings and deploy';
   throw new InvalidInput([{ field: 'destination', message: `is none of the deployment's: there is ${known}` }]);
+}
+
+/**
+ * What watermarks say is loaded is loaded in one place: another would never get it, and may have tables of these names that are somebody
+ * else's. A name that the deployment has no more was given another there.
+ * @throws InvalidInput
+ */
+export function checkSamePlace(before: string, now: string, destinations: Destination[]): void {
+  const [from, to] = [before, now].map((name) => destinations.find((one) => one.name === name));
+  const place = (one: Destination | undefined) => [one?.arn, one?.database, one?.schema];
+  if (!from || isDeepStrictEqual(place(from), place(to))) return;
+  const message = `can't change any more: setup has made the job's tables in ${before} – create another job for ${now}`;
+  throw new InvalidInput([{ field: 'destination', message }]);
 }
 
 /** @throws InvalidInput where its fields don't go together */
