@@ -8,7 +8,9 @@ import { agreedAnew, refuseChanged, shapeOf } from '../shared/core/agree.ts';
 import { batchAt } from '../shared/core/batch.ts';
 import { checkTable } from '../shared/core/check-table.ts';
 import { renewLease } from '../shared/core/lease.ts';
+import { treats } from '../shared/core/pass.ts';
 import { tooSlow } from '../shared/core/too-slow.ts';
+import { treatmentDigest } from '../shared/core/treatment.ts';
 import { errors } from '../shared/model/errors.ts';
 import type { StagedObject } from '../shared/model/state.ts';
 import { refuseBlankKeys } from '../shared/source/blank-keys.ts';
@@ -72,7 +74,8 @@ export async function extract(
   if (!table || !seen || state?.lease?.owner !== event.owner || !state.pass || !batch)
     throw errors.leaseLost(`${event.table} is somebody else's now: the next run goes on with it`);
   const { pass } = state;
-  if (batch.shape !== shapeOf(table)) throw errors.columnsDiffer(agreedAnew(table));
+  if (batch.shape !== shapeOf(table) || !treats(pass, treatmentDigest(job, table)))
+    throw errors.columnsDiffer(agreedAnew(table));
   // The chunks of one batch may take longer than a lease lasts.
   await store.changeState(event.jobId, seen, (one) => renewLease(one, event.owner, edge.now()));
 

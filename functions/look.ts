@@ -162,13 +162,13 @@ export class Look {
     const { table, state } = agreed;
     checkTable(table, found);
     const small = Math.min(SMALL_ROWS, limitsOf(job, table).chunkSize);
-    if (resumable(table, state, found.oid)) {
+    const { oid, parts = [] } = found;
+    const treatment = treatmentDigest(job, table);
+    if (resumable(table, state, oid, treatment)) {
       this.large.push(table.sourceName);
       return;
     }
     const unique = hasUniqueKey(table, found);
-    const { oid, parts = [] } = found;
-    const treatment = treatmentDigest(job, table);
     const pass = beginPass(table, state, { ...observed, oid, parts, unique, oneSnapshot: true, treatment });
     const reading = readingOf(job, table, found, state, pass, open.snapshot);
     const restored = describeRestored(table, usableWatermark(table, state, oid), open.snapshot);

@@ -120,7 +120,7 @@ export async function split(event: SplitEvent, ports: SplitPorts, edge: Edge): P
     // Nor can a pass go on that was walking by a key in which the source allows NULL by now.
     const ahead = event.ahead && !agreed.update && walks ? passAhead(table, state, oid) : null;
     if (event.ahead && !ahead) return { next: 'done', ...NOTHING };
-    const pass = ahead ?? (walks ? resumable(table, state, oid) : null) ?? beginPass(table, state, observed);
+    const pass = ahead ?? (walks ? resumable(table, state, oid, treatment) : null) ?? beginPass(table, state, observed);
     const rows = readingOf(job, table, found, state, pass, open.snapshot);
     const limits = limitsOf(job, table, state.halved);
     const proof = whatWouldProve(agreed, state, found, pass, {

@@ -108,11 +108,18 @@ function replacesOf(table: Table, state: TableState, previous: Watermark | null,
 export const isRekeyed = ({ primaryKey }: Table, { watermark, pass }: TableState): boolean =>
   [watermark, pass?.next].some((one) => one !== undefined && !isDeepStrictEqual(one.keys.slice(1), primaryKey));
 
-/** A pass that stopped half-way goes on where its last batch was committed, if it still means the same rows. */
-export const resumable = (table: Table, state: TableState, oid: number): Pass | null =>
-  state.pass && state.pass.batches > 0 && means(state.pass.next, table, oid) && !mayHoldUnknownRows(state)
+/** A pass that stopped half-way goes on where its last batch was committed, if it still means the same rows, and the same values. */
+export const resumable = (table: Table, state: TableState, oid: number, treatment: string): Pass | null =>
+  state.pass &&
+  state.pass.batches > 0 &&
+  means(state.pass.next, table, oid) &&
+  treats(state.pass, treatment) &&
+  !mayHoldUnknownRows(state)
     ? state.pass
     : null;
+
+/** Whether a pass's values are treated so; one that copies no whole table is not told by them. */
+export const treats = ({ next }: Pass, treatment: string): boolean => (next.treatment ?? treatment) === treatment;
 
 /**
  * Whether the stage of a pass that replaces may hold rows of a load that ended without a result, or be gone with it: it

@@ -85,23 +85,35 @@ test('a key can come twice where the source does not keep it unique, or where ro
   assert.equal(distinct({ oneSnapshot: false }, stateOf(orders)), true, 'ranges of the key itself are disjoint');
 });
 
+const TREATMENT = 'as the table is now';
+
 test('a pass goes on where its last batch was committed, unless it means other rows now', () => {
   const pass = passOf(orders, { batches: 2, cursor: ['9'] });
   const state = stateOf(orders, { pass });
-  assert.equal(resumable(orders, state, 1), pass);
-  assert.equal(resumable(orders, stateOf(orders, { pass: { ...pass, batches: 0 } }), 1), null, 'nothing is committed');
-  assert.equal(resumable(orders, state, 2), null, 'another table of the same name');
-  assert.equal(resumable({ ...orders, copyMode: 'FULL_DATA_SYNC' }, state, 1), null);
-  assert.equal(resumable({ ...orders, primaryKey: ['Id', 'note'] }, state, 1), null, 'the cursor has other columns');
+  assert.equal(resumable(orders, state, 1, TREATMENT), pass);
+  assert.equal(
+    resumable(orders, stateOf(orders, { pass: { ...pass, batches: 0 } }), 1, TREATMENT),
+    null,
+    'nothing is committed',
+  );
+  assert.equal(resumable(orders, state, 2, TREATMENT), null, 'another table of the same name');
+  assert.equal(resumable({ ...orders, copyMode: 'FULL_DATA_SYNC' }, state, 1, TREATMENT), null);
+  const synced = passOf(prices, { ...pass, next: watermark(prices, { treatment: 'other' }) });
+  assert.equal(resumable(prices, stateOf(prices, { pass: synced }), 1, TREATMENT), null, 'its values are other ones');
+  assert.equal(
+    resumable({ ...orders, primaryKey: ['Id', 'note'] }, state, 1, TREATMENT),
+    null,
+    'the cursor has other columns',
+  );
 });
 
 test('a full sync begins anew when its stage may hold rows of a load that nobody saw the end of', () => {
   const pass = passOf(prices, { batches: 2, staged: 10 });
   const lease = leaseFor('dead', NOW, 'load/dead/');
-  assert.equal(resumable(prices, stateOf(prices, { pass, lease }), 1), null);
+  assert.equal(resumable(prices, stateOf(prices, { pass, lease }), 1, TREATMENT), null);
   assert.equal(afterFailure(stateOf(prices, { pass, lease }), 'why', NOW).pass, undefined);
   const reload = stateOf(orders, { pass: { ...passOf(orders, { batches: 2 }), replaces: 'all' }, lease });
-  assert.equal(resumable(orders, reload, 1), null, 'as does every pass that replaces');
+  assert.equal(resumable(orders, reload, 1, TREATMENT), null, 'as does every pass that replaces');
   const waiting = stateOf(prices, { pass, lease: leaseFor('dead', NOW) });
   assert.equal(afterFailure(waiting, 'why', NOW).pass, pass, 'nothing was submitted: it goes on');
 });

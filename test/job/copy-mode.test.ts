@@ -158,4 +158,23 @@ test('a batch is loaded by no other mode than the one that it was cut by', async
   assert.deepEqual(await job.differing(), []);
 });
 
+test('what a full sync copies while its policies are others for a while is not taken for what they make of it', async () => {
+  const job = await server.job(
+    `CREATE TABLE moments (id int PRIMARY KEY, at timestamptz);
+    INSERT INTO moments SELECT n, 'infinity' FROM generate_series(1, 40) n`,
+    { chunkSize: 10 },
+  );
+  await job.setup();
+  const clamp = { outOfRangeTime: 'clamp' } as const;
+  await job.edit('moments', { copyMode: 'FULL_DATA_SYNC', policies: clamp });
+  during.atState('Each chunk', () => job.edit('moments', { policies: { outOfRangeTime: 'null' } }));
+  during.atState('Each chunk', () => job.edit('moments', { policies: clamp }), 'exit');
+  await job.run();
+  during.forget();
+  await job.edit('moments', { policies: clamp });
+  assert.equal((await job.run()).status, 'succeeded');
+  assert.deepEqual(await job.rows('SELECT count(at)::int AS n FROM $.moments'), [{ n: 40 }]);
+  assert.deepEqual(await job.differing(), []);
+});
+
 const sourceOf = (job: TestJob) => async (sql: string) => (await job.source.query(sql)).rows;
