@@ -242,3 +242,22 @@ test('a staged object that somebody removed is not passed over: its load fails b
   await becomesIdentical(job);
   await settled(job);
 });
+
+test('a full sync whose rows are gone by the time it reads them has an object, too: without it nothing is replaced', async () => {
+  const job = await server.job(
+    `CREATE TABLE codes (code int PRIMARY KEY, name text);
+    INSERT INTO codes SELECT generate_series(1, 40)`,
+    { chunkSize: 10, minShare: 0 },
+  );
+  await job.setup();
+  await job.edit('codes', { copyMode: 'FULL_DATA_SYNC' });
+  await job.run();
+  await job.source.query("UPDATE codes SET name = 'changed'");
+  during.atState('Each chunk', async () => void (await job.source.query('DELETE FROM codes')));
+  during.atState('Load', async () => removeObjects(server, await keysBelow(server, `stage/${job.jobId}/`)));
+  assert.equal((await job.run()).status, 'failed');
+  assert.deepEqual(await job.rows('SELECT count(*)::int AS n FROM $.codes'), [{ n: 40 }]);
+  assert.equal((await job.run()).status, 'succeeded');
+  assert.deepEqual(await job.rows('SELECT count(*)::int AS n FROM $.codes'), [{ n: 0 }]);
+  await nothingLeft(server, job);
+});
