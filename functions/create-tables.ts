@@ -7,7 +7,7 @@ import { Store } from '../shared/aws/store.ts';
 import { type Opened, openIn, type Warehouse } from '../shared/aws/warehouse.ts';
 import { shapeOf } from '../shared/core/agree.ts';
 import { checkWidth } from '../shared/core/load-statements.ts';
-import { withoutProgress } from '../shared/core/outcome.ts';
+import { hasProgressed, withoutProgress } from '../shared/core/outcome.ts';
 import { MAX_STATEMENTS } from '../shared/core/pack.ts';
 import { checkWarehouseKeys } from '../shared/core/warehouse-keys.ts';
 import type { Column } from '../shared/model/column.ts';
@@ -44,7 +44,7 @@ export async function createTables(
   event: CreateTablesEvent,
   { store, stage, open, copyRoleArn }: CreateTablesPorts,
 ): Promise<Created> {
-  const { job, tables, states } = await store.readJob(event.jobId);
+  const { job, tables } = await store.readJob(event.jobId);
   const { destination, warehouse } = open(job.destination);
   const execute = async (sqls: string[], name: string, advice: string): Promise<void> => {
     const token = randomBytes(16).toString('hex');
@@ -54,6 +54,8 @@ export async function createTables(
   };
   const existing = Map.groupBy(await readColumns(warehouse, destination.schema), ({ table }) => table);
   // An item without columns was written by hand, for a table that setup never met: plan reports it.
+  // Later than what the warehouse has: what is loaded from now on is loaded into a table that is there.
+  const states = await store.readStates(event.jobId);
   const todo = tables.filter((table) => table.columns.length > 0 && !isThere(table, existing));
   if (todo.length === 0) return { created: 0, refused: [] };
 
@@ -68,9 +70,13 @@ export async function createTables(
     for (let start = 0; start < sqls.length; start += MAX_STATEMENTS)
       await execute(sqls.slice(start, start + MAX_STATEMENTS), 'ddl', `${namesOf(some)}: ${grant}`);
     for (const table of some) {
-      // A table that is new in the warehouse holds nothing, whatever a watermark says of one that was there before.
+      // A table that is new in the warehouse holds nothing, whatever a watermark says of one that was there before. Another setup
+      // may have made it first, and a run have loaded it.
       const state = states.get(table.sourceName);
-      if (state) await store.changeState(event.jobId, state, withoutProgress);
+      if (state)
+        await store.changeState(event.jobId, state, (now) =>
+          hasProgressed(state.value, now) ? null : withoutProgress(now),
+        );
       await store.updateTable(event.jobId, table.sourceName, { created: true, shape: shapeOf(table), dropped: [] });
     }
   };

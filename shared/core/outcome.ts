@@ -1,4 +1,5 @@
 /** What becomes of a table's state once something has ended, and what is told of it. */
+import { isDeepStrictEqual } from 'node:util';
 import type { Column } from '../model/column.ts';
 import { addChangedColumns, type ChangedColumns, countOfValues, sumOfColumns } from '../model/policies.ts';
 import type { RunTable } from '../model/run.ts';
@@ -104,6 +105,11 @@ export function afterSparing(state: TableState, runId: string, now: Date): Table
   const at = now.toISOString();
   return { ...rest, run: { runId, rows: 0, bytes: 0, startedAt: at, finishedAt: at, unchanged: true } };
 }
+
+/** Whether a batch has been committed since a state was read. */
+export const hasProgressed = (before: TableState, now: TableState): boolean =>
+  (now.completedAt !== undefined && now.completedAt !== before.completedAt) ||
+  ((now.pass?.batches ?? 0) > 0 && !isDeepStrictEqual(now.pass, before.pass));
 
 /** The state of a table whose warehouse side is made anew: everything is to be loaded again. */
 export function withoutProgress(state: TableState): TableState {

@@ -261,3 +261,36 @@ test('a full sync whose rows are gone by the time it reads them has an object, t
   assert.deepEqual(await job.rows('SELECT count(*)::int AS n FROM $.codes'), [{ n: 0 }]);
   await nothingLeft(server, job);
 });
+
+type Call = Parameters<Parameters<Interruptions['atCall']>[0]>[0];
+const isProof = ({ service, action, moment, permissions: [to] }: Call) =>
+  service === 's3' && action === 'PutObject' && moment === 'after' && /stage\/proof/.test(to?.resource ?? '');
+
+test('a setup that another one overtakes, and a run, takes nothing back of what that run has loaded', async () => {
+  const job = await server.job(LARGE, SMALL);
+  await job.setup();
+  await job.run();
+  await job.warehouse.query(`DROP TABLE "${job.schema}".orders`);
+  // It has seen by then that the table is not there.
+  during.atCall(isProof, async () => {
+    await job.setup();
+    await becomesIdentical(job);
+  });
+  await job.setup();
+  const { value } = await server.operator.store.readState(job.jobId, 'orders');
+  assert.ok(value.watermark);
+  assert.equal((await job.run()).status, 'idle');
+  assert.deepEqual(await job.differing(), []);
+});
+
+test('but it takes back what was loaded into the table before, whoever wrote meanwhile that it is gone', async () => {
+  const job = await server.job(LARGE, SMALL);
+  await job.setup();
+  await job.run();
+  await job.warehouse.query(`DROP TABLE "${job.schema}".orders`);
+  await job.source.query('UPDATE orders SET updated_at = now() WHERE id = 1');
+  during.atCall(isProof, async () => void (await job.run()));
+  await job.setup();
+  assert.equal((await job.run()).tables.orders?.rows, 25_000);
+  assert.deepEqual(await job.differing(), []);
+});
