@@ -178,7 +178,9 @@ const inBrief = (tables: Run['tables']): Run['tables'] =>
     }),
   );
 
-const sortKey = ({ startedAt, runId }: Pick<Run, 'startedAt' | 'runId'>): string => `${RUN}${startedAt}#${runId}`;
+/** Written in one way: Step Functions leaves out milliseconds that are none, the dates of its events are numbers. */
+const sortKey = ({ startedAt, runId }: Pick<Run, 'startedAt' | 'runId'>): string =>
+  `${RUN}${new Date(startedAt).toISOString()}#${runId}`;
 
 /** DynamoDB allows 4 KB of update expression and 300 operators in it (its quotas). */
 const TABLES_AT_ONCE = 100;

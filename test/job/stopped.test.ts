@@ -7,7 +7,11 @@ import { CHANGES, SHOP, shopOn } from './shop.ts';
 import { waitingStatement } from './waiting.ts';
 
 const during = new Interruptions();
-const server = bench(during.options);
+const SECOND_MS = 1_000;
+/** Whether executions begin at whole seconds, which are written without milliseconds. */
+let atWholeSeconds = false;
+const now = () => new Date(atWholeSeconds ? Math.floor(Date.now() / SECOND_MS) * SECOND_MS : Date.now());
+const server = bench({ ...during.options, states: { ...during.options.states, now } });
 const executions = new Executions(server);
 const { loaded, settled, becomesIdentical, functionNamed } = shopOn(server);
 
@@ -156,6 +160,25 @@ test('a large table that is taken by a function of a stopped execution, which di
   await server.installation.cloud.idle();
   for (let wait = 0; wait < 50 && (await leases(job)).length === 0; wait++) await sleep(100);
   assert.deepEqual(await leases(job), ['prices'], 'nobody is left to give it back');
+  await becomesIdentical(job);
+  await settled(job);
+});
+
+test('a run that began at a whole second is told to have ended when it is stopped', async () => {
+  const job = await loaded();
+  await job.source.query(CHANGES);
+  atWholeSeconds = true;
+  during.atState('Load', async () => void (await executions.stopAll()));
+  await job.run().catch(() => undefined);
+  await server.installation.cloud.idle();
+  atWholeSeconds = false;
+  const runs = await server.operator.runs.list(job.jobId, 10);
+  const stopped = runs.filter(({ startedAt }) => /:\d\d(\.000)?Z$/.test(startedAt));
+  assert.deepEqual(
+    stopped.map(({ status }) => status),
+    ['failed'],
+    JSON.stringify(runs),
+  );
   await becomesIdentical(job);
   await settled(job);
 });
