@@ -66,7 +66,7 @@ export interface Cloud {
   states: StepFunctions;
   /** EventBridge Scheduler: its schedules tick once it is started. */
   scheduler: Pick<Scheduler, 'list' | 'start' | 'advance'>;
-  /** Has a listener told of every execution that begins or ends, as EventBridge is. */
+  /** Has a listener told of every execution that begins or ends, after EventBridge. */
   onStatusChange(listener: (detail: StatusChange) => void): void;
   /** Resolves when no execution, asynchronous invocation or stream record is under way. */
   idle(): Promise<void>;
@@ -148,11 +148,11 @@ export async function startCloud(options: CloudOptions): Promise<Cloud> {
       json.push(redshift);
     }
 
-    const bus = createEventBus(stack, (functionArn, payload) => {
+    const bus = createEventBus(stack, (functionArn, payload) =>
       invoke(asService('events.amazonaws.com'), functionArn, payload, 'Event').catch((error) =>
         log('events', String(error)),
-      );
-    });
+      ),
+    );
     const machines = stack.of('AWS::StepFunctions::StateMachine').map(({ arn, name, properties }) => {
       const { DefinitionString: definition, RoleArn: roleArn } = Machine.parse(properties);
       iam.assume(roleArn, 'states.amazonaws.com', arn);
@@ -168,8 +168,8 @@ export async function startCloud(options: CloudOptions): Promise<Cloud> {
           log('notifications', `${topic} ${message}`),
         ),
       authorize: (roleArn, permissions) => iam.authorize(asMachine(roleArn), permissions),
-      statusChanged: (detail) => {
-        bus.publish({
+      statusChanged: async (detail) => {
+        await bus.publish({
           source: 'aws.states',
           'detail-type': 'Step Functions Execution Status Change',
           resources: [detail.executionArn],

@@ -13,8 +13,8 @@ export interface BusEvent {
 }
 
 export interface EventBus {
-  /** Hands an event to the functions whose rules match it. */
-  publish(event: BusEvent): void;
+  /** Hands an event to the functions whose rules match it. @returns when all have it, not when they are done */
+  publish(event: BusEvent): Promise<void>;
 }
 
 const Rule = z.object({
@@ -50,7 +50,10 @@ const Grant = z.object({
  * @throws `UnsupportedRule`; `PermissionMissing` where no AWS::Lambda::Permission lets a rule invoke its target, since on
  *   AWS the event would then vanish without a word
  */
-export function createEventBus(stack: Stack, invoke: (functionArn: string, payload: string) => void): EventBus {
+export function createEventBus(
+  stack: Stack,
+  invoke: (functionArn: string, payload: string) => Promise<unknown>,
+): EventBus {
   const grants = stack.of('AWS::Lambda::Permission').map(({ properties }) => Grant.parse(properties));
   const rules = stack.of('AWS::Events::Rule').map(({ name, arn, properties }) => {
     const parsed = Rule.safeParse(properties);
@@ -70,16 +73,20 @@ export function createEventBus(stack: Stack, invoke: (functionArn: string, paylo
   });
 
   return {
-    publish({ resources, ...event }) {
+    async publish({ resources, ...event }) {
       const time = new Date().toISOString().replace(/\.\d+Z$/, 'Z');
       const full = { version: '0', id: randomUUID(), ...event, account: ACCOUNT, time, region: REGION, resources };
+      const handedOver: Promise<unknown>[] = [];
       for (const { State, EventPattern, Targets } of rules) {
         if (State !== 'ENABLED' || EventPattern === undefined || !matchesPattern(EventPattern, full)) continue;
         for (const { Arn, Input, InputPath, InputTransformer } of Targets) {
-          if (InputTransformer !== undefined) invoke(Arn, transform(InputTransformer, full));
-          else invoke(Arn, Input ?? JSON.stringify(at(full, InputPath ?? '$') ?? null));
+          const payload = InputTransformer
+            ? transform(InputTransformer, full)
+            : (Input ?? JSON.stringify(at(full, InputPath ?? '$') ?? null));
+          handedOver.push(invoke(Arn, payload));
         }
       }
+      await Promise.all(handedOver);
     },
   };
 }

@@ -127,6 +127,8 @@ export class Operator {
     const told = new Set<string>();
     this.#cloud.onStatusChange(async ({ status, name, input }) => {
       if (status === 'RUNNING') return;
+      // Of an execution that was stopped the template's own function tells the end, as EventBridge has it do.
+      await this.#cloud.lambda.idle();
       const { jobId, runId = name } = Executed.parse(JSON.parse(input));
       const run = await this.#recorded(jobId, runId);
       if (!run?.finishedAt || told.has(runId)) return;

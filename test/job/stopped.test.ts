@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Run } from '../../shared/model/run.ts';
 import { bench, type TestJob } from './harness.ts';
 import { batchAnswered, Executions, Interruptions } from './interruptions.ts';
 import { CHANGES, SHOP, shopOn } from './shop.ts';
@@ -167,6 +168,8 @@ test('a large table that is taken by a function of a stopped execution, which di
 test('a run that began at a whole second is told to have ended when it is stopped', async () => {
   const job = await loaded();
   await job.source.query(CHANGES);
+  const told: Run[] = [];
+  server.operator.watchRuns((_job, run) => told.push(run));
   atWholeSeconds = true;
   during.atState('Load', async () => void (await executions.stopAll()));
   await job.run().catch(() => undefined);
@@ -179,6 +182,8 @@ test('a run that began at a whole second is told to have ended when it is stoppe
     ['failed'],
     JSON.stringify(runs),
   );
+  for (let wait = 0; wait < 50 && told.length === 0; wait++) await sleep(100);
+  assert.deepEqual(told, stopped, 'who watches runs is told, once');
   await becomesIdentical(job);
   await settled(job);
 });
