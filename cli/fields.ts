@@ -24,11 +24,14 @@ const FLAGS: Record<string, string> = {
 export const flagOf = (name: string): string =>
   FLAGS[name] ?? `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
 
-/** What is told more of than its kind: what has to be typed once more. */
-const VALUES: Record<string, string> = { confirm: '<job>' };
-
-/** What stands without a flag, as help calls it. */
-const ARGUMENTS: Record<string, string> = { jobId: 'job', runId: 'run', setupId: 'setup', verifyId: 'verification' };
+/** What help calls by what it is: what stands without a flag, and what has to be typed once more. */
+const ARGUMENTS: Record<string, string> = {
+  jobId: 'job',
+  runId: 'run',
+  setupId: 'setup',
+  verifyId: 'verification',
+  confirm: 'job',
+};
 
 export const argumentOf = (name: string): string => ARGUMENTS[name] ?? name;
 
@@ -84,7 +87,7 @@ const nests = ({ additionalProperties }: z.infer<typeof Property>): boolean =>
 
 /** A field as commander's options: a flag has one to take it back. */
 export function optionsOf(field: Field): Option[] {
-  const { flag, kind, description, fallback, choices, nullable, required } = field;
+  const { name, flag, kind, description, fallback, choices, nullable, required } = field;
   const shown = /^(\{\}|\[\]|"")?$/.test(JSON.stringify(fallback) ?? '')
     ? ''
     : ` (default: ${[fallback].flat().join(',')})`;
@@ -92,10 +95,9 @@ export function optionsOf(field: Field): Option[] {
   const described = `${text.replace(/\bnull\b/g, 'none')}${choices.length > 0 ? `: ${choices.join(', ')}` : ''}${shown}`;
   if (kind === 'flag')
     return [new Option(flag, described), new Option(flag.replace('--', '--no-'), `the opposite of ${flag}`)];
-  const value = { text: '<text>', number: '<n>', list: '<a,b>', map: '<a=b,c=d>', json: '<json>' }[kind];
-  const option = new Option(`${flag} ${VALUES[field.name] ?? value}`, described).argParser((typed) =>
-    typedValue(field, typed),
-  );
+  const byKind = { text: '<text>', number: '<n>', list: '<a,b>', map: '<a=b,c=d>', json: '<json>' }[kind];
+  const value = name in ARGUMENTS ? `<${argumentOf(name)}>` : byKind;
+  const option = new Option(`${flag} ${value}`, described).argParser((typed) => typedValue(field, typed));
   return [option.makeOptionMandatory(required)];
 }
 

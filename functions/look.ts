@@ -20,7 +20,7 @@ import { accountFor, missingWithin } from '../shared/source/account.ts';
 import { refuseBlankKeys } from '../shared/source/blank-keys.ts';
 import { brokenConnection, isCancelled } from '../shared/source/connect.ts';
 import { readFence } from '../shared/source/fence.ts';
-import { type Reading, readingOf } from '../shared/source/reading.ts';
+import { openGaps, type Reading, readingOf } from '../shared/source/reading.ts';
 import { type OpenSnapshot, openSnapshot, seenFor, tableIn } from '../shared/source/session.ts';
 import { tableError, underSavepoint } from '../shared/source/snapshot.ts';
 import { isUnchanged } from '../shared/source/unchanged.ts';
@@ -238,7 +238,7 @@ export class Look {
   }
 
   /** What held the table up is over, nothing waits, and gaps have closed: all would else be told until the next new row. */
-  async #nothingNew({ value, revision }: Revised<TableState>, { expired, scope }: Reading): Promise<void> {
+  async #nothingNew({ value, revision }: Revised<TableState>, reading: Reading): Promise<void> {
     this.settled.add(value.sourceName);
     const { lastError, behindSince, ...rest } = value;
     // This run's own, of a plan that died when it had taken the table; what was new then is gone from the source.
@@ -246,9 +246,9 @@ export class Look {
     const { lease: _lease, pass: _pass, batch: _batch, ...free } = rest;
     const well: TableState = mine ? free : rest;
     const { watermark } = well;
-    if (watermark && expired.length > 0)
-      well.watermark = { ...watermark, gaps: scope.gaps.filter((gap) => !expired.includes(gap)) };
-    if (mine || lastError !== undefined || behindSince !== undefined || expired.length > 0)
+    const closes = reading.expired.length > 0;
+    if (watermark && closes) well.watermark = { ...watermark, gaps: openGaps(reading) };
+    if (mine || lastError !== undefined || behindSince !== undefined || closes)
       await this.#ports.store.saveState(this.#run.jobId, well, revision);
   }
 

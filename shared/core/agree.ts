@@ -100,7 +100,7 @@ export const shapeOf = ({ columns }: Pick<Table, 'columns'>): string =>
 
 /** Why a batch that was begun under another agreement can't go on. */
 export const agreedAnew = ({ sourceName }: Pick<Table, 'sourceName'>): string =>
-  `${sourceName}: its columns were agreed anew, by a setup or an edit, while rows were on their way – the next run goes on`;
+  `${sourceName}: its columns were agreed anew, or its key or policies edited, while rows were on their way – the next run goes on`;
 
 /**
  * Refuses to read rows by an agreement that the source has left meanwhile. A column that came is read by the next pass,

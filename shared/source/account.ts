@@ -3,7 +3,7 @@ import { gapsUpTo, watchGaps } from '../core/gaps.ts';
 import type { Gap, Pass } from '../model/state.ts';
 import type { Table } from '../model/table.ts';
 import { lowestId, missingIds, type Source } from '../sql/postgres.ts';
-import type { Reading } from './reading.ts';
+import { openGaps, type Reading } from './reading.ts';
 
 /**
  * For INSERT_ONLY: the watermark that the pass will leave once its rows up to `highest` are loaded, with the ids that this
@@ -17,16 +17,17 @@ export async function accountFor(
   client: pg.Client,
   table: Table,
   pass: Pass,
-  { source, scope, expired }: Pick<Reading, 'source' | 'scope' | 'expired'>,
+  reading: Pick<Reading, 'source' | 'scope' | 'expired'>,
   highest: string | null,
   clock: string,
 ): Promise<{ next: Pass['next']; gapsGivenUp: number }> {
   if (table.copyMode !== 'INSERT_ONLY') return { next: pass.next, gapsGivenUp: 0 };
+  const { source } = reading;
   const done = pass.cursor?.[0] ?? null;
   const after = done ?? pass.from;
   const from = after === null ? await firstId(client, source) : BigInt(after) + 1n;
-  const open = scope.gaps.filter((gap) => !expired.includes(gap));
-  const missing = await missingWithin(client, source, accountedRanges(pass, open, from, highest, clock));
+  const ranges = accountedRanges(pass, openGaps(reading), from, highest, clock);
+  const missing = await missingWithin(client, source, ranges);
   const known = pass.batches === 0 ? [] : gapsUpTo(pass.next.gaps ?? [], done);
   const { gaps, dropped } = watchGaps([...known, ...missing]);
   return { next: { ...pass.next, key: highest, gaps }, gapsGivenUp: dropped };

@@ -17,6 +17,10 @@ export interface Reading {
   expired: Gap[];
 }
 
+/** The gaps that are waited for beyond this pass, too. */
+export const openGaps = ({ scope, expired }: Pick<Reading, 'scope' | 'expired'>): Gap[] =>
+  scope.gaps.filter((gap) => !expired.includes(gap));
+
 /** The columns by which a table's rows can be walked; none where a key may be NULL, which lies neither below nor above any bound. */
 export function keysToWalk(
   { copyMode, primaryKey }: Pick<Table, 'copyMode' | 'primaryKey'>,
