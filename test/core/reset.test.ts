@@ -6,6 +6,7 @@ import { beginPass, reread } from '../../shared/core/pass.ts';
 import { type Reset, resetState } from '../../shared/core/reset.ts';
 import type { TableState } from '../../shared/model/state.ts';
 import type { Table } from '../../shared/model/table.ts';
+import { seenFor } from '../../shared/source/session.ts';
 import { events, orders, passOf, prices, reading, snapshot, stateOf, watermark } from './samples.ts';
 
 const NOW = new Date('2026-11-22T10:00:00Z');
@@ -39,7 +40,9 @@ test('a table that is re-loaded is read whole and replaced, in every mode', () =
 });
 
 test('a rewind to a time reads again from there on, what earlier snapshots saw included', () => {
-  const state = resetState(orders, loaded(orders), rewind('2026-11-20T01:30:00.25+01:30'), NOW);
+  const before = loaded(orders, { watermark: watermark(orders, { newest: snapshot }) });
+  const state = resetState(orders, before, rewind('2026-11-20T01:30:00.25+01:30'), NOW);
+  assert.deepEqual(seenFor(state), [], 'a server that was restored to before need not have it');
   const pass = next(orders, state);
   assert.deepEqual([pass.walk, pass.from, pass.replaces], ['updated', '2026-11-20T00:00:00.250000Z', null]);
   assert.deepEqual(reread(orders, state, pass, { now: snapshot, parts: [], gapDays: 7 }).skip?.below, null);
