@@ -54,6 +54,9 @@ export interface Services {
   lambda: LambdaClient;
 }
 
+/** So many that a test which submits a hundred statements in a row keeps to the Data API's 20 a second without failing. */
+const ATTEMPTS = 12;
+
 type Named = 'table' | 'bucket' | 'copyRole' | 'destination' | 'scheduling' | 'machines' | 'probe';
 
 interface Place extends Pick<Services, Named> {
@@ -81,7 +84,7 @@ export function services(
     Object.assign(found, rest, {
       dynamodb: new DynamoDBClient(client),
       s3: new S3Client({ ...client, requestChecksumCalculation: 'WHEN_REQUIRED' }),
-      redshift: new RedshiftDataClient(client),
+      redshift: new RedshiftDataClient({ ...client, maxAttempts: ATTEMPTS }),
       secrets: new SecretsManagerClient(client),
       scheduler: new SchedulerClient(client),
       states: new SFNClient(client),
