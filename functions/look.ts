@@ -5,7 +5,7 @@ import { type Agreed, agree, shapeOf } from '../shared/core/agree.ts';
 import { describeRestored } from '../shared/core/already-loaded.ts';
 import { newNullMarker } from '../shared/core/batch.ts';
 import { checkTable, hasUniqueKey } from '../shared/core/check-table.ts';
-import { type FenceReading, remember } from '../shared/core/fence.ts';
+import { describeSetBack, type FenceReading, remember } from '../shared/core/fence.ts';
 import { describeClosed } from '../shared/core/gaps.ts';
 import { limitsOf } from '../shared/core/limits.ts';
 import { beginPass, type Observation, resumable, usableWatermark, walksAll } from '../shared/core/pass.ts';
@@ -34,7 +34,7 @@ const SMALL_ROWS = 10_000;
 const PROVED_ROWS = 1_000_000;
 /** After this no further table is extracted here, so that a tick stays short. */
 const BUDGET_MS = 60_000;
-/** One table's question may take this long before it counts as failed. */
+/** One table's question may take this long before the table counts as large. */
 const PROBE_TIMEOUT_MS = 30_000;
 
 /** The run that looks. */
@@ -171,15 +171,26 @@ export class Look {
     const unique = hasUniqueKey(table, found);
     const pass = beginPass(table, state, { ...observed, oid, parts, unique, oneSnapshot: true, treatment });
     const reading = readingOf(job, table, found, state, pass, open.snapshot);
-    const restored = describeRestored(table, usableWatermark(table, state, oid), open.snapshot);
+    const watermark = usableWatermark(table, state, oid);
+    const setBack = describeSetBack(observed.reading, watermark);
+    // Of one clock, though several tables may tell.
+    if (setBack && !this.warnings.includes(setBack)) this.warnings.push(setBack);
+    const restored = describeRestored(table, watermark, open.snapshot);
     if (restored) this.warnings.push(restored);
-    const closed = await missingWithin(client, reading.source, reading.expired);
-    if (closed.length > 0) this.warnings.push(describeClosed(table.sourceName, closed, job.gapDays));
     const left = deadline - this.#edge.now().getTime();
+    const probing = Math.min(PROBE_TIMEOUT_MS, Math.max(1_000, left));
+    /** null where it takes longer than it may here: the table's own execution asks, at leisure. */
+    const probe = <T>(ask: () => Promise<T>): Promise<T | null> =>
+      underSavepoint(client, probing, ask).catch((error) => {
+        if (!isCancelled(error)) throw error;
+        if (probing === PROBE_TIMEOUT_MS) this.warnings.push(describeSlow(table, PROBE_TIMEOUT_MS / 1000));
+        return null;
+      });
+    const closed = await probe(() => missingWithin(client, reading.source, reading.expired));
+    if (closed && closed.length > 0) this.warnings.push(describeClosed(table.sourceName, closed, job.gapDays));
     // Columns to be replaced take statements of their own, which leave no room for other tables.
     const reshapes = pass.replaces === 'all' && table.shape !== shapeOf(table);
-    if (left <= 0 || walksAll(pass) || reshapes) {
-      // Its own execution asks, at leisure.
+    if (closed === null || left <= 0 || walksAll(pass) || reshapes) {
       this.large.push(table.sourceName);
       return;
     }
@@ -188,13 +199,6 @@ export class Look {
       treatment,
       compared: this.#data.compared.get(table.sourceName),
     });
-    const probing = Math.min(PROBE_TIMEOUT_MS, Math.max(1_000, left));
-    /** null where it takes longer than is left of this look's time. */
-    const probe = <T>(ask: () => Promise<T>): Promise<T | null> =>
-      underSavepoint(client, probing, ask).catch((error) => {
-        if (isCancelled(error) && probing < PROBE_TIMEOUT_MS) return null;
-        throw error;
-      });
     const count = (ranges: Range[]): Promise<number | null> =>
       probe(async () => {
         const counted = await client.query(countRows(reading.source, ranges, reading.scope, small + 1));
@@ -215,7 +219,8 @@ export class Look {
     const emptied = pass.replaces !== null && state.watermark?.rows !== 0;
     if (rows === 0 && !emptied) return this.#nothingNew(seen, reading);
     const without = reading.ranges.filter(({ kind }) => kind === 'unstamped');
-    const unstamped = without.length > 0 ? ((await count(without).catch(untold)) ?? 0) : 0;
+    // Where it takes too long to count what is worth a word, nothing is said.
+    const unstamped = without.length > 0 ? ((await count(without)) ?? 0) : 0;
     if (unstamped > 0) this.warnings.push(describeUnstamped(found, table.updatedKey ?? '', unstamped, small));
     if (rows > small || this.#edge.now().getTime() > deadline) {
       this.large.push(table.sourceName);
@@ -293,11 +298,9 @@ export class Look {
   }
 }
 
-/** Where it takes too long to count what is worth a word, nothing is said. */
-const untold = (error: unknown): number => {
-  if (isCancelled(error)) return 0;
-  throw error;
-};
+const describeSlow = ({ sourceName, copyMode, updatedKey }: Table, seconds: number): string =>
+  `${sourceName}: after ${seconds} s it was not known what is new there, and its own execution asks` +
+  (copyMode === 'INSERT_AND_UPDATE' ? ` – is there an index on ${JSON.stringify(updatedKey)}?` : '');
 
 const warningsOf = ({ blind, prepared }: FenceReading): string[] => [
   ...(blind ? [blind] : []),

@@ -6,6 +6,8 @@ export interface FenceReading {
   now: string;
   /** The source's clock, minus the skew margin. */
   clock: string;
+  /** Our own clock then: what tells that the source's was set. */
+  here: string;
   /** Prepared transactions of this database: they show when they were prepared, not when they began. */
   prepared: number;
   /** Why open transactions can't be seen; null where they can. */
@@ -37,6 +39,11 @@ export interface Remembered {
 
 export const NOTHING_REMEMBERED: Remembered = { checkpoints: [], clock: null, began: {} };
 
+/** What the clock of a reading lacks of its now. */
+const SKEW_MS = 5_000;
+/** Clocks that follow one another differ by less. */
+const SET_BACK_SECONDS = 5;
+
 /** Below every timestamp: a pass from here reads the whole index, and skips what is already loaded. */
 export const BEGINNING = '0001-01-01T00:00:00.000000Z';
 
@@ -44,7 +51,7 @@ export const BEGINNING = '0001-01-01T00:00:00.000000Z';
 const KEPT_CHECKPOINTS = 180;
 
 const later = (a: string, b: string): string => (a > b ? a : b);
-const earlier = (a: string, b: string): string => (a < b ? a : b);
+export const earlier = (a: string, b: string): string => (a < b ? a : b);
 
 /**
  * The fence of a pass that starts now: the time below which no transaction still open can commit a row.
@@ -58,6 +65,27 @@ export function decideFence(reading: FenceReading, previous: string | null, seen
   const ended = [...seen.checkpoints, reading.checkpoint].filter((one) => hasEnded(one, xmin)).map(({ time }) => time);
   const newest = ended.reduce(later, BEGINNING);
   return later(Object.values(beganAfter(seen, reading)).reduce(earlier, newest), previous ?? BEGINNING);
+}
+
+/**
+ * The least that the source's clock can have shown since we looked at it at `here`: now's less the time that went by here. Where
+ * it was set back in between, rows written since may be stamped below the fence that was true then.
+ */
+export const leastSince = (reading: Pick<FenceReading, 'clock' | 'here'>, here: string): string => {
+  const least = Date.parse(reading.clock) - (Date.parse(reading.here) - Date.parse(here));
+  return new Date(least).toISOString().replace('Z', '000Z');
+};
+
+/** What to say where the clock was set back since the watermark; null where it was not. */
+export function describeSetBack(
+  { clock, here }: FenceReading,
+  watermark: { taken: string; here?: string } | null,
+): string | null {
+  if (watermark?.here === undefined) return null;
+  const went = Date.parse(clock) - Date.parse(watermark.taken);
+  const seconds = Math.round((Date.parse(here) - Date.parse(watermark.here) - went - SKEW_MS) / 1000);
+  if (seconds < SET_BACK_SECONDS) return null;
+  return `the source's clock was set back by about ${seconds} s since an earlier run: what it may have stamped since is read again`;
 }
 
 const hasEnded = ({ nextXid }: Checkpoint, xmin: string): boolean => BigInt(nextXid) <= BigInt(xmin);

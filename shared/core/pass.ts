@@ -5,7 +5,7 @@ import type { Table } from '../model/table.ts';
 import type { Skip } from '../sql/postgres.ts';
 import { loadedBelow } from './already-loaded.ts';
 import { rowsIn } from './batch.ts';
-import { BEGINNING, decideFence, type FenceReading, type Remembered } from './fence.ts';
+import { BEGINNING, decideFence, earlier, type FenceReading, leastSince, type Remembered } from './fence.ts';
 import { stillOpen } from './gaps.ts';
 
 /** What a pass is begun from: the fence is read before the snapshot is taken (RULES 1). */
@@ -48,7 +48,8 @@ export const usableWatermark = (table: Table, state: TableState, oid: number): W
  */
 export function beginPass(table: Table, state: TableState, observation: Observation): Pass {
   const { reading, snapshot, remembered, oid, parts, unique, oneSnapshot, treatment } = observation;
-  const previous = usableWatermark(table, state, oid);
+  const stored = usableWatermark(table, state, oid);
+  const previous = stored && { ...stored, fence: fenceNow(stored, reading) };
   const next: Watermark = {
     mode: table.copyMode,
     oid,
@@ -56,6 +57,7 @@ export function beginPass(table: Table, state: TableState, observation: Observat
     ...zoneOf(table),
     key: previous?.key ?? null,
     taken: reading.now,
+    here: reading.here,
     fence: decideFence(reading, previous?.fence ?? null, remembered, snapshot.xmin),
     snapshot,
     ...(parts.length > 0 ? { parts: parts.map((part) => part.oid) } : {}),
@@ -74,6 +76,10 @@ export function beginPass(table: Table, state: TableState, observation: Observat
     staged: 0,
   };
 }
+
+/** A watermark's fence, by the source's clock as it is set now. */
+export const fenceNow = ({ fence, here }: Watermark, reading: FenceReading): string =>
+  here === undefined ? fence : earlier(fence, leastSince(reading, here));
 
 function walkOf(table: Table, previous: Watermark | null): Walk {
   if (table.copyMode === 'FULL_DATA_SYNC') return 'whole';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { batchAt, sumChanged } from '../../shared/core/batch.ts';
-import { BEGINNING, NOTHING_REMEMBERED } from '../../shared/core/fence.ts';
+import { BEGINNING, type FenceReading, NOTHING_REMEMBERED } from '../../shared/core/fence.ts';
 import { isFree, leaseFor, renewLease, takeLease } from '../../shared/core/lease.ts';
 import { afterCommit, afterFailure } from '../../shared/core/outcome.ts';
 import {
@@ -13,7 +13,7 @@ import {
   resumable,
   walksAll,
 } from '../../shared/core/pass.ts';
-import type { Batch, TableState } from '../../shared/model/state.ts';
+import type { Batch, TableState, Watermark } from '../../shared/model/state.ts';
 import { events, keysOf, orders, passOf, prices, reading, snapshot, stateOf, watermark } from './samples.ts';
 
 const NOW = new Date('2026-11-22T10:00:00Z');
@@ -55,9 +55,29 @@ test('what will be the watermark is fixed when the pass begins, by the fence bef
     keys: keysOf(orders),
     key: null,
     taken: reading.now,
+    here: reading.here,
     fence: reading.fence,
     snapshot,
   });
+});
+
+test('a source whose clock was set back since the last pass is read from what it may have shown since', () => {
+  const minutesAgo = (minutes: number) => new Date(Date.parse(reading.here) - minutes * 60_000).toISOString();
+  const taken = watermark(orders, { fence: '2026-11-22T10:50:00.000000Z', here: minutesAgo(10) });
+  const least = new Date(Date.parse(reading.clock) - 600_000).toISOString().replace('Z', '000Z');
+  const from = (mark: Watermark, change: Partial<FenceReading> = {}) => {
+    const { from, next } = beginPass(orders, known({ watermark: mark }), {
+      ...observed,
+      reading: { ...reading, ...change },
+    });
+    return [from, next.fence];
+  };
+  assert.deepEqual(from(taken), [least, reading.fence]);
+  assert.deepEqual(from(taken, { prepared: 1 }), [least, least], 'nor does the fence stand still in the future');
+  assert.deepEqual(from(taken, { blind: 'a standby' }), [least, least]);
+  const before = watermark(orders, { here: minutesAgo(60) });
+  assert.equal(from(before)[0], before.fence, 'a clock that goes on as ours does changes nothing');
+  assert.equal(beginPass(orders, known({ watermark: before }), observed).next.here, reading.here);
 });
 
 test('a watermark of another mode, of other keys or of a table made anew starts the table over', () => {

@@ -1,0 +1,98 @@
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import type { TableState } from '../../shared/model/state.ts';
+import { openSourceProxy, type SourceMoment, type SourceProxy } from '../torture/faults/source-proxy.ts';
+import { bench, type TestJob } from './harness.ts';
+
+const server = bench();
+/** What becomes of statements on their way to the source. */
+let meet: (statement: string) => SourceMoment = () => 'pass';
+let slow: SourceProxy;
+
+before(async () => {
+  slow = await openSourceProxy(
+    () => server.source.port,
+    (statement, moment) => (moment === 'before' ? meet(statement) : 'pass'),
+  );
+});
+after(() => slow?.stop());
+
+const SHOP = `
+  CREATE TABLE events (id bigserial PRIMARY KEY, body text);
+  CREATE TABLE orders (id bigserial PRIMARY KEY, note text, updated_at timestamptz NOT NULL DEFAULT now());
+  CREATE INDEX ON orders (updated_at);
+  INSERT INTO orders (note) SELECT 'note ' || n FROM generate_series(1, 30) n;
+  INSERT INTO events (body) SELECT 'event ' || n FROM generate_series(1, 30) n;
+  DELETE FROM events WHERE id = 10;
+  ANALYZE`;
+
+/** Changes what the loader remembers of a table, as if time had passed, or clocks been other ones. */
+async function remember(job: TestJob, table: string, change: (state: TableState) => TableState): Promise<void> {
+  const state = (await job.read()).states.get(table);
+  assert.ok(state);
+  await server.operator.store.changeState(job.jobId, state, change);
+}
+
+const notes = async (job: TestJob) =>
+  (await job.rows("SELECT note FROM $.orders WHERE note NOT LIKE 'note %' ORDER BY id")).map(({ note }) => note);
+
+test('a table that can no longer be read holds no other up, though its gaps are to be looked into once more', async () => {
+  const job = await server.job(
+    `${SHOP}; CREATE ROLE reader LOGIN PASSWORD 'reader'; GRANT pg_read_all_data, pg_read_all_stats TO reader`,
+    { url: (url) => Object.assign(new URL(url), { username: 'reader', password: 'reader' }).href },
+  );
+  await job.setup();
+  await job.edit('events', { copyMode: 'INSERT_ONLY' });
+  assert.equal((await job.run()).status, 'succeeded');
+  await remember(job, 'events', (state) => {
+    const gaps = state.watermark?.gaps?.map((gap) => ({ ...gap, seen: '2020-01-01T00:00:00.000000Z' })) ?? [];
+    assert.equal(gaps.length, 1);
+    return state.watermark ? { ...state, watermark: { ...state.watermark, gaps } } : state;
+  });
+  await job.source.query(
+    "ALTER TABLE events ENABLE ROW LEVEL SECURITY; INSERT INTO orders (note) VALUES ('after its neighbour')",
+  );
+  const run = await job.run();
+  assert.match(run.tables.events?.error ?? '', /row security would hide rows/);
+  assert.equal(run.tables.orders?.error, undefined);
+  assert.deepEqual(await notes(job), ['after its neighbour']);
+});
+
+test('a table of which it takes long to find what is new is loaded by its own execution, and is told of', async () => {
+  const job = await server.job(SHOP, { url: (url) => slow.through(url) });
+  await job.setup();
+  assert.equal((await job.run()).status, 'succeeded');
+  await job.source.query("INSERT INTO orders (note) VALUES ('found late')");
+  // The first question to each table, which has a savepoint to itself.
+  let met = 0;
+  let before = '';
+  meet = (statement) => {
+    const asked = before === 'SAVEPOINT one_table;' && met++ < 2;
+    before = statement;
+    return asked ? { sqlstate: '57014' } : 'pass';
+  };
+  const run = await job.run();
+  assert.ok(met >= 2);
+  assert.deepEqual([run.status, run.tables.orders?.rows], ['succeeded', 1]);
+  assert.match(run.warnings.join(), /orders: after 30 s .* – is there an index on "updated_at"\?/);
+  assert.deepEqual(await notes(job), ['found late']);
+});
+
+test('rows arrive though the clock of the source was an hour ahead at the run before', async () => {
+  const job = await server.job(SHOP);
+  await job.setup();
+  assert.equal((await job.run()).status, 'succeeded');
+  const anHourOn = (time: string) => new Date(Date.parse(time) + 3_600_000).toISOString().replace('Z', '000Z');
+  await remember(job, 'orders', ({ watermark, ...state }) => {
+    assert.ok(watermark);
+    const { fence, taken } = watermark;
+    return { ...state, watermark: { ...watermark, fence: anHourOn(fence), taken: anHourOn(taken) } };
+  });
+  await job.source.query("INSERT INTO orders (note) VALUES ('after the step')");
+  const run = await job.run();
+  assert.deepEqual([run.status, run.tables.orders?.rows], ['succeeded', 1]);
+  assert.match(run.warnings.join(), /the source's clock was set back by about 3\d{3} s/);
+  await job.source.query("INSERT INTO orders (note) VALUES ('and on')");
+  assert.deepEqual((await job.run()).warnings, []);
+  assert.deepEqual(await notes(job), ['after the step', 'and on']);
+});
