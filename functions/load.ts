@@ -145,12 +145,14 @@ class Loader {
 
   async run(taken: Loading[]): Promise<Loaded> {
     const failed = [...this.#event.failed];
-    const all: Loading[] = [];
+    const all = [...taken];
     for (const one of taken) {
       const outcome = await this.#fit(one);
-      if (outcome === 'later') return this.#later(taken.slice(all.length), { failed });
-      if (outcome === 'ready') all.push(one);
-      else failed.push(await this.#fail(one, outcome));
+      if (outcome === 'ready') continue;
+      // Those that are ready wait with it: one transaction brings them all.
+      if (outcome === 'later') return this.#later(all, { failed });
+      all.splice(all.indexOf(one), 1);
+      failed.push(await this.#fail(one, outcome));
     }
     const groups = this.#event.singly ? all.map((one) => [one]) : [all];
     let { statementId, attempt } = this.#event;

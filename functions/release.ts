@@ -7,7 +7,7 @@ import { Store } from '../shared/aws/store.ts';
 import { Ticks } from '../shared/aws/ticks.ts';
 import { afterComparison, afterFailure, entryOf } from '../shared/core/outcome.ts';
 import { ComparisonKind, comparisonOwner } from '../shared/model/compared.ts';
-import { partOf } from '../shared/model/run.ts';
+import { ownedBy, partOf } from '../shared/model/run.ts';
 import type { TableState } from '../shared/model/state.ts';
 import { giveUpClaims } from './claims.ts';
 import { type Edge, handle } from './edge.ts';
@@ -20,6 +20,8 @@ const Input = Trigger.extend({
   runId: z.string().optional(),
   startedAt: z.string().optional(),
   table: z.string().optional(),
+  /** Tables that it was to begin after its own. */
+  waiting: z.array(z.string()).default([]),
   /** What an execution that compares was asked for: it is no run. */
   comparisons: z.array(z.object({ table: z.string(), kind: ComparisonKind })).optional(),
   /** The run that claimed them. */
@@ -69,6 +71,7 @@ export async function release(
     runId = detail.name,
     startedAt = new Date(detail.startDate).toISOString(),
     table,
+    waiting,
   } = input;
   const stateOf = async (name: string) => (await store.readState(jobId, name)).value;
   const owners = input.comparisons?.map(({ kind }) => comparisonOwner({ runId: detail.name, kind })) ?? [owner];
@@ -109,10 +112,17 @@ export async function release(
     released.push(...(await giveAllBack()));
     for (const { sourceName } of released) await discardStaged(jobId, sourceName, detail.name, stage);
   } else if (!JUDGED.includes(detail.error ?? '')) {
-    // A large table's end is told with the table: the run's other tables go on.
-    const entries = table === undefined ? {} : { [table]: entryOf(await stateOf(table), runId, why) };
-    const part = { ...input, runId, startedAt, part: partOf(table) };
-    const run = await runs.finish(part, entries, table === undefined ? why : null, edge.now());
+    const tell = async (name: string | undefined, error: string | null) => {
+      const entries = name === undefined ? {} : { [name]: entryOf(await stateOf(name), runId, why) };
+      const part = { ...input, runId, startedAt, part: partOf(name) };
+      return runs.finish(part, entries, error, edge.now());
+    };
+    // A large table's end is told with the table: the run's other tables go on, but for those that nobody begins now.
+    let run = await tell(table, table === undefined ? why : null);
+    const [next] = waiting;
+    const by = next === undefined ? null : ownedBy((await stateOf(next)).lease?.owner ?? '');
+    const goesOn = by?.runId === runId && by.part === partOf(next);
+    if (!goesOn) for (const name of waiting) run = await tell(name, null);
     await settleRun(jobId, run, ticks, edge);
     // What a function took that did not know, before the record could tell it.
     await giveAllBack();

@@ -9,7 +9,7 @@ import { newNullMarker } from '../shared/core/batch.ts';
 import { checkTable, hasUniqueKey } from '../shared/core/check-table.ts';
 import { isFree, leaseFor, takeLease } from '../shared/core/lease.ts';
 import { firstRows, limitsOf } from '../shared/core/limits.ts';
-import { afterCommit, afterFailure, afterSparing } from '../shared/core/outcome.ts';
+import { afterFailure, afterNothing, afterSparing } from '../shared/core/outcome.ts';
 import { beginPass, passAhead, resumable } from '../shared/core/pass.ts';
 import { tooSlow } from '../shared/core/too-slow.ts';
 import { treatmentDigest } from '../shared/core/treatment.ts';
@@ -242,7 +242,7 @@ async function begin(
         run,
         behindSince: seen.behindSince ?? now.toISOString(),
       };
-  const saved = await store.saveState(event.jobId, nothing ? afterCommit(state, now) : state, revision);
+  const saved = await store.saveState(event.jobId, nothing ? afterNothing(state, now) : state, revision);
   if (saved === null) return { next: 'busy', ...NOTHING };
   if (nothing) return { next: 'done', ...NOTHING };
   // The execution may have been stopped, and what it held been given back, before it held this.

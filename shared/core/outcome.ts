@@ -44,6 +44,19 @@ export function afterCommit(state: TableState, now: Date, columns: Pick<Column, 
 }
 
 /**
+ * The state once nothing is found left of a pass: it is complete without a load, and so nobody has settled what a dead owner left
+ * running, or dropped what it staged.
+ */
+export function afterNothing(state: TableState, now: Date): TableState {
+  const { orphan, staged } = state;
+  return {
+    ...afterCommit(state, now),
+    ...(orphan === undefined ? {} : { orphan }),
+    ...(staged === undefined ? {} : { staged }),
+  };
+}
+
+/**
  * The state after a failure: the lease is given back and the batch forgotten. The pass goes on from its last committed
  * batch; one without any begins anew, with a new fence.
  */

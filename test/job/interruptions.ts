@@ -79,10 +79,10 @@ export class Executions {
     return JSON.parse(input);
   }
 
-  /** Stops every execution that runs. @returns their ARNs */
-  async stopAll(): Promise<string[]> {
+  /** Stops every execution that runs, or those of some machines. @returns their ARNs */
+  async stopAll(machines = ['LoadJobArn', 'LoadTableArn', 'VerifyJobArn']): Promise<string[]> {
     const stopped: string[] = [];
-    for (const machine of ['LoadJobArn', 'LoadTableArn', 'VerifyJobArn'] as const) {
+    for (const machine of machines) {
       const stateMachineArn = this.#bench.installation.cloud.outputs[machine];
       const running = new ListExecutionsCommand({ stateMachineArn, statusFilter: 'RUNNING' });
       for (const { executionArn = '' } of (await this.#client.send(running)).executions ?? []) {

@@ -43,6 +43,54 @@ test('an execution stopped in the middle of a load gives its tables back at once
   await settled(job);
 });
 
+test('a statement that was left is remembered though nothing is left to load, and ended before the next', async () => {
+  const job = await server.job(
+    `CREATE TABLE orders (id bigserial PRIMARY KEY, note text, updated_at timestamptz NOT NULL DEFAULT now());
+     CREATE INDEX ON orders (updated_at);
+     INSERT INTO orders (note, updated_at) SELECT 'note ' || n, now() - interval '1 day' FROM generate_series(1, 30) n`,
+    { rowLimit: 20, chunkSize: 10 },
+  );
+  await job.setup();
+  assert.equal((await job.run()).status, 'succeeded');
+  await job.source.query("UPDATE orders SET note = 'changed', updated_at = now()");
+  // The second batch waits for a row of its own.
+  await job.warehouse.query(`BEGIN; SELECT FROM "${job.schema}".orders WHERE id = 21 FOR UPDATE`);
+  const running = job.run();
+  await waitingStatement(job);
+  await executions.stopAll();
+  await running.catch(() => undefined);
+  for (let wait = 0; wait < 50 && (await leases(job)).length > 0; wait++) await sleep(100);
+  await job.source.query('DELETE FROM orders WHERE id > 20');
+  const between = await job.run();
+  assert.deepEqual([between.status, between.tables.orders?.rows], ['succeeded', 0]);
+  const state = (await job.read()).states.get('orders')?.value;
+  assert.deepEqual([state?.pass, state?.orphan?.startsWith('load/')], [undefined, true]);
+
+  await job.source.query("INSERT INTO orders (id, note) VALUES (21, 'newer')");
+  const cancelled = cancelling();
+  const next = job.run();
+  assert.ok(await cancelled());
+  await job.warehouse.query('COMMIT');
+  assert.equal((await next).status, 'succeeded');
+  assert.deepEqual(await job.rows('SELECT note FROM $.orders WHERE id = 21'), [{ note: 'newer' }]);
+  await settled(job);
+});
+
+test('a run ends though the execution is stopped that was to begin what waits in its lane', async () => {
+  const large = (name: string) =>
+    `CREATE TABLE ${name} (id bigserial PRIMARY KEY, note text); INSERT INTO ${name} (note) SELECT 'note ' || n FROM generate_series(1, 100) n;`;
+  const job = await server.job(`${large('a')} ${large('b')} ${large('c')}`, { chunkSize: 30, maxSourceConnections: 1 });
+  await job.setup();
+  during.atState('Extract', async () => void (await executions.stopAll(['LoadTableArn'])));
+  await job.run();
+  await settled(job);
+  const [run] = await server.operator.runs.list(job.jobId, 1);
+  assert.equal(run?.status, 'failed');
+  for (const name of ['a', 'b', 'c'])
+    assert.match(run.tables[name]?.error ?? '', /^ExecutionEnded: .* the next run/, name);
+  await becomesIdentical(job);
+});
+
 /** Waits, from now on, until a statement has been cancelled. */
 function cancelling(): () => Promise<boolean> {
   let cancelled = false;
