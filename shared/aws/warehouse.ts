@@ -16,7 +16,7 @@ import { clusterIdentifier, type Destination, isServerless } from '../model/dest
 import { errors } from '../model/errors.ts';
 import { destinationOf } from './environment.ts';
 
-/** The longest that one call waits for its statement. */
+/** The longest that the Data API lets one call wait for its statement. */
 const WAIT_SECONDS = 30;
 
 export interface Statement {
@@ -48,10 +48,13 @@ function toStatement(described: Described): Statement {
 /** Redshift, through its Data API. */
 export class Warehouse {
   readonly #client: RedshiftDataClient;
+  readonly #wait: number;
   readonly #target: { Database: string; WorkgroupName?: string; ClusterIdentifier?: string; SecretArn?: string };
 
-  constructor(destination: Destination, client = new RedshiftDataClient({})) {
+  /** @param wait seconds that one call waits for its statement */
+  constructor(destination: Destination, client = new RedshiftDataClient({}), wait = WAIT_SECONDS) {
     this.#client = client;
+    this.#wait = wait;
     this.#target = {
       Database: destination.database,
       ...(isServerless(destination)
@@ -65,7 +68,7 @@ export class Warehouse {
    * Runs the statements as one transaction. The same token within 8 hours finds the same statement again, whatever
    * became of it: submitting twice does not run twice.
    *
-   * @param wait whether to wait for it, for at most half a minute
+   * @param wait whether to wait for it, for one call's time
    */
   async submit(sqls: string[], name: string, token: string, wait = true): Promise<Statement> {
     const { Id = '' } = await this.#client.send(
@@ -74,7 +77,7 @@ export class Warehouse {
         Sqls: sqls,
         StatementName: name,
         ClientToken: token,
-        ...(wait ? { WaitTimeSeconds: WAIT_SECONDS } : {}),
+        ...(wait ? { WaitTimeSeconds: this.#wait } : {}),
       }),
     );
     return wait ? this.follow(Id) : { id: Id, status: 'running', error: '', sql: '', queryId: 0 };
@@ -88,17 +91,15 @@ export class Warehouse {
         Sql: sql,
         StatementName: name,
         ClientToken: token,
-        WaitTimeSeconds: WAIT_SECONDS,
+        WaitTimeSeconds: this.#wait,
       }),
     );
     return this.follow(Id ?? '');
   }
 
-  /** Waits for at most half a minute. */
+  /** Waits for one call's time at most. */
   async follow(id: string): Promise<Statement> {
-    return toStatement(
-      await this.#client.send(new DescribeStatementCommand({ Id: id, WaitTimeSeconds: WAIT_SECONDS })),
-    );
+    return toStatement(await this.#client.send(new DescribeStatementCommand({ Id: id, WaitTimeSeconds: this.#wait })));
   }
 
   /**
@@ -144,7 +145,7 @@ export class Warehouse {
   async *query(sql: string): AsyncGenerator<(string | null)[]> {
     const statement = await this.insist(async () => {
       const { Id = '' } = await this.#client.send(
-        new ExecuteStatementCommand({ ...this.#target, Sql: sql, WaitTimeSeconds: WAIT_SECONDS }),
+        new ExecuteStatementCommand({ ...this.#target, Sql: sql, WaitTimeSeconds: this.#wait }),
       );
       return this.follow(Id);
     });

@@ -2,6 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ServiceError } from '../../local/service.ts';
+import { connectSource } from '../../shared/source/connect.ts';
+import { Ticks } from '../torture/ticks.ts';
 import { columnsOf, each, loadedShop, runs, TABLES } from './changing-shop.ts';
 import { bench } from './harness.ts';
 import { batchAnswered, Interruptions } from './interruptions.ts';
@@ -277,5 +279,34 @@ test('new tables are told, and set up where the job wants that; an idle run stay
     await sleep(100);
   const run = await runs(job);
   assert.deepEqual([run.warnings, run.tables.later?.rows], [[], 1]);
+  assert.deepEqual(await job.differing(), []);
+});
+
+test('what is loaded together waits together for a column that readers hold up, and all of it arrives', async () => {
+  const job = await server.job(
+    `CREATE TABLE first (id bigserial PRIMARY KEY, note text); CREATE TABLE second (id bigserial PRIMARY KEY, note text);
+     INSERT INTO first (note) VALUES ('one'); INSERT INTO second (note) VALUES ('one')`,
+  );
+  let remaining = 300_000;
+  const ticks = new Ticks(server.installation, job.jobId, {
+    between: async () => undefined,
+    connect: () => connectSource(job.url),
+    remaining: () => remaining,
+    wait: 1,
+  });
+  const mode = { copyMode: 'INSERT_ONLY' } as const;
+  await ticks.setup((await job.read()).job, { first: mode, second: mode });
+  await ticks.tick();
+  await job.source.query(
+    "ALTER TABLE second ADD COLUMN kind text; INSERT INTO first (note) VALUES ('two'); INSERT INTO second (note) VALUES ('two')",
+  );
+  // A call of load that has no time to wait for longer than one call's.
+  await job.warehouse.query(`BEGIN; SELECT FROM "${job.schema}".second`);
+  remaining = 1_000;
+  const ticking = ticks.tick();
+  await sleep(5_000);
+  remaining = 300_000;
+  await job.warehouse.query('COMMIT');
+  await ticking;
   assert.deepEqual(await job.differing(), []);
 });

@@ -37,6 +37,8 @@ export interface TickPorts {
   between(): Promise<void>;
   /** Milliseconds that a function has left, as it sees them; plenty where absent. */
   remaining?(): number;
+  /** Seconds that one call waits for its statement; the Data API's most where absent. */
+  wait?: number;
 }
 
 /**
@@ -51,7 +53,7 @@ export class Ticks {
   #count = 0;
 
   constructor(installation: Installation, jobId: string, own: TickPorts) {
-    this.#ports = portsOf(installation);
+    this.#ports = portsOf(installation, own.wait);
     this.#jobId = jobId;
     this.#own = own;
     this.#edge = { ...EDGE, ...(own.remaining ? { remaining: own.remaining } : {}) };
@@ -163,7 +165,7 @@ const EDGE: Edge = {
   remaining: () => 300_000,
 };
 
-function portsOf({ cloud }: Installation) {
+function portsOf({ cloud }: Installation, wait?: number) {
   const client = { endpoint: cloud.endpoint, region: REGION, credentials: cloud.credentials };
   const bucket = cloud.stack.of('AWS::S3::Bucket')[0]?.name ?? '';
   const table = cloud.outputs.ConfigTable ?? '';
@@ -179,7 +181,7 @@ function portsOf({ cloud }: Installation) {
     stage: new Stage(bucket, s3),
     open: (name: string) => {
       const destination = { ...DESTINATION, name, schema: name };
-      return { destination, warehouse: new Warehouse(destination, redshift) };
+      return { destination, warehouse: new Warehouse(destination, redshift, wait) };
     },
     findings: (event: ComparisonEvent) => new Findings(bucket, event, s3),
     copyRoleArn: cloud.outputs.CopyRoleArn ?? '',
