@@ -1,4 +1,4 @@
-import { isCopied, type SourceTable } from '../model/catalog.ts';
+import { isCopied, reachesElsewhere, type SourceTable } from '../model/catalog.ts';
 import { errors } from '../model/errors.ts';
 import type { Problem } from '../model/problems.ts';
 import type { Table } from '../model/table.ts';
@@ -34,11 +34,15 @@ export function checkTreatment(table: Table, source: SourceTable): void {
   if (problem) throw errors.badConfiguration(`${table.sourceName}: ${problem.message}`);
 }
 
-/** What can't be locked may be rewritten between two reads: only a copy of the whole can come out right. */
-const kindProblems = ({ copyMode }: Table, source: SourceTable): Problem[] =>
-  isCopied(source) || copyMode === 'FULL_DATA_SYNC'
-    ? []
-    : [{ field: 'copyMode', message: `is a ${source.kind}, of which only a FULL_DATA_SYNC can be had: choose it` }];
+/**
+ * What can't be locked may be rewritten between two reads, and no fence or transaction id here tells of what another server writes:
+ * only a copy of the whole can come out right.
+ */
+function kindProblems({ copyMode }: Table, source: SourceTable): Problem[] {
+  if (copyMode === 'FULL_DATA_SYNC' || (isCopied(source) && !reachesElsewhere(source))) return [];
+  const what = isCopied(source) ? 'has partitions or inheritors on another server' : `is a ${source.kind}`;
+  return [{ field: 'copyMode', message: `${what}, of which only a FULL_DATA_SYNC can be had: choose it` }];
+}
 
 /** Of a sequence that counts down every new row lies below the watermark. */
 const sequenceProblems = ({ copyMode, primaryKey }: Table, { sequences }: SourceTable): Problem[] =>

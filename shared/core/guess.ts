@@ -1,4 +1,4 @@
-import type { PgType, SourceTable } from '../model/catalog.ts';
+import { type PgType, reachesElsewhere, type SourceTable } from '../model/catalog.ts';
 import type { CopyMode } from '../model/table.ts';
 import { checksFor, type Known } from './guess-checks.ts';
 
@@ -80,6 +80,7 @@ export const choose = (table: SourceTable): Choice => {
         : 'it has no primary key and no unique key without NULLs',
     );
   }
+  if (reachesElsewhere(table)) return whole('some of its rows lie on another server, where nothing tells what is new');
   if (inherited(table))
     return whole(
       'tables inherit from it, and no key is unique over all of them: choose another mode if none comes twice',

@@ -57,10 +57,16 @@ export interface Part {
   oid: number;
   /** Whether it has never held a row since it was made or truncated. */
   empty: boolean;
+  /** Whether its rows lie on another server: nothing here tells when they were written. */
+  foreign?: boolean;
 }
 
 /** Ordinary and partitioned tables; the others can't be locked against rewrites, or hold nothing of their own. */
 export const isCopied = ({ kind }: Pick<SourceTable, 'kind'>): boolean => kind === 'table' || kind === 'partitioned';
+
+/** Whether some of its rows lie on another server. */
+export const reachesElsewhere = ({ parts = [] }: Pick<SourceTable, 'parts'>): boolean =>
+  parts.some(({ foreign = false }) => foreign);
 
 /** What the schema has by name, whether or not more was asked about it. */
 export interface Relation extends Pick<SourceTable, 'name' | 'kind' | 'oid'> {

@@ -49,6 +49,32 @@ test('foreign tables and materialized views are named and left out, unless the j
   );
 });
 
+test('a partitioned table of which a part lies on another server is only copied whole: nothing here tells what is new there', async () => {
+  const job = await server.job(`
+    CREATE TABLE old_there (id bigint NOT NULL, note text, updated_at timestamptz NOT NULL); INSERT INTO old_there VALUES (5, 'far', now());
+    CREATE TABLE orders (id bigint NOT NULL, note text, updated_at timestamptz NOT NULL DEFAULT now()) PARTITION BY RANGE (id);
+    CREATE TABLE orders_new PARTITION OF orders FOR VALUES FROM (1000) TO (2000); INSERT INTO orders VALUES (1005, 'near');`);
+  const { pathname, port, username, password } = new URL(job.url);
+  await job.source.query(`
+    CREATE EXTENSION postgres_fdw;
+    CREATE SERVER far FOREIGN DATA WRAPPER postgres_fdw OPTIONS (dbname '${pathname.slice(1)}', host '127.0.0.1', port '${port}');
+    CREATE USER MAPPING FOR CURRENT_USER SERVER far OPTIONS (user '${username}', password '${password}');
+    CREATE FOREIGN TABLE orders_old PARTITION OF orders FOR VALUES FROM (1) TO (1000) SERVER far OPTIONS (table_name 'old_there')`);
+  await job.setup();
+  await job.edit('old_there', { disabled: true });
+  await job.edit('orders', { copyMode: 'INSERT_AND_UPDATE', primaryKey: ['id'], updatedKey: 'updated_at' });
+  const refused = (await job.run()).tables.orders?.error ?? '';
+  assert.match(
+    refused,
+    /orders: has partitions .* on another server, of which only a FULL_DATA_SYNC can be had: choose it/,
+  );
+  await job.edit('orders', { copyMode: 'FULL_DATA_SYNC', updatedKey: null });
+  assert.equal((await job.run()).status, 'succeeded');
+  await job.source.query("UPDATE orders SET note = 'changed'");
+  assert.equal((await job.run()).status, 'succeeded');
+  assert.deepEqual(await job.rows('SELECT note FROM $.orders'), [{ note: 'changed' }, { note: 'changed' }]);
+});
+
 test('names that collide once Redshift folds them get a stable suffix, and setup says so', async () => {
   const job = await server.job(`
     CREATE TABLE "Orders" (id int PRIMARY KEY, "Name" text, name text, "NAME" text); INSERT INTO "Orders" VALUES (1, 'a', 'b', 'c');
