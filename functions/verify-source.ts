@@ -26,10 +26,12 @@ import { resetState } from '../shared/core/reset.ts';
 import { treatedColumns, treatmentDigest } from '../shared/core/treatment.ts';
 import { asLastSynced } from '../shared/core/unchanged.ts';
 import { rowDigest } from '../shared/core/value-sum.ts';
+import type { SourceTable } from '../shared/model/catalog.ts';
 import { type Compared, ComparisonEvent, endedWell, type Suspect } from '../shared/model/compared.ts';
 import { errors } from '../shared/model/errors.ts';
 import type { Job } from '../shared/model/job.ts';
 import type { Snapshot, TableState } from '../shared/model/state.ts';
+import type { Table } from '../shared/model/table.ts';
 import { brokenConnection, isCancelled } from '../shared/source/connect.ts';
 import { keysToWalk } from '../shared/source/reading.ts';
 import { openSnapshot, seenFor, tableIn } from '../shared/source/session.ts';
@@ -89,6 +91,10 @@ export async function verifySource(
     const open = await openSnapshot(client, job, [event.table], seenFor(state));
     const found = tableIn(open, event.table);
     checkTable(table, found);
+    const gone = columnsGone(table, found);
+    // The warehouse's side is asked anew, without them.
+    if (event.kind === 'verify' && gone.some((name) => !event.without.includes(name)))
+      return { ...event, step: 'begin', without: gone };
     await client.query(`SET LOCAL statement_timeout = ${Math.max(1_000, edge.remaining() - RESERVE_MS)}`);
     const side = new SourceSide(event, ports, edge, { job, table, state, found, snapshot: open.snapshot, client });
     switch (event.step) {
@@ -107,6 +113,10 @@ export async function verifySource(
     await client.end();
   }
 }
+
+/** Columns that a pass takes as dropped, or renamed, once there is one: until then both sides have them by what was agreed. */
+const columnsGone = (table: Table, { columns }: SourceTable): string[] =>
+  table.columns.map(({ source }) => source).filter((name) => !columns.some((column) => column.name === name));
 
 /** What the look goes by, beside the table itself. */
 interface Now {
@@ -135,7 +145,7 @@ class SourceSide {
     const schemas = { source: job.sourceSchema, warehouse: '' };
     const columns = treatedColumns(job, at.table);
     this.#source = { ...at, columns };
-    this.#bucketed = bucketed(at.table, columns, schemas, event.kind === 'reconcile');
+    this.#bucketed = bucketed(at.table, columns, schemas, event);
     this.#now = { job, state, snapshot };
   }
 
@@ -243,6 +253,11 @@ class SourceSide {
     // Rows can be told apart neither without a key nor by one that may be NULL.
     if (this.#bucketed.keys.length === 0 || keysToWalk(this.#source.table, this.#source.found).length === 0)
       return this.#reload(ended);
+    if (this.#event.without.length > 0)
+      throw errors.columnsDiffer(
+        `${this.#source.table.sourceName}: rows can't be repaired while the source lacks columns of them: ${this.#event.without.join(', ')} – ` +
+          'run setup, which takes that over, then verify again',
+      );
     const { stage, findings } = this.#ports;
     await findings.write('mend', [await stageMend(this.#event, wrong, source, this.#source, stage)]);
     return { ...this.#event, step: 'mend' };

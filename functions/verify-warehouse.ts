@@ -12,6 +12,7 @@ import { repairs, type Sums, type WarehouseSums } from '../shared/core/drift.ts'
 import { isFree, leaseFor, takeLease } from '../shared/core/lease.ts';
 import { checkLength, type LoadContext } from '../shared/core/load-statements.ts';
 import { type Mend, mendStatements, type StagedMend } from '../shared/core/mend-statements.ts';
+import { means } from '../shared/core/pass.ts';
 import { treatedColumns } from '../shared/core/treatment.ts';
 import { rowDigest } from '../shared/core/value-sum.ts';
 import { ComparisonEvent, comparisonOwner, endedWell, type Suspect, UNCLAIMED } from '../shared/model/compared.ts';
@@ -74,6 +75,10 @@ export async function verifyWarehouse(
     await ports.comparisons.change(event.jobId, event.table, endedWell(event, edge.now()));
     return { ...event, step: 'done' };
   }
+  if (!means(watermark, table, watermark.oid))
+    throw errors.badConfiguration(
+      `${event.table}: its copy mode, keys or zone were edited since its last load: run the job, then verify`,
+    );
   const side = new WarehouseSide(event, ports, edge, job, table);
   switch (event.step) {
     case 'begin':
@@ -110,7 +115,7 @@ class WarehouseSide {
     this.#warehouse = warehouse;
     this.#destination = destination;
     const schemas = { source: job.sourceSchema, warehouse: destination.schema };
-    this.#bucketed = bucketed(table, treatedColumns(job, table), schemas, event.kind === 'reconcile');
+    this.#bucketed = bucketed(table, treatedColumns(job, table), schemas, event);
   }
 
   /** Marks the comparison as begun; one that was stopped before would stand there as begun with nobody at work. */

@@ -9,7 +9,7 @@ import { checkTreatment } from './check-table.ts';
 import { type ColumnChange, type Comparison, compareColumns, differs } from './column-changes.ts';
 import { tooLarge } from './item-size.ts';
 import { toReload } from './outcome.ts';
-import { keysOf } from './pass.ts';
+import { keysOf, replacesAll } from './pass.ts';
 
 /** What a table's load goes by, once the source's changes are agreed. */
 export interface Agreed {
@@ -44,7 +44,7 @@ export function agree(job: Job, table: Table, found: SourceTable, state: TableSt
     );
   const reloads = state.replaces === 'all';
   const fills = !reloads && (wantsFilling(job, table, comparison.columns) || lostItsKey(comparison, state));
-  const columns = reloads || fills ? comparison.columns.map(whole) : comparison.columns;
+  const columns = fills || replacesAll(table, state, found.oid) ? comparison.columns.map(whole) : comparison.columns;
   const changes = fills ? [...told, 'the table is loaded again, so that older rows get their values'] : told;
   const update = updateOf(table, { ...comparison, columns }, changes, now);
   const large = update && tooLarge({ ...table, ...update });

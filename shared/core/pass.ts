@@ -110,6 +110,10 @@ function replacesOf(table: Table, state: TableState, previous: Watermark | null,
   return beyond ? { beyond } : 'all';
 }
 
+/** Whether the pass that comes next brings all rows anew. */
+export const replacesAll = (table: Table, state: TableState, oid: number): boolean =>
+  replacesOf(table, state, usableWatermark(table, state, oid), oid) === 'all';
+
 /** Whether rows came by another primary key: by the new one, which may have changed since, they would not be known again. */
 export const isRekeyed = ({ primaryKey }: Table, { watermark, pass }: TableState): boolean =>
   [watermark, pass?.next].some((one) => one !== undefined && !isDeepStrictEqual(one.keys.slice(1), primaryKey));

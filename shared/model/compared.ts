@@ -32,6 +32,8 @@ export const ComparisonEvent = DueComparison.extend({
   step: z.enum(['begin', 'rows', 'again', 'mend', 'more', 'end', 'done']).default('begin'),
   /** Whether buckets that differ are left to the next, since they hold too many rows. */
   unfinished: z.boolean().default(false),
+  /** Columns, by the source's names, that the source no longer has: nothing can be said of them. */
+  without: z.array(z.string()).default([]),
   /** Rows that it has mended so far: many take several turns of again and mend. */
   mended: z.int().default(0),
   /** Why it broke off: what the failed step threw. */

@@ -3,6 +3,7 @@
  * that differ. A row's bucket is the beginning of its key's hash, which both engines compute alike.
  */
 import type { TreatedColumn } from '../model/column.ts';
+import type { ComparisonEvent } from '../model/compared.ts';
 import type { Watermark } from '../model/state.ts';
 import type { Table } from '../model/table.ts';
 import { type Dialect, kindOf, postgres, redshift, rowText, sumOf, type ValueKind } from './checksum.ts';
@@ -28,12 +29,15 @@ export interface Bucketed {
 
 const isText = (column: TreatedColumn): boolean => mappingOf(column).compare === 'text';
 
-/** @param keysOnly for deletes: which keys there are, whatever the rows hold */
+/**
+ * @param without the source's names of columns that one side lacks
+ * @param kind a reconcile, for deletes, asks which keys there are, whatever the rows hold
+ */
 export function bucketed(
   table: Table,
   columns: TreatedColumn[],
   schemas: Record<Side, string>,
-  keysOnly: boolean,
+  { kind, without }: Pick<ComparisonEvent, 'kind' | 'without'>,
 ): Bucketed {
   const keys = table.primaryKey.flatMap((key) => columns.filter((column) => column.source === key));
   const named = keys.length > 0 && keys.every(isText) ? keys : [];
@@ -41,10 +45,14 @@ export function bucketed(
     source: { schema: schemas.source, name: table.sourceName },
     warehouse: { schema: schemas.warehouse, name: table.destinationName },
     keys: named,
-    // Of a column that came later older rows need not have the values.
-    columns: keysOnly ? named : columns.filter(({ partial }) => !partial),
+    columns:
+      kind === 'reconcile' ? named : columns.filter((one) => isAlike(table, one) && !without.includes(one.source)),
   };
 }
+
+/** Of a column that came later, or is masked in another way than the rows were loaded by, older rows need not have the values. */
+const isAlike = (table: Table, { source, mask, partial }: TreatedColumn): boolean =>
+  !partial && table.columns.some((agreed) => agreed.source === source && agreed.mask === mask);
 
 /** The columns whose values are compared in code, row by row: no sum by SQL covers them. */
 export const valueKinds = ({ columns }: Bucketed): ValueKind[] =>
