@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { zstdCompressSync } from 'node:zlib';
 import * as z from 'zod';
+import { Edits } from '../shared/aws/edits.ts';
 import { environmentOf } from '../shared/aws/environment.ts';
 import { PROOF_KEY, Stage } from '../shared/aws/stage.ts';
 import { Store } from '../shared/aws/store.ts';
@@ -11,7 +12,9 @@ import { hasProgressed, withoutProgress } from '../shared/core/outcome.ts';
 import { MAX_STATEMENTS } from '../shared/core/pack.ts';
 import { checkWarehouseKeys } from '../shared/core/warehouse-keys.ts';
 import type { Column } from '../shared/model/column.ts';
+import { type Destination, isSamePlace } from '../shared/model/destination.ts';
 import { errors } from '../shared/model/errors.ts';
+import type { Job } from '../shared/model/job.ts';
 import type { Table } from '../shared/model/table.ts';
 import { anyRow, copyInto, createTable, guardCounts } from '../shared/sql/redshift.ts';
 import type { WarehouseColumn } from '../shared/sql/warehouse-columns.ts';
@@ -23,6 +26,7 @@ export type CreateTablesEvent = z.infer<typeof CreateTablesEvent>;
 
 export interface CreateTablesPorts {
   store: Store;
+  edits: Edits;
   stage: Stage;
   open(destinationName: string): Opened;
   copyRoleArn: string;
@@ -42,7 +46,7 @@ export interface Created {
  */
 export async function createTables(
   event: CreateTablesEvent,
-  { store, stage, open, copyRoleArn }: CreateTablesPorts,
+  { store, edits, stage, open, copyRoleArn }: CreateTablesPorts,
 ): Promise<Created> {
   const { job, tables } = await store.readJob(event.jobId);
   const { destination, warehouse } = open(job.destination);
@@ -93,7 +97,15 @@ export async function createTables(
   };
   const refused: string[] = [];
   const ours: Table[] = [];
+  const others = todo.some((table) => existing.has(table.destinationName))
+    ? await madeByOthers(job, destination, { store, edits, open })
+    : new Map<string, string>();
   for (const table of todo) {
+    const other = existing.has(table.destinationName) && others.get(table.destinationName);
+    if (other) {
+      refused.push(shared(destination.schema, table, other));
+      continue;
+    }
     // What was loaded before is ours; what merely bears the name and holds rows may be somebody's only copy.
     const known = states.get(table.sourceName)?.value.run !== undefined || !existing.has(table.destinationName);
     if (known || !(await hasRows(warehouse, destination.schema, table))) ours.push(table);
@@ -118,6 +130,42 @@ async function hasRows(warehouse: Warehouse, schema: string, table: Table): Prom
   for await (const _row of warehouse.query(anyRow(schema, table))) return true;
   return false;
 }
+
+/** Which tables of the destination other jobs have made, by name, and whose they are: a first load would take their rows away. */
+async function madeByOthers(
+  { jobId, destination: own }: Job,
+  destination: Destination,
+  { store, edits, open }: Pick<CreateTablesPorts, 'store' | 'edits' | 'open'>,
+): Promise<Map<string, string>> {
+  const made = new Map<string, string>();
+  for (const other of await edits.listJobs()) {
+    if (other === jobId) continue;
+    const { job, tables } = await store.readJob(other).catch(unreadable);
+    if (!job || !(job.destination === own || isSamePlace(placeOf(job.destination, open), destination))) continue;
+    for (const { created, destinationName } of tables) if (created) made.set(destinationName, other);
+  }
+  return made;
+}
+
+/** A job that can't be read loads nothing until it is put right. */
+function unreadable(error: Error): { job: null; tables: Table[] } {
+  if (error.name !== 'BadConfiguration') throw error;
+  return { job: null, tables: [] };
+}
+
+/** Nowhere where the deployment no longer has the destination. */
+function placeOf(name: string, open: CreateTablesPorts['open']): Destination | undefined {
+  try {
+    return open(name).destination;
+  } catch (error) {
+    if ((error as Error).name !== 'BadConfiguration') throw error;
+    return undefined;
+  }
+}
+
+const shared = (schema: string, { sourceName, destinationName }: Table, other: string): string =>
+  `${sourceName}: the warehouse's table ${schema}.${destinationName} is the one that job ${other} loads: ` +
+  'give this table another destinationName (tables edit … --destination-name), then run setup again';
 
 const occupied = (schema: string, { sourceName, destinationName }: Table): string =>
   `${sourceName}: the warehouse already has a table ${schema}.${destinationName} with rows that no run of this job loaded: ` +
@@ -154,6 +202,7 @@ export const handler = handle(CreateTablesEvent, (event) => {
   const { TABLE_NAME, BUCKET_NAME, DESTINATIONS, COPY_ROLE_ARN } = environmentOf('create-tables');
   return createTables(event, {
     store: new Store(TABLE_NAME),
+    edits: new Edits(TABLE_NAME),
     stage: new Stage(BUCKET_NAME),
     open: openIn(DESTINATIONS),
     copyRoleArn: COPY_ROLE_ARN,

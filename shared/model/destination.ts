@@ -32,6 +32,14 @@ export const Destination = z
 
 export type Destination = z.infer<typeof Destination>;
 
+/** Whether two destinations, by whatever names, are one schema of one database. */
+export const isSamePlace = (one: Destination | undefined, other: Destination | undefined): boolean =>
+  one !== undefined &&
+  other !== undefined &&
+  one.arn === other.arn &&
+  one.database === other.database &&
+  one.schema === other.schema;
+
 export const isServerless = (destination: Pick<Destination, 'arn'>): boolean => WORKGROUP.test(destination.arn);
 
 /** A provisioned cluster's identifier is the last part of its ARN. */

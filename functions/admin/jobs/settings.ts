@@ -1,6 +1,5 @@
-import { isDeepStrictEqual } from 'node:util';
 import * as z from 'zod';
-import type { Destination } from '../../../shared/model/destination.ts';
+import { type Destination, isSamePlace } from '../../../shared/model/destination.ts';
 import { InvalidInput } from '../../../shared/model/errors.ts';
 import { Job } from '../../../shared/model/job.ts';
 import { parseInWords, problemsIn } from '../../../shared/model/problems.ts';
@@ -72,8 +71,7 @@ export function checkDestination(name: string, destinations: Destination[]): voi
  */
 export function checkSamePlace(before: string, now: string, destinations: Destination[]): void {
   const [from, to] = [before, now].map((name) => destinations.find((one) => one.name === name));
-  const place = (one: Destination | undefined) => [one?.arn, one?.database, one?.schema];
-  if (!from || isDeepStrictEqual(place(from), place(to))) return;
+  if (!from || isSamePlace(from, to)) return;
   const message = `can't change any more: setup has made the job's tables in ${before} – create another job for ${now}`;
   throw new InvalidInput([{ field: 'destination', message }]);
 }
