@@ -8,7 +8,7 @@ import { agreedAnew, refuseChanged, shapeOf } from '../shared/core/agree.ts';
 import { batchAt } from '../shared/core/batch.ts';
 import { checkTable } from '../shared/core/check-table.ts';
 import { renewLease } from '../shared/core/lease.ts';
-import { treats } from '../shared/core/pass.ts';
+import { cutsItself, treats } from '../shared/core/pass.ts';
 import { tooSlow } from '../shared/core/too-slow.ts';
 import { treatmentDigest } from '../shared/core/treatment.ts';
 import { errors } from '../shared/model/errors.ts';
@@ -93,15 +93,17 @@ export async function extract(
     refuseChanged(table, found, state);
     checkTable(table, found);
     const { source, scope } = readingOf(job, table, found, state, pass, open.snapshot);
-    const whole = table.copyMode === 'FULL_DATA_SYNC' && source.keys.length > 0;
-    if (whole) {
+    const { ranges } = event.extract;
+    const full = table.copyMode === 'FULL_DATA_SYNC';
+    // Of a full sync nothing is told apart by its key.
+    if (!full || source.keys.length === 0) await refuseBlankKeys(client, table, found, { source, ranges, scope });
+    if (cutsItself(table, pass) && ranges[0]?.kind === 'keys') {
       const what = { event, table, reading: { source, scope }, batch, job, halved: state.halved };
       return await stillWaitedFor(await extractWhole(client, what, stage, edge));
     }
-    await refuseBlankKeys(client, table, found, { source, ranges: event.extract.ranges, scope });
     const copyEach = async function* (): AsyncGenerator<Copied> {
       const writer = newWriter();
-      for (const [i, range] of event.extract.ranges.entries()) {
+      for (const [i, range] of ranges.entries()) {
         await limitReading(client, edge);
         const key = chunkKey(event, batch, { call: event.extract.index, writer }, i);
         const { nullMarker } = batch;

@@ -10,7 +10,7 @@ import { checkTable, hasUniqueKey } from '../shared/core/check-table.ts';
 import { isFree, leaseFor, takeLease } from '../shared/core/lease.ts';
 import { firstRows, limitsOf } from '../shared/core/limits.ts';
 import { afterFailure, afterNothing, afterSparing } from '../shared/core/outcome.ts';
-import { beginPass, passAhead, resumable } from '../shared/core/pass.ts';
+import { beginPass, cutsItself, passAhead, resumable } from '../shared/core/pass.ts';
 import { tooSlow } from '../shared/core/too-slow.ts';
 import { treatmentDigest } from '../shared/core/treatment.ts';
 import { whatWouldProve } from '../shared/core/unchanged.ts';
@@ -158,7 +158,7 @@ interface Cut {
   last: boolean;
 }
 
-/** The ranges of the next batch. A full sync is read by one call, which cuts it in the snapshot that it reads by. */
+/** The ranges of the next batch; what extract cuts itself is read by one call, in the snapshot that it reads by. */
 async function cut(
   client: pg.Client,
   table: Table,
@@ -175,16 +175,17 @@ async function cut(
       last: true,
     };
   const after = pass.cursor ?? (pass.walk === 'key' && pass.from !== null ? [pass.from] : null);
-  if (table.copyMode === 'FULL_DATA_SYNC') {
-    const ranges: Range[] = [{ kind: 'keys', after, upTo: null }];
-    const extracts = [{ batches: pass.batches, index: 0, ranges }];
-    return { walk: 'whole', extracts, cursor: pass.cursor, last: true };
+  // What no walk by the key meets comes with the first batch.
+  const others = pass.batches === 0 ? ranges.filter(({ kind }) => kind !== 'all' && kind !== 'keys') : [];
+  if (cutsItself(table, pass)) {
+    const toTheEnd: Range[] = [{ kind: 'keys', after, upTo: null }];
+    const calls = [toTheEnd, others].filter((share) => share.length > 0);
+    const extracts = calls.map((share, index) => ({ batches: pass.batches, index, ranges: share }));
+    return { walk: pass.walk, extracts, cursor: pass.cursor, last: true };
   }
   const rowLimit = Math.min(limits.rowLimit, limits.chunkSize * MAX_CHUNKS, firstRows(table, pass, limits.chunkSize));
   const { upTo: keys, last } = await chunkBounds(client, source, after, scope, { ...limits, rowLimit });
   const chunks = keys.map((upTo, i): Range => ({ kind: 'keys', after: keys[i - 1] ?? after, upTo }));
-  // What no walk by the key meets comes with the first batch.
-  const others = pass.batches === 0 ? ranges.filter(({ kind }) => kind !== 'all' && kind !== 'keys') : [];
   const cursor = keys.at(-1) ?? pass.cursor;
   // A pass that replaces has to take away what was there though it brings no rows. Its load has an object all the same: a load
   // is kept from being submitted late by taking its objects away.

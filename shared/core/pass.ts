@@ -114,6 +114,15 @@ function replacesOf(table: Table, state: TableState, previous: Watermark | null,
 export const replacesAll = (table: Table, state: TableState, oid: number): boolean =>
   replacesOf(table, state, usableWatermark(table, state, oid), oid) === 'all';
 
+/**
+ * Whether extract cuts a pass's batches itself, one chunk after the other, up to the end of the table. What replaces rows by a key that
+ * rises with every change must not be cut beforehand: a row that moved beyond the last chunk would go and not come.
+ */
+export const cutsItself = (
+  { copyMode }: Pick<Table, 'copyMode'>,
+  { walk, replaces }: Pick<Pass, 'walk' | 'replaces'>,
+): boolean => copyMode === 'FULL_DATA_SYNC' || (walk === 'updated' && replaces !== null);
+
 /** Whether rows came by another primary key: by the new one, which may have changed since, they would not be known again. */
 export const isRekeyed = ({ primaryKey }: Table, { watermark, pass }: TableState): boolean =>
   [watermark, pass?.next].some((one) => one !== undefined && !isDeepStrictEqual(one.keys.slice(1), primaryKey));

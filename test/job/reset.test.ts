@@ -61,6 +61,25 @@ test('with replace, rows from that time on that the source does not have go; als
   assert.deepEqual(await notes(job, 'local'), ['damaged', 'kept', 'l1', 'l2', 'l3', 'l5', 'l6', 'l7', 'l8', 'l9']);
 });
 
+test('with replace, rows that change while the pass reads are there for readers all the same', async () => {
+  const job = await server.job(
+    `CREATE TABLE orders (id bigserial PRIMARY KEY, note text, updated_at timestamptz);
+     CREATE INDEX ON orders (updated_at);
+     INSERT INTO orders (note, updated_at) SELECT 'o' || n, now() - interval '1 h' FROM generate_series(1, 100) n;
+     INSERT INTO orders (note) VALUES ('never stamped')`,
+    { chunkSize: 30, rowLimit: 1_000 },
+  );
+  await job.setup();
+  assert.equal((await job.run()).status, 'succeeded');
+  await reset(job, 'orders', { to: new Date(Date.now() - 7_200_000).toISOString(), replace: true });
+  await job.warehouse.query(`INSERT INTO "${job.schema}".orders VALUES (1000, 'extra', now())`);
+  during.atState('Extract', async () => {
+    await job.source.query("UPDATE orders SET note = 'busy', updated_at = now() WHERE id BETWEEN 5 AND 14");
+  });
+  assert.equal((await job.run()).status, 'succeeded');
+  assert.deepEqual(await job.differing(), []);
+});
+
 test('a rewind to an id brings the missing rows above it; with replace the others there go, in any number of batches', async () => {
   const job = await loadedJob();
   const damage = `DELETE FROM "${job.schema}".events WHERE id IN (2, 8); UPDATE "${job.schema}".events SET body = 'damaged' WHERE id IN (3, 9);
