@@ -99,7 +99,7 @@ export class Look {
 
   /** @throws LoaderError SourceUnavailable, SourceRefused: nothing can be read at all, and nothing is left in the stage */
   async at(tables: Table[]): Promise<void> {
-    const { job, remembered, states } = this.#data;
+    const { job, remembered, states, compared } = this.#data;
     const client = await this.#ports.connect(job.secretArn);
     try {
       const reading = await readFence(client);
@@ -107,7 +107,7 @@ export class Look {
         client,
         job,
         tables.map((table) => table.sourceName),
-        [...states.values()].flatMap(({ value }) => seenFor(value)),
+        [...states].flatMap(([name, { value }]) => seenFor(value, compared.get(name))),
       );
       for (const [name, error] of open.failures)
         this.failures.set(name, whyGone(name, error, open.relations, states.get(name)?.value));

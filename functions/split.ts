@@ -92,7 +92,7 @@ export async function split(event: SplitEvent, ports: SplitPorts, edge: Edge): P
   const client = await ports.connect(job.secretArn);
   try {
     const reading = await readFence(client);
-    const open = await openSnapshot(client, job, [event.table], seenFor(seen.value));
+    const open = await openSnapshot(client, job, [event.table], seenFor(seen.value, compared.get(event.table)));
     // Ended by Lambda it would leave its question at work there.
     await limitReading(client, edge);
     const found = tableIn(open, event.table, seen.value);

@@ -184,7 +184,7 @@ class SourceSide {
     const repair = repairs(this.#event, this.#source.table);
     await comparisons.tell(this.#event, {
       ...endedWell(this.#event, this.#edge.now()),
-      suspects: { object, rows: suspects.length, seen: rows[0].seen, repair },
+      suspects: { object, rows: suspects.length, seen: rows[0].seen, repair, snapshot: this.#now.snapshot },
       covered: looked.covered,
     });
     return { ...this.#event, step: 'done' };

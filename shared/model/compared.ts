@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import type { Snapshot } from './state.ts';
 
 /** Why both sides of a table are compared: to prove that rows are the same, or to find keys that the source deleted. */
 export const COMPARISONS = ['verify', 'reconcile'] as const;
@@ -75,7 +76,14 @@ export interface Compared {
   verifyEnded?: string;
   reconcileEnded?: string;
   /** Rows that differed and wait for a second look after the next pass. */
-  suspects?: { object: string; rows: number; seen: string; repair: boolean };
+  suspects?: {
+    object: string;
+    rows: number;
+    seen: string;
+    repair: boolean;
+    /** What the source was read by then; absent in those of before it was kept. */
+    snapshot?: Snapshot;
+  };
   /**
    * What survived the second look of the last verification, and the object that names the rows. `replaced`: rows that differed, until
    * the pass between both looks copied the table anew: whether they were wrong or had changed at the source, nobody can tell.

@@ -1,6 +1,7 @@
 import type pg from 'pg';
 import { whyGone } from '../core/relations.ts';
 import type { Relation, SourceTable } from '../model/catalog.ts';
+import type { Compared } from '../model/compared.ts';
 import { errors } from '../model/errors.ts';
 import type { Job } from '../model/job.ts';
 import type { Snapshot, TableState } from '../model/state.ts';
@@ -49,9 +50,14 @@ export async function openSnapshot(
   return { snapshot, tables, failures, relations: catalog.relations };
 }
 
-/** What a table's passes were read by so far; nothing of a watermark that was rewound. */
-export const seenFor = ({ watermark, pass }: TableState): Snapshot[] =>
-  [watermark, pass?.next].flatMap((one) => [one?.snapshot, one?.newest]).filter((one) => one != null);
+/**
+ * What a table's passes were read by so far, and the first look of a comparison, which a pass has to follow; nothing of a watermark
+ * that was rewound.
+ */
+export const seenFor = ({ watermark, pass }: TableState, compared?: Pick<Compared, 'suspects'>): Snapshot[] =>
+  [...[watermark, pass?.next].flatMap((one) => [one?.snapshot, one?.newest]), compared?.suspects?.snapshot].filter(
+    (one) => one != null,
+  );
 
 /**
  * One of the tables.

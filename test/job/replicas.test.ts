@@ -91,7 +91,7 @@ async function loaded(name: string, more = {}) {
   await primary.query(`
     CREATE TABLE ${name} (id bigserial PRIMARY KEY, note text, updated_at timestamptz NOT NULL DEFAULT now());
     CREATE INDEX ON ${name} (updated_at);
-    INSERT INTO ${name} (note) SELECT 'row ' || n FROM generate_series(1, 100) n`);
+    INSERT INTO ${name} (note, updated_at) SELECT 'row ' || n, now() - interval '1 h' FROM generate_series(1, 100) n`);
   const job = await server.job('SELECT', { url: () => address.through(urls.primary), ...more });
   await job.setup();
   for (const { sourceName } of (await job.read()).tables)
@@ -181,6 +181,22 @@ test('a comparison of keys removes no row that the replica which answers has not
   const { deleted = 0, reconcileError } = compared.get('payments') ?? assert.fail();
   assert.deepEqual([deleted, reconcileError], [0, undefined]);
   assert.deepEqual(await job.ids(), upTo(110));
+});
+
+test('a run between two looks waits for what the first has seen: what the replica lacks is no difference', async () => {
+  const job = await loaded('looked');
+  await lagging();
+  await primary.query("UPDATE looked SET note = 'changed', updated_at = now() WHERE id = 7");
+  const first = await server.operator.compare(job.jobId, { tables: ['looked'] });
+  assert.equal(first.get('looked')?.suspects?.rows, 1);
+  replicaAnswers();
+  const run = await job.run();
+  assert.equal(run.tables.looked?.rows, 1, JSON.stringify(run));
+  answering = 'primary';
+  assert.equal((await job.run()).status, 'idle');
+  await server.operator.compared();
+  const { found, suspects } = (await job.read()).compared.get('looked') ?? assert.fail();
+  assert.deepEqual([found?.different, found?.missing, found?.extra, suspects], [0, 0, 0, undefined]);
 });
 
 test('a replica that goes on lagging is told of, with what to do', async () => {
