@@ -1,5 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { FaultyCall } from '../../local/gate.ts';
+import { leaseFor, takeLease } from '../../shared/core/lease.ts';
+import type { TableState } from '../../shared/model/state.ts';
 import { bench, type TestJob } from './harness.ts';
 import { Interruptions } from './interruptions.ts';
 import { nothingLeft } from './nothing-left.ts';
@@ -19,6 +22,12 @@ async function loaded(): Promise<TestJob> {
   await job.setup();
   assert.equal((await job.run()).status, 'succeeded');
   return job;
+}
+
+async function changeOrders(job: TestJob, change: (state: TableState) => TableState): Promise<void> {
+  const orders = (await job.read()).states.get('orders');
+  if (!orders) throw new Error('orders has a state once it was looked at');
+  await server.operator.store.changeState(job.jobId, orders, change);
 }
 
 /** Commits first, so that the statement which waits for it has seen what is not there any more: error 1023. */
@@ -57,6 +66,49 @@ test('a load that another transaction stood in the way of is submitted again', a
   assert.equal(run.status, 'succeeded', JSON.stringify(run));
   assert.equal(loads(), 2);
   assert.deepEqual(await job.differing(), []);
+});
+
+test('a load that was taken over meanwhile is not submitted again', async () => {
+  const job = await loaded();
+  await job.source.query("UPDATE orders SET note = 'changed', updated_at = now() WHERE id <= 20");
+  await job.warehouse.query(`BEGIN; UPDATE "${job.schema}".orders SET note = 'in the way' WHERE id = 7`);
+  const loads = submitted('BatchExecuteStatement');
+  const takenOver = async () => {
+    await waitingStatement(job);
+    await changeOrders(job, (state) => takeLease(state, leaseFor('an heir', new Date())));
+    await standInTheWay(job);
+  };
+  await Promise.all([
+    assert.rejects(job.run(), /LeaseLost: orders was taken over: the next run goes on with it/),
+    takenOver(),
+  ]);
+  assert.equal(loads(), 1);
+  assert.equal((await job.read()).states.get('orders')?.value.lease?.owner, 'an heir');
+});
+
+test('a lease is kept while its table is read, and while a statement of it is waited for', async () => {
+  const job = await server.job(ORDERS, { rowLimit: 100, chunkSize: 100 });
+  await job.setup();
+  const seconds = () => Math.floor(Date.now() / 1000);
+  const left: number[] = [];
+  const watch = (state: string, at: (call: FaultyCall) => boolean) =>
+    during.atState(state, async () => {
+      await changeOrders(job, ({ lease, ...rest }) => ({
+        ...rest,
+        ...(lease ? { lease: { ...lease, until: seconds() + 60 } } : {}),
+      }));
+      during.atCall(at, async () => {
+        left.push(((await job.read()).states.get('orders')?.value.lease?.until ?? 0) - seconds());
+      });
+    });
+  watch('Extract', ({ action, moment }) => moment === 'before' && action === 'PutObject');
+  watch('Load on', ({ action, moment }) => moment === 'before' && action === 'DescribeStatement');
+  assert.equal((await job.run()).status, 'succeeded');
+  assert.equal(left.length, 2);
+  assert.ok(
+    left.every((one) => one > 600),
+    `${left}`,
+  );
 });
 
 test('so is a change of columns whose session is ended while it waits', async () => {
