@@ -1,5 +1,6 @@
 // What AWS's Node runtime does in the sandbox: load the handler, then fetch an event, call the handler, post the result,
 // over and over (Lambda's Runtime API, version 2018-06-01). Plain JavaScript: no type stripping in the cold start.
+import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { Agent, request } from 'node:http';
 import { Socket } from 'node:net';
@@ -15,6 +16,9 @@ new Socket({ fd: 3 })
   .on('error', () => process.exit(1))
   .resume()
   .unref();
+
+// As the host does: pulse.ts tells why.
+setInterval(() => randomBytes(1, () => undefined), 1_000).unref();
 
 let requestId;
 process.on('uncaughtException', (error) => die(error, error.name ?? 'Runtime.UnhandledError', 129));

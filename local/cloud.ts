@@ -15,6 +15,7 @@ import { createLambdaApi } from './lambda-api.ts';
 import { readFunctions } from './lambda-function.ts';
 import { createLogs } from './logs.ts';
 import { onBehalfOf } from './on-behalf.ts';
+import { startPulse } from './pulse.ts';
 import { createRedshiftData, type RedshiftOptions } from './redshift/service.ts';
 import { createScheduler, type Scheduler, type SchedulerOptions } from './scheduler/service.ts';
 import { callBySdk } from './sdk-calls.ts';
@@ -109,6 +110,7 @@ export async function startCloud(options: CloudOptions): Promise<Cloud> {
     for (let step = undo.pop(); step !== undefined; step = undo.pop()) await step();
   };
   try {
+    undo.push(startPulse());
     const lambda = await startLambda({
       functions,
       onLog: log,
