@@ -97,13 +97,13 @@ export async function createTables(
   };
   const refused: string[] = [];
   const ours: Table[] = [];
-  const others = todo.some((table) => existing.has(table.destinationName))
+  const others = todo.some(({ created }) => !created)
     ? await madeByOthers(job, destination, { store, edits, open })
     : new Map<string, string>();
   for (const table of todo) {
-    const other = existing.has(table.destinationName) && others.get(table.destinationName);
-    if (other) {
-      refused.push(shared(destination.schema, table, other));
+    const other = table.created ? undefined : others.get(table.destinationName);
+    if (other !== undefined) {
+      refused.push(describeShared(destination.schema, table, other));
       continue;
     }
     // What was loaded before is ours; what merely bears the name and holds rows may be somebody's only copy.
@@ -163,7 +163,7 @@ function placeOf(name: string, open: CreateTablesPorts['open']): Destination | u
   }
 }
 
-const shared = (schema: string, { sourceName, destinationName }: Table, other: string): string =>
+const describeShared = (schema: string, { sourceName, destinationName }: Table, other: string): string =>
   `${sourceName}: the warehouse's table ${schema}.${destinationName} is the one that job ${other} loads: ` +
   'give this table another destinationName (tables edit … --destination-name), then run setup again';
 

@@ -2,9 +2,11 @@ import type pg from 'pg';
 import { chunkKey, newWriter, type Stage } from '../shared/aws/stage.ts';
 import { limitsOf } from '../shared/core/limits.ts';
 import { tooSlow } from '../shared/core/too-slow.ts';
+import type { SourceTable } from '../shared/model/catalog.ts';
 import type { Job } from '../shared/model/job.ts';
 import type { Batch, StagedObject } from '../shared/model/state.ts';
 import type { Table } from '../shared/model/table.ts';
+import { refuseBlankKeys } from '../shared/source/blank-keys.ts';
 import { chunkBounds } from '../shared/source/bounds.ts';
 import type { Reading } from '../shared/source/reading.ts';
 import type { Key, Range } from '../shared/sql/postgres.ts';
@@ -20,6 +22,7 @@ interface Whole {
   event: ExtractEvent;
   job: Job;
   table: Table;
+  found: SourceTable;
   reading: Pick<Reading, 'source' | 'scope'>;
   batch: Batch;
   halved: number | undefined;
@@ -32,7 +35,7 @@ interface Whole {
  */
 export async function extractWhole(
   client: pg.Client,
-  { event, job, table, reading, batch, halved }: Whole,
+  { event, job, table, found, reading, batch, halved }: Whole,
   stage: Stage,
   edge: Edge,
 ): Promise<StagedObject[]> {
@@ -56,6 +59,7 @@ export async function extractWhole(
       for (const upTo of ends) {
         const range: Range = { kind: 'keys', after: cursor, upTo };
         const key = chunkKey(event, batch, by, n++);
+        await refuseBlankKeys(client, table, found, { ...reading, ranges: [range] });
         yield await readObject(client, stage, {
           job,
           table,

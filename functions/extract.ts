@@ -94,13 +94,11 @@ export async function extract(
     checkTable(table, found);
     const { source, scope } = readingOf(job, table, found, state, pass, open.snapshot);
     const { ranges } = event.extract;
-    const full = table.copyMode === 'FULL_DATA_SYNC';
-    // Of a full sync nothing is told apart by its key.
-    if (!full || source.keys.length === 0) await refuseBlankKeys(client, table, found, { source, ranges, scope });
-    if (cutsItself(table, pass) && ranges[0]?.kind === 'keys') {
-      const what = { event, table, reading: { source, scope }, batch, job, halved: state.halved };
+    if (cutsItself(table, pass) && source.keys.length > 0 && ranges[0]?.kind === 'keys') {
+      const what = { event, table, found, reading: { source, scope }, batch, job, halved: state.halved };
       return await stillWaitedFor(await extractWhole(client, what, stage, edge));
     }
+    await refuseBlankKeys(client, table, found, { source, ranges, scope });
     const copyEach = async function* (): AsyncGenerator<Copied> {
       const writer = newWriter();
       for (const [i, range] of ranges.entries()) {

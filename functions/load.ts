@@ -149,8 +149,11 @@ class Loader {
     for (const one of taken) {
       const outcome = await this.#fit(one);
       if (outcome === 'ready') continue;
-      // Those that are ready wait with it: one transaction brings them all.
-      if (outcome === 'later') return this.#later(all, { failed });
+      if (outcome === 'later') {
+        // Those that are ready wait with it: one transaction brings them all.
+        for (const each of all) await this.#prepare(each);
+        return this.#later(all, { failed });
+      }
       all.splice(all.indexOf(one), 1);
       failed.push(await this.#fail(one, outcome));
     }

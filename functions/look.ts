@@ -5,7 +5,7 @@ import { type Agreed, agree, shapeOf } from '../shared/core/agree.ts';
 import { describeRestored } from '../shared/core/already-loaded.ts';
 import { newNullMarker } from '../shared/core/batch.ts';
 import { checkTable, hasUniqueKey } from '../shared/core/check-table.ts';
-import { describeSetBack, type FenceReading, remember } from '../shared/core/fence.ts';
+import { type FenceReading, remember, setBackSince } from '../shared/core/fence.ts';
 import { describeClosed } from '../shared/core/gaps.ts';
 import { limitsOf } from '../shared/core/limits.ts';
 import { beginPass, type Observation, resumable, usableWatermark, walksAll } from '../shared/core/pass.ts';
@@ -82,6 +82,8 @@ export class Look {
   readonly failures: Map<string, Error>;
   /** What keeps watermarks back, and what to do about it. */
   readonly warnings: string[] = [];
+  /** Seconds by which the source's clock was set back since the last pass of a table that goes by it. */
+  #setBack = 0;
   /** Whether the source has new tables that the job wants to be set up. */
   addsTables = false;
   readonly #run: LookingRun;
@@ -130,6 +132,10 @@ export class Look {
           this.failures.set(name, error);
         }
       }
+      if (this.#setBack > 0)
+        this.warnings.push(
+          `the source's clock was set back by about ${this.#setBack} s since an earlier run: what it may have stamped since is read again`,
+        );
     } catch (error) {
       const staged = [...this.extracted.values()].flatMap(({ state }) => state.batch?.objects ?? []);
       await this.#ports.stage.remove(staged.map((object) => object.key));
@@ -172,9 +178,8 @@ export class Look {
     const pass = beginPass(table, state, { ...observed, oid, parts, unique, oneSnapshot: true, treatment });
     const reading = readingOf(job, table, found, state, pass, open.snapshot);
     const watermark = usableWatermark(table, state, oid);
-    const setBack = describeSetBack(observed.reading, watermark);
-    // Of one clock, though several tables may tell.
-    if (setBack && !this.warnings.includes(setBack)) this.warnings.push(setBack);
+    const setBack = watermark && table.copyMode === 'INSERT_AND_UPDATE' ? setBackSince(observed.reading, watermark) : 0;
+    this.#setBack = Math.max(this.#setBack, setBack);
     const restored = describeRestored(table, watermark, open.snapshot);
     if (restored) this.warnings.push(restored);
     const left = deadline - this.#edge.now().getTime();
@@ -183,14 +188,18 @@ export class Look {
     const probe = <T>(ask: () => Promise<T>): Promise<T | null> =>
       underSavepoint(client, probing, ask).catch((error) => {
         if (!isCancelled(error)) throw error;
-        if (probing === PROBE_TIMEOUT_MS) this.warnings.push(describeSlow(table, PROBE_TIMEOUT_MS / 1000));
         return null;
       });
-    const closed = await probe(() => missingWithin(client, reading.source, reading.expired));
-    if (closed && closed.length > 0) this.warnings.push(describeClosed(table.sourceName, closed, job.gapDays));
+    if (reading.expired.length > 0) {
+      const closed = left > 0 ? await probe(() => missingWithin(client, reading.source, reading.expired)) : null;
+      // What can't be listed in time is looked for once more all the same, where rows are read.
+      const missing = closed ?? reading.expired;
+      if (missing.length > 0) this.warnings.push(describeClosed(table.sourceName, missing, job.gapDays));
+    }
     // Columns to be replaced take statements of their own, which leave no room for other tables.
     const reshapes = pass.replaces === 'all' && table.shape !== shapeOf(table);
-    if (closed === null || left <= 0 || walksAll(pass) || reshapes) {
+    if (left <= 0 || walksAll(pass) || reshapes) {
+      // Its own execution asks, at leisure.
       this.large.push(table.sourceName);
       return;
     }
@@ -212,12 +221,14 @@ export class Look {
     }
     const rows = await count(reading.ranges);
     if (rows === null) {
+      if (probing === PROBE_TIMEOUT_MS) this.warnings.push(describeSlow(table, PROBE_TIMEOUT_MS / 1000));
       this.large.push(table.sourceName);
       return;
     }
     // What is gone has to go in the warehouse, too, unless the last full sync brought none already.
     const emptied = pass.replaces !== null && state.watermark?.rows !== 0;
-    if (rows === 0 && !emptied) return this.#nothingNew(seen, reading);
+    // By the clock as it is now: rows that come next may be stamped below what is stored.
+    if (rows === 0 && !emptied) return this.#nothingNew(seen, reading, setBack > 0 ? pass.next : undefined);
     const without = reading.ranges.filter(({ kind }) => kind === 'unstamped');
     // Where it takes too long to count what is worth a word, nothing is said.
     const unstamped = without.length > 0 ? ((await count(without)) ?? 0) : 0;
@@ -243,17 +254,16 @@ export class Look {
   }
 
   /** What held the table up is over, nothing waits, and gaps have closed: all would else be told until the next new row. */
-  async #nothingNew({ value, revision }: Revised<TableState>, reading: Reading): Promise<void> {
+  async #nothingNew({ value, revision }: Revised<TableState>, reading: Reading, next = value.watermark): Promise<void> {
     this.settled.add(value.sourceName);
     const { lastError, behindSince, ...rest } = value;
     // This run's own, of a plan that died when it had taken the table; what was new then is gone from the source.
     const mine = rest.lease?.owner === this.#run.runId;
     const { lease: _lease, pass: _pass, batch: _batch, ...free } = rest;
     const well: TableState = mine ? free : rest;
-    const { watermark } = well;
     const closes = reading.expired.length > 0;
-    if (watermark && closes) well.watermark = { ...watermark, gaps: openGaps(reading) };
-    if (mine || lastError !== undefined || behindSince !== undefined || closes)
+    if (next) well.watermark = closes ? { ...next, gaps: openGaps(reading) } : next;
+    if (mine || lastError !== undefined || behindSince !== undefined || closes || next !== value.watermark)
       await this.#ports.store.saveState(this.#run.jobId, well, revision);
   }
 

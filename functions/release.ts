@@ -7,7 +7,7 @@ import { Store } from '../shared/aws/store.ts';
 import { Ticks } from '../shared/aws/ticks.ts';
 import { afterComparison, afterFailure, entryOf } from '../shared/core/outcome.ts';
 import { ComparisonKind, comparisonOwner } from '../shared/model/compared.ts';
-import { ownedBy, partOf } from '../shared/model/run.ts';
+import { ownerOf, partOf } from '../shared/model/run.ts';
 import type { TableState } from '../shared/model/state.ts';
 import { giveUpClaims } from './claims.ts';
 import { type Edge, handle } from './edge.ts';
@@ -119,10 +119,17 @@ export async function release(
     };
     // A large table's end is told with the table: the run's other tables go on, but for those that nobody begins now.
     let run = await tell(table, table === undefined ? why : null);
-    const [next] = waiting;
-    const by = next === undefined ? null : ownedBy((await stateOf(next)).lease?.owner ?? '');
-    const goesOn = by?.runId === runId && by.part === partOf(next);
-    if (!goesOn) for (const name of waiting) run = await tell(name, null);
+    const states = await Promise.all(waiting.map((name) => store.readState(jobId, name)));
+    // The first of them may have been begun just before, which begins the others.
+    if (!states.some(({ value }) => value.run?.runId === runId))
+      for (const state of states) {
+        const mine = { runId, rows: 0, bytes: 0, startedAt };
+        const fail = (one: TableState) =>
+          one.lease === undefined ? afterFailure({ ...one, run: mine }, why, edge.now()) : null;
+        await store.changeState(jobId, state, fail);
+        owners.push(ownerOf(runId, state.value.sourceName));
+        run = await tell(state.value.sourceName, null);
+      }
     await settleRun(jobId, run, ticks, edge);
     // What a function took that did not know, before the record could tell it.
     await giveAllBack();

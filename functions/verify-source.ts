@@ -43,6 +43,7 @@ import {
   bucketed,
   bucketRows,
   bucketSums,
+  isTreatedAsAgreed,
   readBucketRow,
   underWatermark,
   valueKinds,
@@ -92,9 +93,11 @@ export async function verifySource(
     const found = tableIn(open, event.table);
     checkTable(table, found);
     const gone = columnsGone(table, found);
-    // The warehouse's side is asked anew, without them.
-    if (event.kind === 'verify' && gone.some((name) => !event.without.includes(name)))
-      return { ...event, step: 'begin', without: gone };
+    if (event.kind === 'verify' && gone.some((name) => !event.without.includes(name))) {
+      // The warehouse's side is asked anew, without them.
+      await giveBack(event, ports.store);
+      return { ...event, step: 'begin', without: gone, unfinished: false, mended: 0 };
+    }
     await client.query(`SET LOCAL statement_timeout = ${Math.max(1_000, edge.remaining() - RESERVE_MS)}`);
     const side = new SourceSide(event, ports, edge, { job, table, state, found, snapshot: open.snapshot, client });
     switch (event.step) {
@@ -253,10 +256,13 @@ class SourceSide {
     // Rows can be told apart neither without a key nor by one that may be NULL.
     if (this.#bucketed.keys.length === 0 || keysToWalk(this.#source.table, this.#source.found).length === 0)
       return this.#reload(ended);
-    if (this.#event.without.length > 0)
+    const { table, columns } = this.#source;
+    const otherwise = columns.filter((column) => !isTreatedAsAgreed(table, column)).map(({ source: name }) => name);
+    const unsettled = [...this.#event.without, ...otherwise];
+    if (unsettled.length > 0)
       throw errors.columnsDiffer(
-        `${this.#source.table.sourceName}: rows can't be repaired while the source lacks columns of them: ${this.#event.without.join(', ')} – ` +
-          'run setup, which takes that over, then verify again',
+        `${table.sourceName}: rows can't be repaired while columns of them are gone at the source, or masked in another way than they were loaded: ` +
+          `${unsettled.join(', ')} – run setup for what is gone, reset the table for what is masked, then verify again`,
       );
     const { stage, findings } = this.#ports;
     await findings.write('mend', [await stageMend(this.#event, wrong, source, this.#source, stage)]);

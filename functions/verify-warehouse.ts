@@ -12,7 +12,7 @@ import { repairs, type Sums, type WarehouseSums } from '../shared/core/drift.ts'
 import { isFree, leaseFor, takeLease } from '../shared/core/lease.ts';
 import { checkLength, type LoadContext } from '../shared/core/load-statements.ts';
 import { type Mend, mendStatements, type StagedMend } from '../shared/core/mend-statements.ts';
-import { means } from '../shared/core/pass.ts';
+import { covers } from '../shared/core/pass.ts';
 import { treatedColumns } from '../shared/core/treatment.ts';
 import { rowDigest } from '../shared/core/value-sum.ts';
 import { ComparisonEvent, comparisonOwner, endedWell, type Suspect, UNCLAIMED } from '../shared/model/compared.ts';
@@ -75,13 +75,13 @@ export async function verifyWarehouse(
     await ports.comparisons.change(event.jobId, event.table, endedWell(event, edge.now()));
     return { ...event, step: 'done' };
   }
-  if (!means(watermark, table, watermark.oid))
-    throw errors.badConfiguration(
-      `${event.table}: its copy mode, keys or zone were edited since its last load: run the job, then verify`,
-    );
   const side = new WarehouseSide(event, ports, edge, job, table);
   switch (event.step) {
     case 'begin':
+      if (!covers(watermark, table))
+        throw errors.badConfiguration(
+          `${event.table}: its copy mode, keys or zone were edited since its last load: run the job, then verify`,
+        );
       await side.begin();
       if (event.second) return side.again();
       return side.sums(watermark);

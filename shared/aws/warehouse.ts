@@ -48,13 +48,10 @@ function toStatement(described: Described): Statement {
 /** Redshift, through its Data API. */
 export class Warehouse {
   readonly #client: RedshiftDataClient;
-  readonly #wait: number;
   readonly #target: { Database: string; WorkgroupName?: string; ClusterIdentifier?: string; SecretArn?: string };
 
-  /** @param wait seconds that one call waits for its statement */
-  constructor(destination: Destination, client = new RedshiftDataClient({}), wait = WAIT_SECONDS) {
+  constructor(destination: Destination, client = new RedshiftDataClient({})) {
     this.#client = client;
-    this.#wait = wait;
     this.#target = {
       Database: destination.database,
       ...(isServerless(destination)
@@ -77,7 +74,7 @@ export class Warehouse {
         Sqls: sqls,
         StatementName: name,
         ClientToken: token,
-        ...(wait ? { WaitTimeSeconds: this.#wait } : {}),
+        ...(wait ? { WaitTimeSeconds: WAIT_SECONDS } : {}),
       }),
     );
     return wait ? this.follow(Id) : { id: Id, status: 'running', error: '', sql: '', queryId: 0 };
@@ -91,7 +88,7 @@ export class Warehouse {
         Sql: sql,
         StatementName: name,
         ClientToken: token,
-        WaitTimeSeconds: this.#wait,
+        WaitTimeSeconds: WAIT_SECONDS,
       }),
     );
     return this.follow(Id ?? '');
@@ -99,7 +96,9 @@ export class Warehouse {
 
   /** Waits for one call's time at most. */
   async follow(id: string): Promise<Statement> {
-    return toStatement(await this.#client.send(new DescribeStatementCommand({ Id: id, WaitTimeSeconds: this.#wait })));
+    return toStatement(
+      await this.#client.send(new DescribeStatementCommand({ Id: id, WaitTimeSeconds: WAIT_SECONDS })),
+    );
   }
 
   /**
@@ -145,7 +144,7 @@ export class Warehouse {
   async *query(sql: string): AsyncGenerator<(string | null)[]> {
     const statement = await this.insist(async () => {
       const { Id = '' } = await this.#client.send(
-        new ExecuteStatementCommand({ ...this.#target, Sql: sql, WaitTimeSeconds: this.#wait }),
+        new ExecuteStatementCommand({ ...this.#target, Sql: sql, WaitTimeSeconds: WAIT_SECONDS }),
       );
       return this.follow(Id);
     });

@@ -9,7 +9,7 @@ import { checkTreatment } from './check-table.ts';
 import { type ColumnChange, type Comparison, compareColumns, differs } from './column-changes.ts';
 import { tooLarge } from './item-size.ts';
 import { toReload } from './outcome.ts';
-import { keysOf, replacesAll } from './pass.ts';
+import { keysOf, usableWatermark } from './pass.ts';
 
 /** What a table's load goes by, once the source's changes are agreed. */
 export interface Agreed {
@@ -44,7 +44,9 @@ export function agree(job: Job, table: Table, found: SourceTable, state: TableSt
     );
   const reloads = state.replaces === 'all';
   const fills = !reloads && (wantsFilling(job, table, comparison.columns) || lostItsKey(comparison, state));
-  const columns = fills || replacesAll(table, state, found.oid) ? comparison.columns.map(whole) : comparison.columns;
+  // What an earlier full sync has brought all rows of.
+  const filled = table.copyMode === 'FULL_DATA_SYNC' && usableWatermark(table, state, found.oid) !== null;
+  const columns = reloads || fills || filled ? comparison.columns.map(whole) : comparison.columns;
   const changes = fills ? [...told, 'the table is loaded again, so that older rows get their values'] : told;
   const update = updateOf(table, { ...comparison, columns }, changes, now);
   const large = update && tooLarge({ ...table, ...update });
@@ -116,6 +118,7 @@ export function refuseChanged(table: Table, found: SourceTable, state: TableStat
     );
 }
 
+/** A column that all rows have the values of. */
 const whole = ({ partial: _partial, ...column }: Column): Column => column;
 
 /** Whether older rows lack values that the table's setting wants them to have, or that tell rows apart. */

@@ -2,6 +2,7 @@ import { COMPARISONS, type Compared, type ComparisonKind, type DueComparison } f
 import type { Job } from '../model/job.ts';
 import type { TableState } from '../model/state.ts';
 import type { Table } from '../model/table.ts';
+import { covers } from './pass.ts';
 
 /** A comparison that was begun counts as dead after this: verify-job's timeout, so no execution of it runs for longer. */
 export const COMPARES_FOR_SECONDS = 2 * 3600;
@@ -39,6 +40,8 @@ export function dueComparison(
   now: Date,
 ): DueComparison | null {
   if (!state.watermark || isClaimed(compared, runId, now)) return null;
+  // What was edited since the last load waits for the next.
+  if (!covers(state.watermark, table)) return null;
   if (COMPARISONS.some((kind) => mayRun(compared, kind, now))) return null;
   const name = table.sourceName;
   const due = (kind: ComparisonKind, seconds: number): boolean =>

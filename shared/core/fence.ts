@@ -7,7 +7,7 @@ export interface FenceReading {
   /** The source's clock, minus the skew margin. */
   clock: string;
   /** Our own clock then: what tells that the source's was set. */
-  here: string;
+  ownClock: string;
   /** Prepared transactions of this database: they show when they were prepared, not when they began. */
   prepared: number;
   /** Why open transactions can't be seen; null where they can. */
@@ -33,14 +33,14 @@ export interface Remembered {
   checkpoints: Checkpoint[];
   /** When the last of them looked; null where there was none. */
   clock: string | null;
+  /** Our own clock then. */
+  ownClock?: string;
   /** Of each transaction that was open then a moment after which it began: the clock of the run before the first to see it. */
   began: Record<string, string>;
 }
 
 export const NOTHING_REMEMBERED: Remembered = { checkpoints: [], clock: null, began: {} };
 
-/** What the clock of a reading lacks of its now. */
-const SKEW_MS = 5_000;
 /** Clocks that follow one another differ by less. */
 const SET_BACK_SECONDS = 5;
 
@@ -59,34 +59,45 @@ export const earlier = (a: string, b: string): string => (a < b ? a : b);
  * checkpoint all of whose transactions have ended (RULES 4; `scanBack` is subtracted whenever a pass reads), and no later than
  * any began that is open: one that has only read so far has no id yet that a checkpoint could tell.
  */
-export function decideFence(reading: FenceReading, previous: string | null, seen: Remembered, xmin: string): string {
+export function decideFence(reading: FenceReading, previous: string | null, before: Remembered, xmin: string): string {
   if (reading.prepared > 0) return previous ?? BEGINNING;
   if (reading.blind === null) return reading.fence;
-  const ended = [...seen.checkpoints, reading.checkpoint].filter((one) => hasEnded(one, xmin)).map(({ time }) => time);
+  const seen = asTheClockIs(before, reading);
+  // One that lies ahead was told by the clock as it was before.
+  const ended = [...seen.checkpoints, reading.checkpoint]
+    .filter((one) => hasEnded(one, xmin) && one.time <= reading.clock)
+    .map(({ time }) => time);
   const newest = ended.reduce(later, BEGINNING);
   return later(Object.values(beganAfter(seen, reading)).reduce(earlier, newest), previous ?? BEGINNING);
 }
 
 /**
- * The least that the source's clock can have shown since we looked at it at `here`: now's less the time that went by here. Where
- * it was set back in between, rows written since may be stamped below the fence that was true then.
+ * The least that the source's clock can have shown since we looked at it when our own showed `ownClock`, unless it was set back and
+ * forth again in between: now's less the time that went by here. Rows written since may be stamped so early.
  */
-export const leastSince = (reading: Pick<FenceReading, 'clock' | 'here'>, here: string): string => {
-  const least = Date.parse(reading.clock) - (Date.parse(reading.here) - Date.parse(here));
+export const leastSince = (reading: Pick<FenceReading, 'clock' | 'ownClock'>, ownClock: string): string => {
+  const least = Date.parse(reading.clock) - (Date.parse(reading.ownClock) - Date.parse(ownClock));
   return new Date(least).toISOString().replace('Z', '000Z');
 };
 
-/** What to say where the clock was set back since the watermark; null where it was not. */
-export function describeSetBack(
-  { clock, here }: FenceReading,
-  watermark: { taken: string; here?: string } | null,
-): string | null {
-  if (watermark?.here === undefined) return null;
-  const went = Date.parse(clock) - Date.parse(watermark.taken);
-  const seconds = Math.round((Date.parse(here) - Date.parse(watermark.here) - went - SKEW_MS) / 1000);
-  if (seconds < SET_BACK_SECONDS) return null;
-  return `the source's clock was set back by about ${seconds} s since an earlier run: what it may have stamped since is read again`;
+/** By how many seconds the source's clock was set back since an earlier look at it; 0 where it was not, or by less than clocks differ. */
+export function setBackSince(reading: FenceReading, before: { taken: string; ownClock?: string }): number {
+  if (before.ownClock === undefined) return 0;
+  const went = Date.parse(reading.now) - Date.parse(before.taken);
+  const seconds = Math.round((Date.parse(reading.ownClock) - Date.parse(before.ownClock) - went) / 1000);
+  return seconds < SET_BACK_SECONDS ? 0 : seconds;
 }
+
+/** Times of a clock that was set back since bound nothing any more. */
+const asTheClockIs = (seen: Remembered, { clock, ownClock }: FenceReading): Remembered =>
+  seen.clock !== null &&
+  seen.ownClock !== undefined &&
+  leastSince({ clock, ownClock }, seen.ownClock) < earlierBy(seen.clock)
+    ? NOTHING_REMEMBERED
+    : seen;
+
+const earlierBy = (time: string): string =>
+  new Date(Date.parse(time) - SET_BACK_SECONDS * 1000).toISOString().replace('Z', '000Z');
 
 const hasEnded = ({ nextXid }: Checkpoint, xmin: string): boolean => BigInt(nextXid) <= BigInt(xmin);
 
@@ -95,10 +106,11 @@ const beganAfter = ({ clock, began }: Remembered, { open }: FenceReading): Recor
   Object.fromEntries(open.map((id) => [id, began[id] ?? clock ?? BEGINNING]));
 
 /** What is worth remembering after this reading: the newest checkpoint whose transactions have ended, all since, and what is open. */
-export function remember(seen: Remembered, reading: FenceReading, xmin: string): Remembered {
-  const { checkpoint, clock } = reading;
+export function remember(before: Remembered, reading: FenceReading, xmin: string): Remembered {
+  const { checkpoint, clock, ownClock } = reading;
+  const seen = asTheClockIs(before, reading);
   const checkpoints = checkpointsToKeep(seen.checkpoints, checkpoint, xmin);
-  return { checkpoints, clock, began: beganAfter(seen, reading) };
+  return { checkpoints, clock, ownClock, began: beganAfter(seen, reading) };
 }
 
 function checkpointsToKeep(seen: Checkpoint[], checkpoint: Checkpoint, xmin: string): Checkpoint[] {

@@ -39,6 +39,10 @@ function zoneOf({ copyMode, updatedKey, columns, timezone }: Table): { zone?: st
 export const means = ({ mode, oid, keys, zone }: Watermark, table: Table, tableOid: number): boolean =>
   mode === table.copyMode && oid === tableOid && isDeepStrictEqual(keys, keysOf(table)) && zone === zoneOf(table).zone;
 
+/** Whether a watermark tells which rows of a table are loaded; of one that is copied whole all are. */
+export const covers = (watermark: Watermark, table: Table): boolean =>
+  table.copyMode === 'FULL_DATA_SYNC' || means(watermark, table, watermark.oid);
+
 export const usableWatermark = (table: Table, state: TableState, oid: number): Watermark | null =>
   state.watermark && means(state.watermark, table, oid) ? state.watermark : null;
 
@@ -57,7 +61,7 @@ export function beginPass(table: Table, state: TableState, observation: Observat
     ...zoneOf(table),
     key: previous?.key ?? null,
     taken: reading.now,
-    here: reading.here,
+    ownClock: reading.ownClock,
     fence: decideFence(reading, previous?.fence ?? null, remembered, snapshot.xmin),
     snapshot,
     ...(parts.length > 0 ? { parts: parts.map((part) => part.oid) } : {}),
@@ -78,8 +82,8 @@ export function beginPass(table: Table, state: TableState, observation: Observat
 }
 
 /** A watermark's fence, by the source's clock as it is set now. */
-export const fenceNow = ({ fence, here }: Watermark, reading: FenceReading): string =>
-  here === undefined ? fence : earlier(fence, leastSince(reading, here));
+export const fenceNow = ({ fence, ownClock }: Watermark, reading: FenceReading): string =>
+  ownClock === undefined ? fence : earlier(fence, leastSince(reading, ownClock));
 
 function walkOf(table: Table, previous: Watermark | null): Walk {
   if (table.copyMode === 'FULL_DATA_SYNC') return 'whole';
@@ -109,10 +113,6 @@ function replacesOf(table: Table, state: TableState, previous: Watermark | null,
   const beyond = table.copyMode === 'INSERT_ONLY' ? previous?.key : previous?.fence;
   return beyond ? { beyond } : 'all';
 }
-
-/** Whether the pass that comes next brings all rows anew. */
-export const replacesAll = (table: Table, state: TableState, oid: number): boolean =>
-  replacesOf(table, state, usableWatermark(table, state, oid), oid) === 'all';
 
 /**
  * Whether extract cuts a pass's batches itself, one chunk after the other, up to the end of the table. What replaces rows by a key that

@@ -53,6 +53,9 @@ export const expiryOf = (startedAt: string): number => Math.floor(Date.parse(sta
 /** What an execution is called among those that a run waits for: a large table's own, or the run's. */
 export const partOf = (table: string | undefined): string => (table === undefined ? 'job' : `table:${table}`);
 
+/** Who holds a large table of a run. */
+export const ownerOf = (runId: string, table: string): string => `${runId}/${table}`;
+
 /** Whose a lease is: a run's, or that of a run's large table, which stands behind a slash; a comparison's execution has its kind there. */
 export function ownedBy(owner: string): { runId: string; part: string } {
   const [runId = '', ...behind] = owner.split('/');

@@ -38,7 +38,7 @@ export interface Watermark {
   /** The source's clock before the pass's first snapshot: ISO, UTC. */
   taken: string;
   /** Our own clock then, ISO: by how much the source's was set back since. Absent in those of before it was looked at. */
-  here?: string;
+  ownClock?: string;
   /** No row with an updatedKey below it can still be committed: ISO with microseconds, UTC. */
   fence: string;
   /** null after a rewind: of no row it can be said that it is loaded. */

@@ -43,8 +43,9 @@ WITH RECURSIVE wanted AS (
   UNION
   SELECT below.root, i.inhrelid FROM below JOIN pg_catalog.pg_inherits i ON i.inhparent = below.oid
 ), holders AS (
-  SELECT below.root, json_agg(json_build_object('oid', c.oid::int8, 'empty', c.relkind = 'r' AND pg_relation_size(c.oid) = 0,
-                                                'foreign', c.relkind = 'f') ORDER BY c.oid) AS parts
+  SELECT below.root, json_agg(json_strip_nulls(json_build_object('oid', c.oid::int8,
+           'empty', c.relkind = 'r' AND pg_relation_size(c.oid) = 0, 'foreign', CASE WHEN c.relkind = 'f' THEN true END))
+                              ORDER BY c.oid) AS parts
   FROM below JOIN pg_catalog.pg_class c ON c.oid = below.oid
   WHERE c.relkind <> 'p'
   GROUP BY below.root

@@ -19,7 +19,7 @@ export async function readFence(client: pg.Client): Promise<FenceReading> {
     (await client.query(sql, values)).rows[0] as T;
 
   const { clock } = await one<{ clock: string }>(`SELECT ${isoTime('clock_timestamp()')} AS clock`);
-  const here = new Date().toISOString();
+  const ownClock = new Date().toISOString();
   // Every backend that may write with an old now(), one that has only read so far included; the server's own readers
   // and our own sessions never do (RULES 2).
   const open = await one<{ fence: string; now: string; clock: string; hidden: number }>(
@@ -48,7 +48,7 @@ export async function readFence(client: pg.Client): Promise<FenceReading> {
   const pooled = (client as Greeted).processID !== sight.pid;
   const blind = whyBlind({ ...sight, hidden: open.hidden, pooled });
   const { ids } = blind === null ? { ids: [] } : await one<{ ids: string[] }>(OPEN_IDS, [pooled]);
-  return { fence: open.fence, now: open.now, clock: open.clock, here, prepared, blind, checkpoint, open: ids };
+  return { fence: open.fence, now: open.now, clock: open.clock, ownClock, prepared, blind, checkpoint, open: ids };
 }
 
 /**

@@ -40,7 +40,7 @@ export function bucketed(
   { kind, without }: Pick<ComparisonEvent, 'kind' | 'without'>,
 ): Bucketed {
   const keys = table.primaryKey.flatMap((key) => columns.filter((column) => column.source === key));
-  const named = keys.length > 0 && keys.every(isText) ? keys : [];
+  const named = keys.length > 0 && keys.every((key) => isText(key) && isAlike(table, key)) ? keys : [];
   return {
     source: { schema: schemas.source, name: table.sourceName },
     warehouse: { schema: schemas.warehouse, name: table.destinationName },
@@ -51,8 +51,11 @@ export function bucketed(
 }
 
 /** Of a column that came later, or is masked in another way than the rows were loaded by, older rows need not have the values. */
-const isAlike = (table: Table, { source, mask, partial }: TreatedColumn): boolean =>
-  !partial && table.columns.some((agreed) => agreed.source === source && agreed.mask === mask);
+const isAlike = (table: Table, column: TreatedColumn): boolean => !column.partial && isTreatedAsAgreed(table, column);
+
+/** Whether a column is masked now as it was when it was agreed. */
+export const isTreatedAsAgreed = ({ columns }: Pick<Table, 'columns'>, { source, mask }: TreatedColumn): boolean =>
+  columns.some((agreed) => agreed.source === source && agreed.mask === mask);
 
 /** The columns whose values are compared in code, row by row: no sum by SQL covers them. */
 export const valueKinds = ({ columns }: Bucketed): ValueKind[] =>

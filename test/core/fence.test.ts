@@ -39,7 +39,10 @@ test('a blind fence never falls behind what was known before', () => {
 });
 
 test('a blind fence passes no open transaction: each began after the last look that did not see it', () => {
-  const look = (minute: number, open: string[]) => ({ ...blind, clock: at(minute), open });
+  const look = (minute: number, open: string[]) => {
+    const checkpoint = { time: at(minute), nextXid: '1000' };
+    return { ...blind, clock: at(minute), ownClock: at(minute), checkpoint, open };
+  };
   let seen = remember(NOTHING_REMEMBERED, look(10, ['3/1']), '1000');
   assert.equal(decideFence(look(10, ['3/1']), null, NOTHING_REMEMBERED, '1000'), BEGINNING, 'it may be of any age');
   assert.equal(decideFence(look(20, ['4/7']), null, seen, '1000'), at(10));
@@ -47,8 +50,35 @@ test('a blind fence passes no open transaction: each began after the last look t
   assert.deepEqual(seen.began, { '4/7': at(10) });
   assert.equal(decideFence(look(30, ['4/7', '5/1']), null, seen, '1000'), at(10));
   assert.equal(decideFence(look(30, ['5/1']), null, seen, '1000'), at(20));
-  assert.equal(decideFence(look(30, []), null, seen, '1000'), latest.time);
+  assert.equal(decideFence(look(30, []), null, seen, '1000'), at(30));
   assert.equal(decideFence(look(30, ['5/1']), null, seen, '89'), BEGINNING, 'of a writer the checkpoints tell');
+});
+
+test('what a blind fence remembers of a clock that was set back since counts no more', () => {
+  const before = {
+    checkpoints: [{ time: at(25), nextXid: '9' }],
+    clock: at(30),
+    ownClock: at(30),
+    began: { '4/7': at(20) },
+  };
+  const checkpoint = { time: at(28), nextXid: '9' };
+  const later = { ...blind, clock: at(40), ownClock: at(40), checkpoint, open: ['4/7'] };
+  assert.equal(decideFence(later, null, before, '10'), at(20));
+  const setBack = { ...later, clock: at(10) };
+  assert.equal(decideFence(setBack, null, before, '10'), BEGINNING);
+  assert.equal(
+    decideFence({ ...setBack, open: [] }, null, before, '10'),
+    BEGINNING,
+    'nor does a checkpoint that lies ahead',
+  );
+  assert.deepEqual(remember(before, setBack, '10'), {
+    checkpoints: [checkpoint],
+    clock: at(10),
+    ownClock: at(40),
+    began: { '4/7': BEGINNING },
+  });
+  const { ownClock: _untold, ...untold } = before;
+  assert.equal(decideFence(setBack, null, untold, '10'), BEGINNING, 'its checkpoint lies ahead, too');
 });
 
 test('checkpoints are kept from the newest that has ended on, each once', () => {

@@ -55,15 +55,15 @@ test('what will be the watermark is fixed when the pass begins, by the fence bef
     keys: keysOf(orders),
     key: null,
     taken: reading.now,
-    here: reading.here,
+    ownClock: reading.ownClock,
     fence: reading.fence,
     snapshot,
   });
 });
 
 test('a source whose clock was set back since the last pass is read from what it may have shown since', () => {
-  const minutesAgo = (minutes: number) => new Date(Date.parse(reading.here) - minutes * 60_000).toISOString();
-  const taken = watermark(orders, { fence: '2026-11-22T10:50:00.000000Z', here: minutesAgo(10) });
+  const minutesAgo = (minutes: number) => new Date(Date.parse(reading.ownClock) - minutes * 60_000).toISOString();
+  const taken = watermark(orders, { fence: '2026-11-22T10:50:00.000000Z', ownClock: minutesAgo(10) });
   const least = new Date(Date.parse(reading.clock) - 600_000).toISOString().replace('Z', '000Z');
   const from = (mark: Watermark, change: Partial<FenceReading> = {}) => {
     const { from, next } = beginPass(orders, known({ watermark: mark }), {
@@ -75,9 +75,9 @@ test('a source whose clock was set back since the last pass is read from what it
   assert.deepEqual(from(taken), [least, reading.fence]);
   assert.deepEqual(from(taken, { prepared: 1 }), [least, least], 'nor does the fence stand still in the future');
   assert.deepEqual(from(taken, { blind: 'a standby' }), [least, least]);
-  const before = watermark(orders, { here: minutesAgo(60) });
+  const before = watermark(orders, { ownClock: minutesAgo(60) });
   assert.equal(from(before)[0], before.fence, 'a clock that goes on as ours does changes nothing');
-  assert.equal(beginPass(orders, known({ watermark: before }), observed).next.here, reading.here);
+  assert.equal(beginPass(orders, known({ watermark: before }), observed).next.ownClock, reading.ownClock);
 });
 
 test('a watermark of another mode, of other keys or of a table made anew starts the table over', () => {

@@ -164,3 +164,26 @@ test('rows of a partition arrive in a table that only grows, too, though their i
   assert.equal((await succeeds(job)).tables.events?.rows, 11);
   assert.deepEqual(await job.differing(), []);
 });
+
+test('two jobs never load one table: setup refuses the second by name, though the first has loaded nothing yet', async () => {
+  const one = await server.job('CREATE TABLE shared (id bigserial PRIMARY KEY); INSERT INTO shared DEFAULT VALUES');
+  const other = await server.job(
+    'CREATE TABLE shared (id bigserial PRIMARY KEY); CREATE TABLE own (id int PRIMARY KEY)',
+    {
+      destination: one.schema,
+    },
+  );
+  assert.deepEqual((await one.setup()).refused, []);
+  const { refused = [] } = await other.setup();
+  assert.match(
+    refused.join(),
+    /^shared: the warehouse's table t\d+\.shared is the one that job job-t\d+ loads: .* --destination-name/,
+  );
+  assert.equal((await one.run()).status, 'succeeded');
+  assert.match((await other.run()).tables.shared?.error ?? '', /setup/);
+  await other.edit('shared', { destinationName: 'shared_too' });
+  assert.deepEqual((await other.setup()).refused, []);
+  assert.equal((await other.run()).status, 'succeeded');
+  assert.deepEqual([await one.differing(), await one.rows('SELECT id::int FROM $.shared')], [[], [{ id: 1 }]]);
+  assert.deepEqual((await one.setup()).refused, [], 'nor does the second stand in the way of the first');
+});

@@ -46,29 +46,6 @@ test('inserts, updates and deletes arrive with the next run, each in its mode', 
   assert.equal(run.tables.events?.rows, 1);
 });
 
-test('two jobs never load one table: setup refuses the second by name, though the first has loaded nothing yet', async () => {
-  const one = await server.job('CREATE TABLE shared (id bigserial PRIMARY KEY); INSERT INTO shared DEFAULT VALUES');
-  const other = await server.job(
-    'CREATE TABLE shared (id bigserial PRIMARY KEY); CREATE TABLE own (id int PRIMARY KEY)',
-    {
-      destination: one.schema,
-    },
-  );
-  assert.deepEqual((await one.setup()).refused, []);
-  const { refused = [] } = await other.setup();
-  assert.match(
-    refused.join(),
-    /^shared: the warehouse's table t\d+\.shared is the one that job job-t\d+ loads: .* --destination-name/,
-  );
-  assert.equal((await one.run()).status, 'succeeded');
-  assert.match((await other.run()).tables.shared?.error ?? '', /setup/);
-  await other.edit('shared', { destinationName: 'shared_too' });
-  assert.deepEqual((await other.setup()).refused, []);
-  assert.equal((await other.run()).status, 'succeeded');
-  assert.deepEqual([await one.differing(), await one.rows('SELECT id::int FROM $.shared')], [[], [{ id: 1 }]]);
-  assert.deepEqual((await one.setup()).refused, [], 'nor does the second stand in the way of the first');
-});
-
 test('setup run again adds what is new and keeps what a person edited', async () => {
   const job = await server.job(SHOP);
   await job.setup();

@@ -305,13 +305,15 @@ test('what is compared is what both sides have: columns that went or are masked 
       .find(({ sourceName }) => sourceName === 'orders')
       ?.columns.find(({ source }) => source === 'kind');
   assert.equal((await kind())?.partial, true);
-  await job.edit('orders', { copyMode: 'FULL_DATA_SYNC', updatedKey: null });
+  await job.edit('orders', { copyMode: 'INSERT_ONLY' });
   await assert.rejects(
     verify(job, { tables: ['orders'] }),
     /copy mode, keys or zone were edited since its last load: run the job, then verify/,
   );
+  await job.edit('orders', { copyMode: 'FULL_DATA_SYNC', updatedKey: null });
   assert.equal((await job.run()).status, 'succeeded');
-  assert.equal((await kind())?.partial, undefined);
+  assert.equal((await job.run()).status, 'succeeded');
+  assert.equal((await kind())?.partial, undefined, 'once a full sync has brought all of it');
 });
 
 test('rows that differ are not judged before a load has come in between', async () => {

@@ -123,6 +123,7 @@ export async function converge(
     });
   } finally {
     await writers.close();
+    await ticks.forget();
     const tables = Object.keys(DECISIONS).map((table) => `"${SCHEMA}"."${table}"`);
     await warehouse.query(`DROP TABLE IF EXISTS ${tables.join(', ')}`);
     await Promise.all([admin.end(), warehouse.end()]);

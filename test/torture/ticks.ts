@@ -74,6 +74,11 @@ export class Ticks {
     if (refused.length > 0) throw new Error(refused.join('\n'));
   }
 
+  /** Deletes the job: the tables that it made may be another's then. */
+  async forget(): Promise<void> {
+    await this.#ports.edits.deleteJob(this.#jobId);
+  }
+
   /** load-job, with all that it starts. @throws Error where a table failed */
   async tick(): Promise<void> {
     const jobId = this.#jobId;
@@ -171,6 +176,11 @@ function portsOf({ cloud }: Installation, wait?: number) {
   const table = cloud.outputs.ConfigTable ?? '';
   const dynamodb = new DynamoDBClient(client);
   const redshift = new RedshiftDataClient(client);
+  if (wait !== undefined)
+    redshift.middlewareStack.add((next) => (args) => {
+      if ('WaitTimeSeconds' in args.input) args.input.WaitTimeSeconds = wait;
+      return next(args);
+    });
   const s3 = new S3Client({ ...client, forcePathStyle: true });
   return {
     store: new Store(table, dynamodb),
@@ -181,7 +191,7 @@ function portsOf({ cloud }: Installation, wait?: number) {
     stage: new Stage(bucket, s3),
     open: (name: string) => {
       const destination = { ...DESTINATION, name, schema: name };
-      return { destination, warehouse: new Warehouse(destination, redshift, wait) };
+      return { destination, warehouse: new Warehouse(destination, redshift) };
     },
     findings: (event: ComparisonEvent) => new Findings(bucket, event, s3),
     copyRoleArn: cloud.outputs.CopyRoleArn ?? '',
