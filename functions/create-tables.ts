@@ -147,7 +147,7 @@ async function madeByOthers(
   return made;
 }
 
-/** A job that can't be read loads nothing until it is put right. */
+/** Which tables a job has made that can't be read is not known; until it is put right it loads none, and holds up nobody. */
 function unreadable(error: Error): { job: null; tables: Table[] } {
   if (error.name !== 'BadConfiguration') throw error;
   return { job: null, tables: [] };
