@@ -79,6 +79,10 @@ export class Executions {
     return JSON.parse(input);
   }
 
+  async stop(executionArn: string): Promise<void> {
+    await this.#client.send(new StopExecutionCommand({ executionArn, cause: 'stopped by hand' }));
+  }
+
   /** Stops every execution that runs, or those of some machines. @returns their ARNs */
   async stopAll(machines = ['LoadJobArn', 'LoadTableArn', 'VerifyJobArn']): Promise<string[]> {
     const stopped: string[] = [];
@@ -86,7 +90,7 @@ export class Executions {
       const stateMachineArn = this.#bench.installation.cloud.outputs[machine];
       const running = new ListExecutionsCommand({ stateMachineArn, statusFilter: 'RUNNING' });
       for (const { executionArn = '' } of (await this.#client.send(running)).executions ?? []) {
-        await this.#client.send(new StopExecutionCommand({ executionArn, cause: 'stopped by hand' }));
+        await this.stop(executionArn);
         stopped.push(executionArn);
       }
     }

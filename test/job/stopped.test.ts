@@ -76,11 +76,27 @@ test('a statement that was left is remembered though nothing is left to load, an
   await settled(job);
 });
 
+test('what waited in a lane goes on where the next of it was begun before its predecessor was stopped', async () => {
+  const job = await lane();
+  during.atState(
+    'Start next in lane',
+    async ({ executionArn }) => {
+      const begun = async () => (await job.read()).states.get('b')?.value.run !== undefined;
+      for (let wait = 0; wait < 100 && !(await begun()); wait++) await sleep(50);
+      await executions.stop(executionArn);
+      await sleep(500);
+    },
+    'exit',
+  );
+  const { runId } = await job.run();
+  await settled(job);
+  const run = (await server.operator.runs.list(job.jobId, 5)).find((one) => one.runId === runId);
+  assert.equal(run?.status, 'succeeded', JSON.stringify(run));
+  assert.deepEqual(await job.differing(), []);
+});
+
 test('a run ends though the execution is stopped that was to begin what waits in its lane', async () => {
-  const large = (name: string) =>
-    `CREATE TABLE ${name} (id bigserial PRIMARY KEY, note text); INSERT INTO ${name} (note) SELECT 'note ' || n FROM generate_series(1, 100) n;`;
-  const job = await server.job(`${large('a')} ${large('b')} ${large('c')}`, { chunkSize: 30, maxSourceConnections: 1 });
-  await job.setup();
+  const job = await lane();
   during.atState('Extract', async () => void (await executions.stopAll(['LoadTableArn'])));
   await job.run();
   await settled(job);
@@ -90,6 +106,15 @@ test('a run ends though the execution is stopped that was to begin what waits in
     assert.match(run.tables[name]?.error ?? '', /^ExecutionEnded: .* the next run/, name);
   await becomesIdentical(job);
 });
+
+/** A job whose three tables take turns. */
+async function lane(): Promise<TestJob> {
+  const large = (name: string) =>
+    `CREATE TABLE ${name} (id bigserial PRIMARY KEY, note text); INSERT INTO ${name} (note) SELECT 'note ' || n FROM generate_series(1, 100) n;`;
+  const job = await server.job(`${large('a')} ${large('b')} ${large('c')}`, { chunkSize: 30, maxSourceConnections: 1 });
+  await job.setup();
+  return job;
+}
 
 /** Waits, from now on, until a statement has been cancelled. */
 function cancelling(): () => Promise<boolean> {
