@@ -82,7 +82,7 @@ export function beginPass(table: Table, state: TableState, observation: Observat
 }
 
 /** A watermark's fence, by the source's clock as it is set now. */
-export const fenceNow = ({ fence, ownClock }: Watermark, reading: FenceReading): string =>
+const fenceNow = ({ fence, ownClock }: Watermark, reading: FenceReading): string =>
   ownClock === undefined ? fence : earlier(fence, leastSince(reading, ownClock));
 
 function walkOf(table: Table, previous: Watermark | null): Walk {
