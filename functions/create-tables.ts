@@ -26,7 +26,7 @@ export type CreateTablesEvent = z.infer<typeof CreateTablesEvent>;
 
 export interface CreateTablesPorts {
   store: Store;
-  edits: Edits;
+  edits: Pick<Edits, 'listJobs'>;
   stage: Stage;
   open(destinationName: string): Opened;
   copyRoleArn: string;

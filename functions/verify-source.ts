@@ -7,6 +7,7 @@ import { connectBySecret } from '../shared/aws/source.ts';
 import { Stage } from '../shared/aws/stage.ts';
 import { Store, stateIn } from '../shared/aws/store.ts';
 import { checkTable } from '../shared/core/check-table.ts';
+import { checkMendable, checkSameQuestion, columnsGone, questionDigest } from '../shared/core/comparable.ts';
 import {
   confirmed,
   countOf,
@@ -26,12 +27,10 @@ import { resetState } from '../shared/core/reset.ts';
 import { treatedColumns, treatmentDigest } from '../shared/core/treatment.ts';
 import { asLastSynced } from '../shared/core/unchanged.ts';
 import { rowDigest } from '../shared/core/value-sum.ts';
-import type { SourceTable } from '../shared/model/catalog.ts';
 import { type Compared, ComparisonEvent, endedWell, type Suspect } from '../shared/model/compared.ts';
 import { errors } from '../shared/model/errors.ts';
 import type { Job } from '../shared/model/job.ts';
 import type { Snapshot, TableState } from '../shared/model/state.ts';
-import type { Table } from '../shared/model/table.ts';
 import { brokenConnection, isCancelled } from '../shared/source/connect.ts';
 import { keysToWalk } from '../shared/source/reading.ts';
 import { openSnapshot, seenFor, tableIn } from '../shared/source/session.ts';
@@ -43,7 +42,6 @@ import {
   bucketed,
   bucketRows,
   bucketSums,
-  isTreatedAsAgreed,
   readBucketRow,
   underWatermark,
   valueKinds,
@@ -117,10 +115,6 @@ export async function verifySource(
   }
 }
 
-/** Columns that a pass takes as dropped, or renamed, once there is one: until then both sides have them by what was agreed. */
-const columnsGone = (table: Table, { columns }: SourceTable): string[] =>
-  table.columns.map(({ source }) => source).filter((name) => !columns.some((column) => column.name === name));
-
 /** What the look goes by, beside the table itself. */
 interface Now {
   job: Job;
@@ -185,9 +179,11 @@ class SourceSide {
     if (this.#event.kind === 'reconcile' || (await this.#isAsLastSynced())) return { ...this.#event, step: 'again' };
     const { rows } = await this.#source.client.query(`SELECT ${isoTime('clock_timestamp()')} AS seen`);
     const repair = repairs(this.#event, this.#source.table);
+    const { snapshot } = this.#now;
+    const question = questionDigest(this.#bucketed);
     await comparisons.tell(this.#event, {
       ...endedWell(this.#event, this.#edge.now()),
-      suspects: { object, rows: suspects.length, seen: rows[0].seen, repair, snapshot: this.#now.snapshot },
+      suspects: { object, rows: suspects.length, seen: rows[0].seen, repair, question, snapshot },
       covered: looked.covered,
     });
     return { ...this.#event, step: 'done' };
@@ -218,6 +214,7 @@ class SourceSide {
     const { jobId, table: name, kind, second } = this.#event;
     const before = await comparisons.read(jobId, name);
     const waiting = second ? before.suspects : undefined;
+    if (waiting) checkSameQuestion(this.#source.table, this.#bucketed, waiting.question);
     const covered = second ? before.covered : (await this.#looked())[1].covered;
     const from = second && waiting ? { key: waiting.object } : ({ name: 'suspects' } as const);
     const suspects: Suspect[] = [];
@@ -256,14 +253,7 @@ class SourceSide {
     // Rows can be told apart neither without a key nor by one that may be NULL.
     if (this.#bucketed.keys.length === 0 || keysToWalk(this.#source.table, this.#source.found).length === 0)
       return this.#reload(ended);
-    const { table, columns } = this.#source;
-    const otherwise = columns.filter((column) => !isTreatedAsAgreed(table, column)).map(({ source: name }) => name);
-    const unsettled = [...this.#event.without, ...otherwise];
-    if (unsettled.length > 0)
-      throw errors.columnsDiffer(
-        `${table.sourceName}: rows can't be repaired while columns of them are gone at the source, or masked in another way than they were loaded: ` +
-          `${unsettled.join(', ')} – run setup for what is gone, reset the table for what is masked, then verify again`,
-      );
+    checkMendable(this.#source.table, this.#source.columns, this.#event.without);
     const { stage, findings } = this.#ports;
     await findings.write('mend', [await stageMend(this.#event, wrong, source, this.#source, stage)]);
     return { ...this.#event, step: 'mend' };

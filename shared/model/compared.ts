@@ -81,6 +81,8 @@ export interface Compared {
     rows: number;
     seen: string;
     repair: boolean;
+    /** What was asked of each row (`questionDigest`). */
+    question: string;
     /** What the source was read by then; absent in those of before it was kept. */
     snapshot?: Snapshot;
   };

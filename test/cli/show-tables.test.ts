@@ -58,7 +58,7 @@ test('while rows wait for a second look, what an earlier verification found is n
     verifyEnded: '2026-11-29T02:00:00Z',
   };
   assert.match(shown(before), /it found +7 missing, repaired\n/);
-  const suspects = { object: 'compare/x', rows: 3, seen: '2026-11-29T02:00:00Z', repair: false };
+  const suspects = { object: 'compare/x', rows: 3, seen: '2026-11-29T02:00:00Z', repair: false, question: 'q' };
   assert.match(
     shown({ ...before, suspects }),
     /it found +3 rows that differed, to be looked at again after the next load\n/,

@@ -26,7 +26,7 @@ async function all(lines: AsyncIterable<unknown>): Promise<unknown[]> {
 test('what two kinds of comparison tell of one table stands side by side, and goes attribute by attribute', async () => {
   const comparisons = new Comparisons(at.table, at.dynamodb);
   assert.deepEqual(await comparisons.read(jobId(), TABLE), { sourceName: TABLE });
-  const suspects = { object: 'o', rows: 1, seen: '2026-11-22T10:00:00Z', repair: false };
+  const suspects = { object: 'o', rows: 1, seen: '2026-11-22T10:00:00Z', repair: false, question: 'q' };
   await Promise.all([
     comparisons.change(jobId(), TABLE, { verifyBegun: 'v', suspects }),
     comparisons.change(jobId(), TABLE, { reconcileBegun: 'r', deleted: 3 }),

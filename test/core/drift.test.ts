@@ -137,7 +137,7 @@ test('one comparison at a time: while one may run no other is begun', () => {
 });
 
 test('the second look comes once a pass, or a look that found nothing new, began after the first', () => {
-  const suspects = { object: 'o', rows: 1, seen: '2026-11-22T09:30:00.000000Z', repair: false };
+  const suspects = { object: 'o', rows: 1, seen: '2026-11-22T09:30:00.000000Z', repair: false, question: 'q' };
   assert.equal(due({ verifyEvery: 60 }, { suspects }), null, 'the watermark was taken before');
   assert.equal(due({}, { suspects }, true)?.second, true);
   assert.equal(due({}, { suspects: { ...suspects, seen: '2026-11-22T09:00:00.000000Z' } })?.second, true);

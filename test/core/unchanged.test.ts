@@ -77,7 +77,7 @@ test('what a comparison saw in the warehouse is put right by one more load', () 
   const state = { completedAt: '2026-11-22T09:00:00.000Z' };
   const wrong = [
     seen({ found: { ...found, extra: 1 } }),
-    seen({ suspects: { object: 'o', rows: 1, seen: '', repair: false } }),
+    seen({ suspects: { object: 'o', rows: 1, seen: '', repair: false, question: 'q' } }),
   ];
   for (const compared of wrong) {
     assert.equal(ask({ state, compared }), null);

@@ -165,7 +165,7 @@ test('rows of a partition arrive in a table that only grows, too, though their i
   assert.deepEqual(await job.differing(), []);
 });
 
-test('two jobs never load one table: setup refuses the second by name, though the first has loaded nothing yet', async () => {
+test('setup refuses by name a table that another job has made, though that one has loaded nothing yet', async () => {
   const one = await server.job('CREATE TABLE shared (id bigserial PRIMARY KEY); INSERT INTO shared DEFAULT VALUES');
   const other = await server.job(
     'CREATE TABLE shared (id bigserial PRIMARY KEY); CREATE TABLE own (id int PRIMARY KEY)',

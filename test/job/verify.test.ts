@@ -280,42 +280,6 @@ test('a verification that is asked for runs the second look itself, names what d
   await assert.rejects(server.operator.verify(job.jobId, { tables: ['ordres'] }), /ordres: no such table is loaded/);
 });
 
-test('what is compared is what both sides have: columns that went or are masked from now on are left out, and one that came is in once all rows have it', async () => {
-  const job = await server.job(TABLES, {
-    url: (connectionString) => JSON.stringify({ connectionString, salt: 'of sixteen letters' }),
-  });
-  await job.setup();
-  await job.edit('events', { copyMode: 'INSERT_ONLY' });
-  assert.equal((await job.run()).status, 'succeeded');
-  await job.source.query('ALTER TABLE orders DROP COLUMN note');
-  await job.edit('events', { treat: { body: 'sha256' } });
-  assert.equal((await job.run()).status, 'idle');
-  for (const table of ['orders', 'events']) {
-    const found = (await verify(job, { tables: [table] })).get(table);
-    assert.deepEqual([found?.verifyError, found?.suspects, found?.covered?.rows], [undefined, undefined, 50], table);
-  }
-  await job.warehouse.query(`UPDATE "${job.schema}".orders SET updated_at = '2026-01-01' WHERE id = 7`);
-  assert.equal((await verify(job, { tables: ['orders'] })).get('orders')?.suspects?.rows, 1, 'the others are compared');
-
-  await job.source.query("ALTER TABLE orders ADD COLUMN kind text DEFAULT 'k'; INSERT INTO orders DEFAULT VALUES");
-  assert.equal((await job.run()).status, 'succeeded');
-  await server.operator.compared();
-  const kind = async () =>
-    (await job.read()).tables
-      .find(({ sourceName }) => sourceName === 'orders')
-      ?.columns.find(({ source }) => source === 'kind');
-  assert.equal((await kind())?.partial, true);
-  await job.edit('orders', { copyMode: 'INSERT_ONLY' });
-  await assert.rejects(
-    verify(job, { tables: ['orders'] }),
-    /copy mode, keys or zone were edited since its last load: run the job, then verify/,
-  );
-  await job.edit('orders', { copyMode: 'FULL_DATA_SYNC', updatedKey: null });
-  assert.equal((await job.run()).status, 'succeeded');
-  assert.equal((await job.run()).status, 'succeeded');
-  assert.equal((await kind())?.partial, undefined, 'once a full sync has brought all of it');
-});
-
 test('rows that differ are not judged before a load has come in between', async () => {
   const job = await loadedJob();
   await job.warehouse.query(`DELETE FROM "${job.schema}".events WHERE id = 3`);
