@@ -29,7 +29,7 @@ interface Whole {
 }
 
 /**
- * What comes after a key, chunk after chunk in one snapshot, as far as this call's time goes: where the batch ends, and so
+ * What comes after a key, chunk after chunk in one snapshot, then what no walk by the key meets, as far as this call's time goes: where the batch ends, and so
  * whether the pass has another, is known only now. It is told with the objects: by the state, a twin of this call might tell
  * where its own ended.
  */
@@ -43,38 +43,40 @@ export async function extractWhole(
   const by = { call: index, writer: newWriter() };
   const { chunkSize } = limitsOf(job, table, halved);
   let cursor: Key | null = ranges[0]?.kind === 'keys' ? ranges[0].after : null;
-  let last = false;
+  const unmet = ranges.filter(({ kind }) => kind !== 'keys');
+  let walked = false;
+  let n = 0;
+  const copy = async (range: Range): Promise<Copied> => {
+    const key = chunkKey(event, batch, by, n++);
+    await refuseBlankKeys(client, table, found, { ...reading, ranges: [range] });
+    return readObject(client, stage, { job, table, reading, ranges: [range], nullMarker: batch.nullMarker, key });
+  };
+  /** The next chunk of the walk. */
+  const copyChunk = async function* (): AsyncGenerator<Copied> {
+    const limits = { rowLimit: chunkSize, chunkSize };
+    const { upTo, last } = await chunkBounds(client, reading.source, cursor, reading.scope, limits);
+    walked = last;
+    // What has no rows any more has an object all the same: by taking its objects away a load is kept from being submitted late.
+    const ends = last && n === 0 && upTo.length === 0 ? [null] : upTo;
+    for (const end of ends) {
+      yield await copy({ kind: 'keys', after: cursor, upTo: end });
+      cursor = end ?? cursor;
+    }
+  };
+  const isOver = () => walked && unmet.length === 0;
   const copyEach = async function* (): AsyncGenerator<Copied> {
     let slowest = 0;
-    for (let n = 0; !last && n < MAX_OBJECTS && timeToRead(edge) > 2 * slowest; ) {
+    while (!isOver() && n < MAX_OBJECTS && timeToRead(edge) > 2 * slowest) {
       const began = edge.now().getTime();
       await limitReading(client, edge);
-      const bounds = await chunkBounds(client, reading.source, cursor, reading.scope, {
-        rowLimit: chunkSize,
-        chunkSize,
-      });
-      last = bounds.last;
-      // What has no rows any more has an object all the same: by taking its objects away a load is kept from being submitted late.
-      const ends = last && n === 0 && bounds.upTo.length === 0 ? [null] : bounds.upTo;
-      for (const upTo of ends) {
-        const range: Range = { kind: 'keys', after: cursor, upTo };
-        const key = chunkKey(event, batch, by, n++);
-        await refuseBlankKeys(client, table, found, { ...reading, ranges: [range] });
-        yield await readObject(client, stage, {
-          job,
-          table,
-          reading,
-          ranges: [range],
-          nullMarker: batch.nullMarker,
-          key,
-        });
-        cursor = upTo ?? cursor;
-      }
+      const [range] = walked ? unmet.splice(0, 1) : [];
+      if (range) yield await copy(range);
+      else yield* copyChunk();
       slowest = Math.max(slowest, edge.now().getTime() - began);
     }
   };
   const objects = await storeEach(copyEach());
   const final = objects.pop();
   if (!final) throw tooSlow(event.table, true);
-  return [...objects, { ...final, reached: { cursor, last } }];
+  return [...objects, { ...final, reached: { cursor, last: isOver() } }];
 }

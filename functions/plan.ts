@@ -159,7 +159,9 @@ async function leaseLoads(
     return value.lease.load ?? null;
   };
   const parcels = [...extracted].flatMap(([name, { table, state }]) =>
-    state.pass ? [{ table: name, ...loadSize(table, state.pass, state.staged) }] : [],
+    state.pass
+      ? [{ table: name, ...loadSize(table, state.pass, state.staged), alters: table.shape !== shapeOf(table) }]
+      : [],
   );
   const leased = pack(parcels).flatMap((tables, i) =>
     tables.map(async (name) => {

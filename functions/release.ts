@@ -3,7 +3,7 @@ import { Comparisons } from '../shared/aws/comparisons.ts';
 import { environmentOf } from '../shared/aws/environment.ts';
 import { Runs } from '../shared/aws/runs.ts';
 import { Stage } from '../shared/aws/stage.ts';
-import { Store } from '../shared/aws/store.ts';
+import { type Revised, Store } from '../shared/aws/store.ts';
 import { Ticks } from '../shared/aws/ticks.ts';
 import { afterComparison, afterFailure, entryOf } from '../shared/core/outcome.ts';
 import { ComparisonKind, comparisonOwner } from '../shared/model/compared.ts';
@@ -120,12 +120,16 @@ export async function release(
     // A large table's end is told with the table: the run's other tables go on, but for those that nobody begins now.
     let run = await tell(table, table === undefined ? why : null);
     const states = await Promise.all(waiting.map((name) => store.readState(jobId, name)));
-    // The first of them may have been begun just before, which begins the others.
-    if (!states.some(({ value }) => value.run?.runId === runId))
+    // The first of them may have been begun just before, which begins the others – unless that is what this call's forerunner wrote.
+    const isBegun = ({ value: { run: one } }: Revised<TableState>) => one?.runId === runId && one.error !== why;
+    if (!states.some(isBegun))
       for (const state of states) {
         const mine = { runId, rows: 0, bytes: 0, startedAt };
+        // Events come late, and twice: by then a later run may have gone on.
+        const isPassed = ({ run: one }: TableState) =>
+          one !== undefined && one.runId !== runId && Date.parse(one.startedAt) > Date.parse(startedAt);
         const fail = (one: TableState) =>
-          one.lease === undefined ? afterFailure({ ...one, run: mine }, why, edge.now()) : null;
+          one.lease === undefined && !isPassed(one) ? afterFailure({ ...one, run: mine }, why, edge.now()) : null;
         await store.changeState(jobId, state, fail);
         owners.push(ownerOf(runId, state.value.sourceName));
         run = await tell(state.value.sourceName, null);

@@ -26,7 +26,7 @@ import { readFence } from '../shared/source/fence.ts';
 import { keysToWalk, type Reading, readingOf } from '../shared/source/reading.ts';
 import { openSnapshot, seenFor, tableIn } from '../shared/source/session.ts';
 import { tableError } from '../shared/source/snapshot.ts';
-import { isUnchanged } from '../shared/source/unchanged.ts';
+import { provesUnchanged } from '../shared/source/unchanged.ts';
 import type { Key, Range } from '../shared/sql/postgres.ts';
 import { type Edge, handle } from './edge.ts';
 import type { ExtractEvent } from './extract.ts';
@@ -128,7 +128,9 @@ export async function split(event: SplitEvent, ports: SplitPorts, edge: Edge): P
       treatment,
       compared: compared.get(event.table),
     });
-    if (proof && (await isUnchanged(client, found, proof))) {
+    const spared = proof !== null && (await provesUnchanged(client, found, proof));
+    if (proof !== null) await limitReading(client, edge);
+    if (spared) {
       const saved = await store.saveState(event.jobId, afterSparing(state, event.runId, edge.now()), seen.revision);
       return { next: saved === null ? 'busy' : 'done', ...NOTHING };
     }
@@ -175,14 +177,16 @@ async function cut(
       last: true,
     };
   const after = pass.cursor ?? (pass.walk === 'key' && pass.from !== null ? [pass.from] : null);
-  // What no walk by the key meets comes with the first batch.
-  const others = pass.batches === 0 ? ranges.filter(({ kind }) => kind !== 'all' && kind !== 'keys') : [];
+  const unmet = ranges.filter(({ kind }) => kind !== 'all' && kind !== 'keys');
   if (cutsItself(table, pass)) {
-    const toTheEnd: Range[] = [{ kind: 'keys', after, upTo: null }];
-    const calls = [toTheEnd, others].filter((share) => share.length > 0);
-    const extracts = calls.map((share, index) => ({ batches: pass.batches, index, ranges: share }));
+    // One call for all: a row that has left the walk by now is met by no other snapshot.
+    const extracts = [
+      { batches: pass.batches, index: 0, ranges: [{ kind: 'keys' as const, after, upTo: null }, ...unmet] },
+    ];
     return { walk: pass.walk, extracts, cursor: pass.cursor, last: true };
   }
+  // What no walk by the key meets comes with the first batch.
+  const others = pass.batches === 0 ? unmet : [];
   const rowLimit = Math.min(limits.rowLimit, limits.chunkSize * MAX_CHUNKS, firstRows(table, pass, limits.chunkSize));
   const { upTo: keys, last } = await chunkBounds(client, source, after, scope, { ...limits, rowLimit });
   const chunks = keys.map((upTo, i): Range => ({ kind: 'keys', after: keys[i - 1] ?? after, upTo }));

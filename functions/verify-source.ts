@@ -31,12 +31,12 @@ import { type Compared, ComparisonEvent, endedWell, type Suspect } from '../shar
 import { errors } from '../shared/model/errors.ts';
 import type { Job } from '../shared/model/job.ts';
 import type { Snapshot, TableState } from '../shared/model/state.ts';
-import { brokenConnection, isCancelled } from '../shared/source/connect.ts';
+import { brokenConnection } from '../shared/source/connect.ts';
 import { keysToWalk } from '../shared/source/reading.ts';
 import { openSnapshot, seenFor, tableIn } from '../shared/source/session.ts';
-import { tableError, underSavepoint } from '../shared/source/snapshot.ts';
+import { tableError } from '../shared/source/snapshot.ts';
 import { streamRows } from '../shared/source/stream.ts';
-import { isUnchanged } from '../shared/source/unchanged.ts';
+import { provesUnchanged } from '../shared/source/unchanged.ts';
 import {
   type Bucketed,
   bucketed,
@@ -54,8 +54,6 @@ import { type AtSource, stageMend } from './stage-mend.ts';
 /** Rows that are named for people. */
 const NAMED_ROWS = 10_000;
 const RESERVE_MS = 30_000;
-/** So long it may take to prove that a source has not changed. */
-const PROOF_TIMEOUT_MS = 60_000;
 
 export interface VerifySourcePorts {
   store: Store;
@@ -199,14 +197,7 @@ class SourceSide {
     if (table.copyMode !== 'FULL_DATA_SYNC') return false;
     const skip = seenByLastPass(table, state, found, snapshot);
     const proof = asLastSynced(table, state, found, { skip, treatment: treatmentDigest(job, table) });
-    if (proof === null) return false;
-    try {
-      return await underSavepoint(client, PROOF_TIMEOUT_MS, () => isUnchanged(client, found, proof));
-    } catch (error) {
-      // What takes too long to be proved is looked at again after a pass.
-      if (isCancelled(error)) return false;
-      throw error;
-    }
+    return proof !== null && (await provesUnchanged(client, found, proof));
   }
 
   async again(): Promise<ComparisonEvent> {
@@ -253,7 +244,7 @@ class SourceSide {
     // Rows can be told apart neither without a key nor by one that may be NULL.
     if (this.#bucketed.keys.length === 0 || keysToWalk(this.#source.table, this.#source.found).length === 0)
       return this.#reload(ended);
-    checkMendable(this.#source.table, this.#source.columns, this.#event.without);
+    if (extra < wrong.length) checkMendable(this.#source.table, this.#source.columns, this.#event.without);
     const { stage, findings } = this.#ports;
     await findings.write('mend', [await stageMend(this.#event, wrong, source, this.#source, stage)]);
     return { ...this.#event, step: 'mend' };

@@ -218,10 +218,9 @@ class WarehouseSide {
     const load = `verify/${owner}/${createHash('sha256').update(table).digest('hex').slice(0, 16)}/`;
     const { value, revision } = await store.readState(jobId, table);
     // Renewed, with the name by which whoever takes over finds the statement.
-    const owned = value.lease?.owner === owner;
     const mine = { ...value, lease: leaseFor(owner, this.#edge.now(), load) };
-    if (!owned || (await this.#save(mine, revision)) === null)
-      throw errors.leaseLost(`${table} is somebody else's now: the next comparison begins anew`);
+    const saved = value.lease?.owner === owner ? await this.#save(mine, revision) : null;
+    if (saved === null) throw errors.leaseLost(`${table} is somebody else's now: the next comparison begins anew`);
     const staged = await findings.read<StagedMend>('mend');
     this.#refuseOtherColumns(staged);
     const urlOf = ({ object, rows }: { object: string; rows: number }) => ({ url: stage.url(object), rows });
@@ -242,12 +241,13 @@ class WarehouseSide {
       await stage.remove(used);
       return { ...this.#event, step: 'more', mended: this.#event.mended + staged.keys.rows };
     }
-    // Told first: called once more without the lease it would know nothing.
+    // Told before the lease is given back: an invocation that comes once more finds no lease, and could tell nothing.
     await this.#conclude(staged);
-    const { lease: _given, ...rest } = mine;
-    await store.changeState(jobId, { value: mine, revision: revision + 1 }, (state) =>
-      state.lease?.owner === owner ? { ...rest } : null,
-    );
+    await store.changeState(jobId, { value: mine, revision: saved }, (state) => {
+      if (state.lease?.owner !== owner) return null;
+      const { lease: _given, ...rest } = state;
+      return rest;
+    });
     await stage.remove(used);
     return { ...this.#event, step: 'done' };
   }

@@ -13,7 +13,7 @@ export const columnsGone = ({ columns: agreed }: Pick<Table, 'columns'>, { colum
   agreed.map(({ source }) => source).filter((name) => !columns.some((column) => column.name === name));
 
 /**
- * Rows are mended as a load would bring them, which takes columns that both sides have alike.
+ * Rows are brought anew as a load would bring them, which takes columns that both sides have alike.
  *
  * @param without the columns that the comparison left out because they are gone at the source
  * @throws LoaderError ColumnsDiffer

@@ -2,6 +2,11 @@ import type pg from 'pg';
 import type { Unwritten } from '../core/unchanged.ts';
 import type { SourceTable } from '../model/catalog.ts';
 import { countWritten, describedAnew } from '../sql/postgres.ts';
+import { isCancelled } from './connect.ts';
+import { underSavepoint } from './snapshot.ts';
+
+/** So long it may take to prove that a table has not changed. */
+const PROOF_TIMEOUT_MS = 60_000;
 
 /** Whether the table still has what its last full sync brought, as the snapshot that is open shows it; see `asLastSynced`. */
 export async function isUnchanged(client: pg.Client, found: SourceTable, expected: Unwritten): Promise<boolean> {
@@ -10,4 +15,14 @@ export async function isUnchanged(client: pg.Client, found: SourceTable, expecte
   if (changed) return false;
   const counted = (await client.query(countWritten(found, expected.skip))).rows[0] as { rows: string; written: string };
   return counted.written === '0' && Number(counted.rows) === expected.rows;
+}
+
+/** The same under a savepoint: what takes too long to be proved counts as changed. */
+export async function provesUnchanged(client: pg.Client, found: SourceTable, expected: Unwritten): Promise<boolean> {
+  try {
+    return await underSavepoint(client, PROOF_TIMEOUT_MS, () => isUnchanged(client, found, expected));
+  } catch (error) {
+    if (isCancelled(error)) return false;
+    throw error;
+  }
 }

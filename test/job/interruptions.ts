@@ -79,6 +79,12 @@ export class Executions {
     return JSON.parse(input);
   }
 
+  /** What EventBridge says once an execution was stopped. */
+  async statusChange(executionArn: string): Promise<{ detail: object }> {
+    const { name, input, startDate } = await this.#client.send(new DescribeExecutionCommand({ executionArn }));
+    return { detail: { name, status: 'ABORTED', input, startDate: startDate?.getTime() } };
+  }
+
   async stop(executionArn: string): Promise<void> {
     await this.#client.send(new StopExecutionCommand({ executionArn, cause: 'stopped by hand' }));
   }

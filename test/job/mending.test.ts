@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { CopyMode } from '../../shared/model/table.ts';
 import { bench, type TestJob } from './harness.ts';
-import { Interruptions } from './interruptions.ts';
+import { batchAnswered, Interruptions } from './interruptions.ts';
 import { nothingLeft } from './nothing-left.ts';
 
 const during = new Interruptions();
@@ -67,5 +67,19 @@ test('what a repair has staged is not loaded by columns that were agreed anew me
   await server.operator.verify(job.jobId, { repair: true });
   assert.deepEqual(await job.differing(), []);
   assert.deepEqual(await job.rows('SELECT code, c FROM $.notes WHERE id = 5'), [{ code: 'code 5', c: 'c5' }]);
+  await nothingLeft(server, job);
+});
+
+test('what somebody writes of a table while it is mended is kept', async () => {
+  const job = await loadedJob('FULL_DATA_SYNC');
+  await job.warehouse.query(`DELETE FROM "${job.schema}".many WHERE id = 7`);
+  const behindSince = '2026-11-22T00:00:00.000Z';
+  during.atCall(batchAnswered, async () => {
+    const state = (await job.read()).states.get('many') ?? assert.fail();
+    await server.operator.store.changeState(job.jobId, state, (one) => ({ ...one, behindSince }));
+  });
+  const { tables } = await server.operator.verify(job.jobId, { repair: true });
+  assert.equal(tables[0]?.status, 'repaired');
+  assert.equal((await job.read()).states.get('many')?.value.behindSince, behindSince);
   await nothingLeft(server, job);
 });

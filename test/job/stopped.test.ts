@@ -107,6 +107,34 @@ test('a run ends though the execution is stopped that was to begin what waits in
   await becomesIdentical(job);
 });
 
+test('so does it though what tells of it dies half-way, and is invoked again, or comes when others have long gone on', async () => {
+  const job = await lane();
+  const tells = ({ service, action, moment, caller }: Parameters<typeof batchAnswered>[0]): boolean =>
+    service === 'dynamodb' && action === 'UpdateItem' && moment === 'before' && /release/i.test(caller.arn);
+  let stopped: string[] = [];
+  during.atState('Extract', async () => {
+    stopped = await executions.stopAll(['LoadTableArn']);
+  });
+  // The first to be told is the table whose execution it was, then those that waited behind it.
+  during.atCall(tells, () =>
+    during.atCall(tells, () => {
+      server.installation.cloud.lambda.kill(functionNamed('Release'));
+      throw new Error('it died before it could tell');
+    }),
+  );
+  await job.run();
+  await settled(job);
+  const [run] = await server.operator.runs.list(job.jobId, 1);
+  assert.equal(run?.status, 'failed');
+  for (const name of ['a', 'b', 'c'])
+    assert.match(run.tables[name]?.error ?? '', /^ExecutionEnded: .* the next run/, name);
+  await becomesIdentical(job);
+  const { cloud } = server.installation;
+  const payload = JSON.stringify(await executions.statusChange(stopped[0] ?? ''));
+  await cloud.lambda.invoke({ functionArn: functionNamed('Release'), payload });
+  for (const [name, { value }] of (await job.read()).states) assert.equal(value.lastError, undefined, name);
+});
+
 /** A job whose three tables take turns. */
 async function lane(): Promise<TestJob> {
   const large = (name: string) =>
