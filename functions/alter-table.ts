@@ -1,5 +1,4 @@
-import { createHash } from 'node:crypto';
-import type { Warehouse } from '../shared/aws/warehouse.ts';
+import { tokenOf, type Warehouse } from '../shared/aws/warehouse.ts';
 import { alterationsOf } from '../shared/core/alterations.ts';
 import { MAX_STATEMENTS } from '../shared/core/pack.ts';
 import type { Column } from '../shared/model/column.ts';
@@ -38,10 +37,7 @@ export async function alterTable(
   const batches: string[][] = [];
   for (let start = 0; start < add.length; start += MAX_STATEMENTS)
     batches.push(add.slice(start, start + MAX_STATEMENTS));
-  const token = (sqls: string[], attempt: number) =>
-    createHash('sha256')
-      .update(JSON.stringify([name, sqls, attempt]))
-      .digest('hex');
+  const token = (sqls: string[], attempt: number) => tokenOf([name, sqls, attempt]);
   const steps = [
     ...batches.map((sqls) => (attempt: number) => warehouse.submit(sqls, name, token(sqls, attempt))),
     ...widen.map((sql) => (attempt: number) => warehouse.execute(sql, name, token([sql], attempt))),
@@ -49,7 +45,7 @@ export async function alterTable(
   for (const step of steps) {
     const statement = await warehouse.insist(step, hasTime);
     if (statement.status === 'running') return { status: 'running' };
-    if (statement.status !== 'finished') return { status: 'failed', error: statement.error || 'it was cancelled' };
+    if (statement.status !== 'finished') return { status: 'failed', error: statement.error };
   }
   return { status: 'done', replace };
 }

@@ -1,17 +1,17 @@
-import { createHash } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { MetricUnit } from '@aws-lambda-powertools/metrics';
 import * as z from 'zod';
 import { environmentOf } from '../shared/aws/environment.ts';
 import { manifestKey, Stage, stagedKeys } from '../shared/aws/stage.ts';
 import { type Revised, Store } from '../shared/aws/store.ts';
-import { type Opened, openIn, type Statement, type Warehouse } from '../shared/aws/warehouse.ts';
+import { type Opened, openIn, type Statement, tokenOf, type Warehouse } from '../shared/aws/warehouse.ts';
 import { agreedAnew, shapeOf } from '../shared/core/agree.ts';
 import { MOST_REPLACED } from '../shared/core/alterations.ts';
 import { changedIn, rowsIn } from '../shared/core/batch.ts';
 import { leaseFor, renewLease } from '../shared/core/lease.ts';
 import { describeRefusal } from '../shared/core/load-advice.ts';
 import { type Cargo, isStaged, loadStatements } from '../shared/core/load-statements.ts';
+import { stageTableName } from '../shared/core/names.ts';
 import { afterCommit, afterFailure } from '../shared/core/outcome.ts';
 import { means } from '../shared/core/pass.ts';
 import { isTransient, MAX_ATTEMPTS, pauseBefore } from '../shared/core/transient.ts';
@@ -253,10 +253,7 @@ class Loader {
     const context = { schema: this.#destination.schema, copyRoleArn: this.#ports.copyRoleArn };
     // The token names the very objects: a batch that was extracted anew is another statement.
     const objects = cargos.flatMap(({ batch }) => [batch.nullMarker, ...batch.objects.map((object) => object.key)]);
-    const token = createHash('sha256')
-      .update(JSON.stringify([name, attempt, objects]))
-      .digest('hex')
-      .slice(0, 64);
+    const token = tokenOf([name, attempt, objects]);
     const sqls = loadStatements(cargos, context);
     return this.#warehouse.submit(sqls, statementName(name), token, !this.#event.meanwhile);
   }
@@ -264,7 +261,7 @@ class Loader {
   async #cargo({ table, replace, state }: Loading): Promise<Cargo> {
     const { pass, batch, staged } = state.value;
     if (!pass || !batch) throw errors.leaseLost(`${table.sourceName} has no batch: the next run goes on with it`);
-    const stageName = `loader_${createHash('sha256').update(`${this.#event.jobId}/${table.sourceName}`).digest('hex').slice(0, 16)}`;
+    const stageName = stageTableName(this.#event.jobId, table.sourceName);
     const minShare = table.minShare ?? this.#job.minShare;
     const abandoned = staged ?? false;
     return { table, pass, batch, stageName, abandoned, replace, minShare, copyUrl: await this.#copyUrl(batch.objects) };

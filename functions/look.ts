@@ -1,9 +1,8 @@
 import type pg from 'pg';
-import { deltaKey, type Stage } from '../shared/aws/stage.ts';
+import { deltaKey, newNullMarker, type Stage } from '../shared/aws/stage.ts';
 import { type JobData, type Revised, type Store, stateIn } from '../shared/aws/store.ts';
 import { type Agreed, agree, shapeOf } from '../shared/core/agree.ts';
 import { describeRestored } from '../shared/core/already-loaded.ts';
-import { newNullMarker } from '../shared/core/batch.ts';
 import { checkTable, hasUniqueKey } from '../shared/core/check-table.ts';
 import { type FenceReading, remember, setBackSince } from '../shared/core/fence.ts';
 import { describeClosed } from '../shared/core/gaps.ts';

@@ -3,9 +3,9 @@ import * as z from 'zod';
 import { environmentOf } from '../shared/aws/environment.ts';
 import { Runs } from '../shared/aws/runs.ts';
 import { connectBySecret } from '../shared/aws/source.ts';
-import { Store, stateIn } from '../shared/aws/store.ts';
+import { newNullMarker } from '../shared/aws/stage.ts';
+import { Store, stateIn, tableOf } from '../shared/aws/store.ts';
 import { type Agreed, agree, shapeOf } from '../shared/core/agree.ts';
-import { newNullMarker } from '../shared/core/batch.ts';
 import { checkTable, hasUniqueKey } from '../shared/core/check-table.ts';
 import { isFree, leaseFor, takeLease } from '../shared/core/lease.ts';
 import { firstRows, limitsOf } from '../shared/core/limits.ts';
@@ -79,13 +79,9 @@ const NOTHING = { extracts: [], concurrency: 1, batches: 0, last: true };
  */
 export async function split(event: SplitEvent, ports: SplitPorts, edge: Edge): Promise<Split> {
   const { store } = ports;
-  const { job, tables, broken, states, remembered, compared } = await store.readJob(event.jobId, [event.table]);
-  const known = tables.find((one) => one.sourceName === event.table);
-  if (!known)
-    throw (
-      broken.get(event.table) ??
-      errors.badConfiguration(`${event.table}: the job has no such table any more – look at those it has`)
-    );
+  const data = await store.readJob(event.jobId, [event.table]);
+  const { job, states, remembered, compared } = data;
+  const known = tableOf(data, event.table);
   const seen = stateIn(states, event.table);
   if (!isFree(seen.value, event.owner, edge.now())) return { next: 'busy', ...NOTHING };
 

@@ -1,8 +1,7 @@
 import { zstdCompressSync } from 'node:zlib';
 import type pg from 'pg';
-import { mendKey, type Stage } from '../shared/aws/stage.ts';
+import { mendKey, newNullMarker, type Stage } from '../shared/aws/stage.ts';
 import { shapeOf } from '../shared/core/agree.ts';
-import { newNullMarker } from '../shared/core/batch.ts';
 import { idOf, type Rows } from '../shared/core/drift.ts';
 import type { StagedMend } from '../shared/core/mend-statements.ts';
 import type { SourceTable } from '../shared/model/catalog.ts';

@@ -5,7 +5,7 @@ import { environmentOf } from '../shared/aws/environment.ts';
 import { Findings } from '../shared/aws/findings.ts';
 import { connectBySecret } from '../shared/aws/source.ts';
 import { Stage } from '../shared/aws/stage.ts';
-import { Store, stateIn } from '../shared/aws/store.ts';
+import { Store, stateIn, tableOf } from '../shared/aws/store.ts';
 import { checkTable } from '../shared/core/check-table.ts';
 import { checkMendable, checkSameQuestion, columnsGone, questionDigest } from '../shared/core/comparable.ts';
 import {
@@ -75,13 +75,9 @@ export async function verifySource(
   edge: Edge,
 ): Promise<ComparisonEvent> {
   if (event.step === 'end') return endComparison(event, ports, edge);
-  const { job, tables, broken, states } = await ports.store.readJob(event.jobId, [event.table]);
-  const table = tables.find((one) => one.sourceName === event.table);
-  if (!table)
-    throw (
-      broken.get(event.table) ??
-      errors.badConfiguration(`${event.table}: the job has no such table any more – look at those it has`)
-    );
+  const data = await ports.store.readJob(event.jobId, [event.table]);
+  const { job, states } = data;
+  const table = tableOf(data, event.table);
   const client = await ports.connect(job.secretArn);
   try {
     const state = stateIn(states, event.table).value;

@@ -1,15 +1,15 @@
-import { createHash } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import { Comparisons } from '../shared/aws/comparisons.ts';
 import { environmentOf } from '../shared/aws/environment.ts';
 import { Findings } from '../shared/aws/findings.ts';
-import { Stage } from '../shared/aws/stage.ts';
-import { Store } from '../shared/aws/store.ts';
-import { type Opened, openIn, type Warehouse } from '../shared/aws/warehouse.ts';
+import { Stage, tableHash } from '../shared/aws/stage.ts';
+import { Store, tableOf } from '../shared/aws/store.ts';
+import { type Opened, openIn, tokenOf, type Warehouse } from '../shared/aws/warehouse.ts';
 import { agreedAnew, shapeOf } from '../shared/core/agree.ts';
 import { repairs, type Sums, type WarehouseSums } from '../shared/core/drift.ts';
 import { isFree, leaseFor, takeLease } from '../shared/core/lease.ts';
+import { describeRefusal } from '../shared/core/load-advice.ts';
 import { checkLength, type LoadContext } from '../shared/core/load-statements.ts';
 import { type Mend, mendStatements, type StagedMend } from '../shared/core/mend-statements.ts';
 import { covers } from '../shared/core/pass.ts';
@@ -60,13 +60,9 @@ export async function verifyWarehouse(
   ports: VerifyWarehousePorts,
   edge: Edge,
 ): Promise<ComparisonEvent> {
-  const { job, tables, broken, states } = await ports.store.readJob(event.jobId, [event.table]);
-  const table = tables.find((one) => one.sourceName === event.table);
-  if (!table)
-    throw (
-      broken.get(event.table) ??
-      errors.badConfiguration(`${event.table}: the job has no such table any more – look at those it has`)
-    );
+  const data = await ports.store.readJob(event.jobId, [event.table]);
+  const { job, states } = data;
+  const table = tableOf(data, event.table);
   const watermark = states.get(event.table)?.value.watermark;
   if (!watermark || table.disabled || !table.created) {
     // It may have been decided after a step took the table.
@@ -215,7 +211,7 @@ class WarehouseSide {
     const { store, findings, stage, copyRoleArn } = this.#ports;
     const { jobId, table } = this.#event;
     const owner = comparisonOwner(this.#event);
-    const load = `verify/${owner}/${createHash('sha256').update(table).digest('hex').slice(0, 16)}/`;
+    const load = `verify/${owner}/${tableHash(table)}/`;
     const { value, revision } = await store.readState(jobId, table);
     // Renewed, with the name by which whoever takes over finds the statement.
     const mine = { ...value, lease: leaseFor(owner, this.#edge.now(), load) };
@@ -227,15 +223,15 @@ class WarehouseSide {
     const mend: Mend = { ...staged, keys: urlOf(staged.keys), rows: staged.rows && urlOf(staged.rows) };
     const context: LoadContext = { schema: this.#destination.schema, copyRoleArn };
     const submit = (attempt: number) => {
-      const token = createHash('sha256')
-        .update(JSON.stringify([load, staged, attempt]))
-        .digest('hex')
-        .slice(0, 64);
-      return this.#warehouse.submit(mendStatements(this.#table, mend, context), load, token);
+      const sqls = mendStatements(this.#table, mend, context);
+      return this.#warehouse.submit(sqls, load, tokenOf([load, staged, attempt]));
     };
     const statement = await this.#warehouse.insist(submit, () => this.#edge.remaining() > RESERVE_MS);
     if (statement.status === 'running') return { ...this.#event, step: 'mend' };
-    if (statement.status !== 'finished') throw errors.warehouseRefused(`${table}: ${statement.error}`);
+    if (statement.status !== 'finished') {
+      const why = describeRefusal(statement.error, this.#table, this.#destination.schema);
+      throw errors.warehouseRefused(`${table}: rows that differ were not put right: ${why}`);
+    }
     const used = [staged.keys.object, ...(staged.rows ? [staged.rows.object] : [])];
     if (staged.more) {
       await stage.remove(used);

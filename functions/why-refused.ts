@@ -19,7 +19,6 @@ export async function whyRefused(
 ): Promise<Error> {
   const { table, rows } = extracted;
   const refused = (why: string) => errors.warehouseRefused(`${table.sourceName}: ${why}`);
-  if (statement.status === 'aborted') return refused('its statement was cancelled: the next run tries again');
   const value = await warehouse.loadError(statement);
   // Names the staged object, which is kept for people to look into while the table's error is told.
   if (value) return refused(describeLoadError(value, table, job.sourceSchema, destination.schema));

@@ -55,9 +55,9 @@ export const JOBS: Commands<'jobs'> = {
   },
   'jobs.delete': {
     args: ['jobId'],
-    show: ({ job, items, secretRemoved }) =>
+    show: ({ job, items, secretRemoved, stages }) =>
       `  Job ${job} is deleted: ${plural(items, 'item')}${secretRemoved ? ', and its secret' : '; its secret is yours, and stays'}. ` +
-      'The warehouse keeps its rows\n',
+      `The warehouse keeps its rows${stages.length > 0 ? `, and what loads that broke off have left, which nobody drops now: run ${stages.join(' ')}` : ''}\n`,
   },
 };
 

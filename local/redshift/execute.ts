@@ -97,7 +97,7 @@ async function runSubStatement(sub: SubStatement, running: Running): Promise<voi
     progress(sub, 'FINISHED', engine.now());
   } catch (error) {
     const aborted = statement.cancelled && isCancelled(error);
-    sub.error = aborted ? "ERROR: Query cancelled on user's request" : errorText(error);
+    sub.error = errorText(error);
     if (error instanceof LoadFailed) await noteLoadErrors(error, sub, session, engine);
     progress(sub, aborted ? 'ABORTED' : 'FAILED', engine.now());
   }

@@ -9,10 +9,15 @@ export function errorText(error: unknown): string {
   return `ERROR: ${error instanceof Error ? error.message : String(error)}`;
 }
 
+/** Of what was cancelled, by whatever means (Management Guide, troubleshooting queries). */
+const CANCELLED = "Query cancelled on user's request";
+
 /** What Redshift says where Postgres says something else; the rest passes with Postgres' own words. */
 function ofPostgres(error: pg.DatabaseError): string {
   const constraint = error.constraint ?? '';
   switch (error.code) {
+    case '57014':
+      return CANCELLED;
     case '22001':
       return 'Value too long for character type';
     case '23514':

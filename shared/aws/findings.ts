@@ -1,11 +1,10 @@
-import { createHash } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { constants, createZstdCompress, createZstdDecompress } from 'node:zlib';
 import { GetObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import type { ComparisonEvent } from '../model/compared.ts';
 import { errors } from '../model/errors.ts';
-import { Stage } from './stage.ts';
+import { Stage, tableHash } from './stage.ts';
 
 /** What the sides of a comparison hand to each other, and what they found. */
 export type Finding =
@@ -38,7 +37,7 @@ export class Findings {
   ) {
     this.#stage = new Stage(bucket, client);
     this.#client = client;
-    this.#prefix = `compare/${jobId}/${createHash('sha256').update(table).digest('hex').slice(0, 16)}/${runId}-${kind}`;
+    this.#prefix = `compare/${jobId}/${tableHash(table)}/${runId}-${kind}`;
   }
 
   key(name: Finding): string {

@@ -50,6 +50,9 @@ export const changedKey = (objectKey: string): string =>
 /** Tells the objects of one call of extract from those of its twin: an invocation may be delivered twice, and the two see other rows. */
 export const newWriter = (): string => randomBytes(4).toString('hex');
 
+/** A text that stands for NULL in one batch's CSV: no value can be taken for it. */
+export const newNullMarker = (): string => `~${randomBytes(8).toString('hex')}~`;
+
 /** The object of one range of one call of extract. */
 export const chunkKey = (
   { jobId, runId, table }: { jobId: string; runId: string; table: string },

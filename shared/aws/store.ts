@@ -37,6 +37,15 @@ export interface JobData {
   remembered: Remembered;
 }
 
+/** One of the tables that were read. @throws LoaderError BadConfiguration */
+export function tableOf({ tables, broken }: Pick<JobData, 'tables' | 'broken'>, name: string): Table {
+  const table = tables.find(({ sourceName }) => sourceName === name);
+  if (table) return table;
+  throw (
+    broken.get(name) ?? errors.badConfiguration(`${name}: the job has no such table any more – look at those it has`)
+  );
+}
+
 /** Whether setup has ever found a table; one whose item is broken is one, too. */
 export const hasTables = ({ tables, broken }: Pick<JobData, 'tables' | 'broken'>): boolean =>
   tables.length + broken.size > 0;

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import {
   BatchExecuteStatementCommand,
@@ -10,7 +11,7 @@ import {
   RedshiftDataClient,
   ValidationException,
 } from '@aws-sdk/client-redshift-data';
-import type { LoadError } from '../core/load-advice.ts';
+import { describeQueryRefusal, type LoadError } from '../core/load-advice.ts';
 import { isTransient, MAX_ATTEMPTS, pauseBefore } from '../core/transient.ts';
 import { clusterIdentifier, type Destination, isServerless } from '../model/destination.ts';
 import { errors } from '../model/errors.ts';
@@ -29,6 +30,12 @@ export interface Statement {
   queryId: number;
 }
 
+/** One token for one thing to be done: submitted twice it runs once. ClientToken takes at most 64 characters. */
+export const tokenOf = (what: unknown): string => createHash('sha256').update(JSON.stringify(what)).digest('hex');
+
+/** The Data API says no more of what somebody cancelled. */
+const CANCELLED = 'its statement was cancelled';
+
 type Described = Pick<DescribeStatementCommandOutput, 'Id' | 'Status' | 'Error' | 'RedshiftQueryId' | 'SubStatements'>;
 
 function toStatement(described: Described): Statement {
@@ -39,7 +46,7 @@ function toStatement(described: Described): Statement {
   return {
     id: described.Id ?? '',
     status: status ?? 'running',
-    error: failed?.Error ?? described.Error ?? '',
+    error: status === 'aborted' ? CANCELLED : (failed?.Error ?? described.Error ?? ''),
     sql: failed?.QueryString ?? '',
     queryId: failed?.RedshiftQueryId ?? described.RedshiftQueryId ?? 0,
   };
@@ -148,7 +155,7 @@ export class Warehouse {
       );
       return this.follow(Id);
     });
-    if (statement.status !== 'finished') throw errors.warehouseRefused(statement.error);
+    if (statement.status !== 'finished') throw errors.warehouseRefused(describeQueryRefusal(statement.error));
     for await (const page of paginateGetStatementResult({ client: this.#client }, { Id: statement.id }))
       for (const record of page.Records ?? [])
         yield record.map((field) => {

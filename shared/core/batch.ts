@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import { addChangedColumns, type ChangedColumns } from '../model/policies.ts';
 import type { Batch, StagedObject, TableState } from '../model/state.ts';
 
@@ -17,6 +16,3 @@ export const bytesIn = (batch: Batch): number => sum(batch.objects, (object) => 
 /** The batch that a pass has at this place: the one that is being loaded, or the one ahead of it. */
 export const batchAt = ({ pass, batch, ahead }: TableState, batches: number): Batch | undefined =>
   pass && batches === pass.batches + 1 ? ahead : pass?.batches === batches ? batch : undefined;
-
-/** A text that stands for NULL in one batch's CSV: no value can be taken for it. */
-export const newNullMarker = (): string => `~${randomBytes(8).toString('hex')}~`;

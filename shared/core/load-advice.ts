@@ -62,6 +62,15 @@ function otherwise(column: Column): string {
   return `correct the value at the source, ${choose}or leave the column out by treat: {${JSON.stringify(column.source)}: "exclude"}`;
 }
 
+/** In the words of the warehouse, or of `Statement`. */
+const isCancelled = (error: string): boolean => /\bcancelled\b/i.test(error);
+
+const GRANTS_ADVICE = "see the deployment's outputs for the GRANTs that the warehouse needs";
+
+/** Why a query had no answer, and what to do. */
+export const describeQueryRefusal = (error: string): string =>
+  `${error} – ${isCancelled(error) ? 'whatever asked does so again the next time' : GRANTS_ADVICE}`;
+
 /** The warehouse's own words for a statement that it refused, and what to do about it. */
 export function describeRefusal(error: string, table: Table, schema: string): string {
   const name = qualified(schema, table.destinationName);
@@ -80,5 +89,6 @@ export function describeRefusal(error: string, table: Table, schema: string): st
     );
   if (/does not exist/i.test(error))
     return `${error} – run setup, which makes again what ${name} lacks; then reset the table where its rows lack values`;
-  return `${error} – see the deployment's outputs for the GRANTs that the warehouse needs, or re-create what it lacks`;
+  if (isCancelled(error)) return `${error} – the next run tries again`;
+  return `${error} – ${GRANTS_ADVICE}, or re-create what it lacks`;
 }

@@ -34,7 +34,7 @@ export interface Cargo {
   batch: Batch;
   /** What COPY reads: one object, or the manifest of several; null where the batch has no object at all. */
   copyUrl: string | null;
-  /** Names the permanent stage of a pass that replaces by several batches: the same for every pass, so that none is left behind. */
+  /** The permanent stage of a pass that replaces by several batches (`stageTableName`). */
   stageName: string;
   /** Whether an earlier pass may have left that stage. */
   abandoned: boolean;

@@ -1,3 +1,5 @@
+import { createHash } from 'node:crypto';
+
 /** A name at the source, and the one that stands for it in the warehouse. */
 export interface FoldedName {
   source: string;
@@ -66,3 +68,7 @@ const isStage = (name: string): boolean => /^loader_((stage|newest)_\d+|[0-9a-f]
 
 /** foldNames for tables, of which none may be called like a stage. */
 export const foldTableNames = (names: string[], taken: string[]): FoldedName[] => foldNames(names, taken, isStage);
+
+/** The permanent stage of a table's passes that replace by several batches: the same for all, so that the next finds what one left. */
+export const stageTableName = (jobId: string, sourceName: string): string =>
+  `loader_${createHash('sha256').update(`${jobId}/${sourceName}`).digest('hex').slice(0, 16)}`;

@@ -13,9 +13,8 @@ import { mappingOf } from './types.ts';
 
 export type Side = 'source' | 'warehouse';
 
-/** Three hexadecimal digits. */
+/** Hexadecimal digits: 4,096 buckets. */
 const BUCKET_DIGITS = 3;
-export const BUCKETS = 16 ** BUCKET_DIGITS;
 
 /** Two tables to compare, or their keys alone. */
 export interface Bucketed {

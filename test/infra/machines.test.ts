@@ -181,7 +181,7 @@ test('alarms watch the very metrics that functions write', (t) => {
   metrics.clearMetrics();
   assert.deepEqual(_aws.CloudWatchMetrics[0]?.Dimensions, [['service']]);
   const namespace = _aws.CloudWatchMetrics[0]?.Namespace ?? '';
-  for (const MetricName of ['TablesFailed', 'TablesBehind', 'SchedulesSilent'])
+  for (const MetricName of ['TablesFailed', 'TablesBehind', 'SchedulesSilent', 'RowsDrifted'])
     template.hasResourceProperties('AWS::CloudWatch::Alarm', {
       MetricName,
       Namespace: namespace,

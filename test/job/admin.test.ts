@@ -9,7 +9,7 @@ import {
   paginateGetExecutionHistory,
   SFNClient,
 } from '@aws-sdk/client-sfn';
-import type { Result } from '../../cli/commands.ts';
+import { COMMANDS, type Result } from '../../cli/commands.ts';
 import type { AdminPorts } from '../../functions/admin/operation.ts';
 import { stopRun } from '../../functions/admin/runs/stop.ts';
 import { REGION } from '../../local/identity.ts';
@@ -81,7 +81,13 @@ test('a job lives its whole life by operations alone', async () => {
   assert.deepEqual((await refusal(server, 'jobs.delete', { jobId: 'whole', confirm: 'other' })).fields, ['confirm']);
   // A run's record is complete some moments before its execution.
   await server.installation.cloud.idle();
-  await done(server, 'jobs.delete', { jobId: 'whole', confirm: 'whole' });
+  const { store } = server.operator;
+  await store.changeState('whole', await store.readState('whole', 'log'), (state) => ({ ...state, staged: true }));
+  const deleted = await done<Result<'jobs.delete'>>(server, 'jobs.delete', { jobId: 'whole', confirm: 'whole' });
+  assert.match(
+    COMMANDS['jobs.delete'].show(deleted, { color: false, width: 1_000 }),
+    /keeps its rows, and what loads that broke off have left, .*: run DROP TABLE IF EXISTS "\w+"\."loader_[0-9a-f]{16}";\n$/,
+  );
   assert.equal((await refusal(server, 'jobs.show', { jobId: 'whole' })).name, 'NotFound');
   const left = (await allItems(server)).filter((item) => JSON.stringify(item).includes('whole'));
   assert.deepEqual(left, []);

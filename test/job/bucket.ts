@@ -1,4 +1,11 @@
-import { DeleteObjectCommand, GetObjectCommand, ListObjectsV2Command, S3Client } from '@aws-sdk/client-s3';
+import { zstdCompressSync, zstdDecompressSync } from 'node:zlib';
+import {
+  DeleteObjectCommand,
+  GetObjectCommand,
+  ListObjectsV2Command,
+  PutObjectCommand,
+  S3Client,
+} from '@aws-sdk/client-s3';
 import { REGION } from '../../local/identity.ts';
 import type { Bench } from './harness.ts';
 
@@ -24,6 +31,14 @@ export async function keysBelow(bench: Bench, Prefix: string): Promise<string[]>
 export async function removeObjects(bench: Bench, keys: string[]): Promise<void> {
   const { client, Bucket } = bucketOf(bench);
   for (const Key of keys) await client.send(new DeleteObjectCommand({ Bucket, Key }));
+}
+
+/** Puts other rows into an object of the stage. */
+export async function rewriteObject(bench: Bench, Key: string, change: (csv: string) => string): Promise<void> {
+  const { client, Bucket } = bucketOf(bench);
+  const { Body } = await client.send(new GetObjectCommand({ Bucket, Key }));
+  const csv = zstdDecompressSync((await Body?.transformToByteArray()) ?? new Uint8Array()).toString();
+  await client.send(new PutObjectCommand({ Bucket, Key, Body: zstdCompressSync(change(csv)) }));
 }
 
 /** The lines of all objects below a prefix, in the order of their keys. */

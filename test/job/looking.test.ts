@@ -125,3 +125,25 @@ test('a table that is copied whole, of which it takes too long to prove that it 
   assert.deepEqual([run.status, run.tables.events?.rows], ['succeeded', 29]);
   assert.equal((await job.run()).tables.events?.unchanged, true);
 });
+
+test('whoever begins a pass reads the clock, then who is at work, then what is prepared, and only then takes a snapshot', async () => {
+  const job = await server.job(SHOP, { url: (url) => slow.through(url), chunkSize: 20 });
+  await job.setup();
+  await job.edit('events', { disabled: true });
+  const met: string[] = [];
+  meet = (statement) => {
+    met.push(statement);
+    return 'pass';
+  };
+  assert.equal((await job.run()).tables.orders?.rows, 30);
+  meet = () => 'pass';
+  const sessions = met.join('\n').split('connect\n');
+  const passes = sessions.filter((one) => one.includes('pg_stat_activity'));
+  assert.ok(passes.length >= 2, 'plan, and split');
+  for (const asked of passes)
+    assert.match(
+      asked,
+      // The clock comes from no table.
+      /^SELECT SELECT\nSELECT pg_stat_activity\nSELECT pg_prepared_xacts\n(SELECT \S+\n)*BEGIN ISOLATION\n/m,
+    );
+});

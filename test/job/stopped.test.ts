@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Result } from '../../cli/commands.ts';
 import type { Run } from '../../shared/model/run.ts';
+import { done } from './admin-harness.ts';
 import { bench, type TestJob } from './harness.ts';
 import { batchAnswered, Executions, Interruptions } from './interruptions.ts';
 import { CHANGES, SHOP, shopOn } from './shop.ts';
@@ -214,27 +216,39 @@ const STAGES = "SELECT tablename FROM pg_tables WHERE tablename LIKE 'loader%' A
 const savesByRelease = ({ action, caller, moment }: Parameters<typeof batchAnswered>[0]): boolean =>
   action === 'PutItem' && moment === 'before' && /release/i.test(caller.arn);
 
-test('a full sync stopped after a batch was committed that nobody heard of completes with the next run', async () => {
-  const job = await loaded(PRICES, { chunkSize: 50 });
-  await job.source.query('UPDATE prices SET price = price + 1');
-  during.atCall(batchAnswered, () => {
-    during.atCall(batchAnswered, async () => {
+for (const [nth, batch] of ['first', 'last'].entries())
+  test(`a full sync stopped after its ${batch} batch was committed, of which nobody heard, completes with the next run`, async () => {
+    const job = await loaded(PRICES, { chunkSize: 50 });
+    await job.source.query('UPDATE prices SET price = price + 1');
+    const stop = async () => {
       server.installation.cloud.lambda.kill(functionNamed('Load'));
       await executions.stopAll();
+    };
+    during.atCall(batchAnswered, () => (nth === 0 ? stop() : during.atCall(batchAnswered, stop)));
+    // While the table is given back somebody else writes its state once more.
+    during.atCall(savesByRelease, async () => {
+      const { value, revision } = await server.operator.store.readState(job.jobId, 'prices');
+      await server.operator.store.saveState(job.jobId, value, revision);
     });
+    await job.run().catch(() => undefined);
+    await settled(job);
+    const stages = () => job.rows(`${STAGES}${job.schema}'`);
+    const left = (await stages()).map(({ tablename }) => `"${job.schema}"."${tablename}"`);
+    assert.equal(left.length, nth === 0 ? 1 : 0);
+    const edit = async (disabled: boolean) =>
+      (await done<Result<'tables.edit'>>(server, 'tables.edit', { jobId: job.jobId, table: 'prices', disabled })).notes;
+    // Of the last nobody knows that it took the stage away.
+    assert.match(
+      (await edit(true)).join(),
+      /: where there is to be none, run DROP TABLE IF EXISTS "\w+"."loader_\w+";$/,
+    );
+    for (const stage of left) assert.ok((await edit(true)).join().includes(stage));
+    assert.deepEqual(await edit(false), []);
+    const run = await job.run();
+    assert.equal(run.status, 'succeeded', JSON.stringify(run));
+    assert.deepEqual(await job.differing(), []);
+    assert.deepEqual(await stages(), [], 'the abandoned stage is gone');
   });
-  // While the table is given back somebody else writes its state once more.
-  during.atCall(savesByRelease, async () => {
-    const { value, revision } = await server.operator.store.readState(job.jobId, 'prices');
-    await server.operator.store.saveState(job.jobId, value, revision);
-  });
-  await job.run().catch(() => undefined);
-  await settled(job);
-  const run = await job.run();
-  assert.equal(run.status, 'succeeded', JSON.stringify(run));
-  assert.deepEqual(await job.differing(), []);
-  assert.deepEqual(await job.rows(`${STAGES}${job.schema}'`), [], 'the abandoned stage is gone');
-});
 
 /** The last that it does. */
 const sweptByRelease = ({ service, moment, caller }: Parameters<typeof batchAnswered>[0]): boolean =>

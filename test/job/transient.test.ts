@@ -43,6 +43,13 @@ async function terminate(job: TestJob): Promise<void> {
   await job.warehouse.query('COMMIT');
 }
 
+/** Cancels what waits, as a database administrator does. */
+async function cancel(job: TestJob): Promise<void> {
+  const pid = await waitingStatement(job);
+  await job.warehouse.query(`SELECT pg_cancel_backend(${pid})`);
+  await job.warehouse.query('COMMIT');
+}
+
 /** Counts what is submitted by an action of the Data API from now on. */
 function submitted(action: 'BatchExecuteStatement' | 'ExecuteStatement'): () => number {
   let count = 0;
@@ -138,6 +145,44 @@ test('so are a comparison that is asked for, and what mends', async () => {
   const { deleted, reconcileError } = sums.get('orders') ?? assert.fail();
   assert.deepEqual([deleted, reconcileError], [2, undefined]);
   assert.equal(asked(), 4, 'the sums twice, the rows, and once more under the lease');
+  assert.deepEqual(await job.differing(), []);
+  await nothingLeft(server, job);
+});
+
+test('a statement that somebody cancels fails its table, says so, and the next run does it', async () => {
+  const job = await loaded();
+  await job.source.query("UPDATE orders SET note = 'changed', updated_at = now() WHERE id <= 20");
+  const lock = `BEGIN; LOCK TABLE "${job.schema}".orders IN ACCESS SHARE MODE`;
+  await job.warehouse.query(`BEGIN; UPDATE "${job.schema}".orders SET note = 'in the way' WHERE id = 7`);
+  const [load] = await Promise.all([job.run(), cancel(job)]);
+  const cancelled = "ERROR: Query cancelled on user's request – the next run tries again";
+  assert.equal(load.tables.orders?.error, `WarehouseRefused: orders: ${cancelled}`);
+
+  await job.source.query("ALTER TABLE orders ADD COLUMN more int; INSERT INTO orders (note, more) VALUES ('new', 7)");
+  await job.warehouse.query(lock);
+  const [alter] = await Promise.all([job.run(), cancel(job)]);
+  assert.equal(alter.tables.orders?.error, `WarehouseRefused: orders: its columns can't be changed: ${cancelled}`);
+  assert.equal((await job.run()).status, 'succeeded');
+
+  await job.edit('orders', { deletes: 'remove' });
+  await job.source.query('DELETE FROM orders WHERE id = 8');
+  await job.warehouse.query(lock.replace('ACCESS SHARE', 'SHARE'));
+  await Promise.all([
+    assert.rejects(
+      server.operator.compare(job.jobId, { kind: 'reconcile' }),
+      /WarehouseRefused: orders: rows that differ were not put right: .* cancelled .* – the next run tries again/,
+    ),
+    cancel(job),
+  ]);
+  await job.warehouse.query(lock.replace('ACCESS SHARE', 'ACCESS EXCLUSIVE'));
+  await Promise.all([
+    assert.rejects(
+      server.operator.compare(job.jobId, { kind: 'reconcile' }),
+      /WarehouseRefused: ERROR: Query cancelled .* – whatever asked does so again the next time/,
+    ),
+    cancel(job),
+  ]);
+  await server.operator.compare(job.jobId, { kind: 'reconcile' });
   assert.deepEqual(await job.differing(), []);
   await nothingLeft(server, job);
 });

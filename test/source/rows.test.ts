@@ -12,6 +12,7 @@ import { openSnapshot } from '../../shared/source/session.ts';
 import { BEGIN, lockForReading, underSavepoint } from '../../shared/source/snapshot.ts';
 import {
   type Key,
+  lastKey,
   missingIds,
   notLoaded,
   PIN_SESSION,
@@ -19,6 +20,7 @@ import {
   type Scope,
   type Source,
   sinceFence,
+  walkFrom,
 } from '../../shared/sql/postgres.ts';
 import { startTestServer, type TestServer } from './server.ts';
 
@@ -283,6 +285,19 @@ test('a walk by keys of any collation and type meets every row once', async () =
     const { rows } = await loader.query(`SELECT t::text AS t FROM public.walked_${i} t`);
     const met = await walk(await sourceOf(`walked_${i}`, ['key', 'n']));
     assert.deepEqual(met.toSorted(), rows.map(({ t }) => t).toSorted(), type);
+  }
+});
+
+test('a walk goes along the index, in its own order, whatever its collation', async () => {
+  await admin.query(`CREATE TABLE indexed (key text COLLATE "en-x-icu", n int, PRIMARY KEY (key, n));
+    INSERT INTO indexed SELECT 'k' || n, n FROM generate_series(1, 2000) n; ANALYZE indexed`);
+  const source = await sourceOf('indexed', ['key', 'n']);
+  const planOf = async (sql: string) =>
+    (await loader.query(`EXPLAIN ${sql}`)).rows.map((row) => row['QUERY PLAN']).join('\n');
+  for (const sql of [walkFrom(source, ['k1', '1'], EVERYTHING, 10), lastKey(source, ['k1', '1'], EVERYTHING)]) {
+    const plan = await planOf(sql);
+    assert.match(plan, /Index .*Scan.* using indexed_pkey on indexed/);
+    assert.doesNotMatch(plan, /Sort/);
   }
 });
 

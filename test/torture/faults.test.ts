@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Ground } from './faults/ground.ts';
 import type { Point, Rule } from './faults/plane.ts';
 import { complaint, everyFault, momentsOf, SCENARIOS, type Scenario, someFaults, suffer } from './faults/suffer.ts';
@@ -139,4 +140,18 @@ test('where nobody gives back what a stopped run held, the same ordeal shows it'
   await ground.mend();
   assert.match(wrongs.join('\n'), /still has its lease/);
   assert.match(wrongs.join('\n'), /differs/);
+});
+
+test('where a table stood empty for a moment, its readers show it', async () => {
+  const [run] = SCENARIOS;
+  if (!run) throw new Error('there is a run');
+  const emptied: Scenario = {
+    ...run,
+    work: async (on) => {
+      await on.spoil('DELETE FROM $.prices');
+      await sleep(100);
+      return run.work(on);
+    },
+  };
+  assert.match((await suffer(ground, emptied, [])).wrongs.join(), /^readers of prices met 0 rows: it had \d+,/);
 });

@@ -1,6 +1,7 @@
 import type { Item } from '../../../shared/aws/edits.ts';
 import type { JobData } from '../../../shared/aws/store.ts';
 import { isRekeyed, means } from '../../../shared/core/pass.ts';
+import { stagesLeft } from '../../../shared/core/stages-left.ts';
 import type { Destination } from '../../../shared/model/destination.ts';
 import type { Table } from '../../../shared/model/table.ts';
 import { treatmentOf, type Wishes } from '../../../shared/model/wishes.ts';
@@ -23,8 +24,20 @@ export function notesOnEdit(
         ]
       : []),
     ...notesOnWatermark(edited, data),
+    ...('disabled' in given ? notesOnDisabling(edited, data, schema) : []),
     ...('treat' in given ? notesOnTreat(before as Wishes, edited, data) : []),
   ];
+}
+
+/** What only a load would take away. */
+function notesOnDisabling(edited: Table, { job, states }: JobData, schema: string): string[] {
+  const state = states.get(edited.sourceName)?.value;
+  const [drop] = edited.disabled && state ? stagesLeft(job.jobId, [state], schema) : [];
+  return drop
+    ? [
+        `its last load broke off, and left a stage in the warehouse, which its next load drops: where there is to be none, run ${drop}`,
+      ]
+    : [];
 }
 
 /** A watermark by another mode, other keys or another zone counts no more. */

@@ -26,7 +26,8 @@ import type { Run } from '../../../shared/model/run.ts';
 import { Schedule } from '../../../shared/model/schedule.ts';
 import type { Table } from '../../../shared/model/table.ts';
 import { FaultPlane } from './plane.ts';
-import { DECISIONS, SOURCE } from './scenario.ts';
+import { Reader } from './reader.ts';
+import { DECISIONS, READ, SOURCE } from './scenario.ts';
 import { openSourceProxy } from './source-proxy.ts';
 import { type Asked, wrongsOf } from './wrongs.ts';
 
@@ -274,6 +275,23 @@ export class Ground {
       `SELECT format('DROP TABLE %I.%I', schemaname, tablename) AS drop FROM pg_tables WHERE tablename LIKE 'loader%'`,
     );
     for (const { drop } of left.rows) await this.#warehouse.query(drop);
+  }
+
+  /**
+   * Reads the tables that are replaced in one transaction, again and again, from now on.
+   * @returns what ends that, and says which of them showed fewer rows than both what they had and what the source has
+   */
+  async readOn(): Promise<() => Promise<string[]>> {
+    const reader = await Reader.begin(this.#installation.warehouse, SCHEMA, READ);
+    return async () => {
+      const wrongs: string[] = [];
+      for (const [table, { first, least }] of await reader.end()) {
+        const { rows } = await this.source.query(`SELECT count(*)::int AS rows FROM "${table}"`);
+        if (least < Math.min(first, rows[0].rows))
+          wrongs.push(`readers of ${table} met ${least} rows: it had ${first}, and the source has ${rows[0].rows}`);
+      }
+      return wrongs;
+    };
   }
 
   async lastRun(): Promise<Run | undefined> {

@@ -41,6 +41,9 @@ export const DECISIONS: Record<string, Partial<Table>> = {
   labels: { copyMode: 'INSERT_AND_UPDATE', updatedKey: 'updated_at' },
 };
 
+/** Tables that are copied whole, and those that resets bring anew: what goes of them goes with what comes. */
+export const READ = ['countries', 'prices', 'files', 'lines', 'events', 'orders'];
+
 /** What happens at the source before each run: rows come, change, and go where that is followed by loads. */
 export const CHANGES = `
   BEGIN;

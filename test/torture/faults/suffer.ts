@@ -151,6 +151,7 @@ export interface Suffered {
 /** Does a scenario's work while these faults happen, then as often without as it takes, and looks at what is left. */
 export async function suffer(ground: Ground, { prepare, work, conclude }: Scenario, rules: Rule[]): Promise<Suffered> {
   await prepare(ground);
+  const endReading = await ground.readOn();
   ground.plane.arm(rules);
   const first = await work(ground);
   const struck = ground.plane.disarm();
@@ -162,6 +163,7 @@ export async function suffer(ground: Ground, { prepare, work, conclude }: Scenar
   }
   if (!isWell(last)) {
     ground.plane.letGo();
+    await endReading();
     const run = await ground.lastRun();
     return {
       first,
@@ -173,7 +175,9 @@ export async function suffer(ground: Ground, { prepare, work, conclude }: Scenar
   await conclude?.(ground);
   ground.plane.letGo();
   await ground.quiet();
-  const wrongs = await ground.wrongs();
+  const met = await endReading();
+  const left = await ground.wrongs();
+  const wrongs = [...met, ...left];
   if (wrongs.length === 0) return { first, again, struck, wrongs };
   // It may take the next run that has something to do.
   await ground.source.query(CHANGES);

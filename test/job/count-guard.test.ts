@@ -1,0 +1,52 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { keysBelow, rewriteObject } from './bucket.ts';
+import { bench } from './harness.ts';
+import { Interruptions } from './interruptions.ts';
+import { nothingLeft } from './nothing-left.ts';
+
+const during = new Interruptions();
+const server = bench(during.options);
+
+const TABLES = `
+  CREATE TABLE changed (id int PRIMARY KEY, note text, updated_at timestamptz NOT NULL DEFAULT now());
+  CREATE INDEX ON changed (updated_at);
+  CREATE TABLE grown (id bigserial PRIMARY KEY, note text);
+  CREATE TABLE whole (code text PRIMARY KEY, note text);
+  INSERT INTO changed SELECT n, 'old' FROM generate_series(1, 30) n;
+  INSERT INTO grown (note) SELECT 'old' FROM generate_series(1, 30) n;
+  INSERT INTO whole SELECT 'c' || n, 'old' FROM generate_series(1, 30) n;
+  ANALYZE`;
+
+const WRONGS: [string, (csv: string) => string][] = [
+  ['one row too few', (csv) => csv.slice(csv.indexOf('\n') + 1)],
+  ['one row twice', (csv) => csv + csv.slice(0, csv.indexOf('\n') + 1)],
+];
+
+for (const [what, wrong] of WRONGS)
+  test(`what has ${what} in the stage changes nothing in the warehouse, in any mode, and the next run brings it`, async () => {
+    const job = await server.job(TABLES);
+    await job.setup();
+    await job.edit('grown', { copyMode: 'INSERT_ONLY' });
+    await job.edit('whole', { copyMode: 'FULL_DATA_SYNC' });
+    assert.equal((await job.run()).status, 'succeeded');
+    await job.source.query(`
+      UPDATE changed SET note = 'new', updated_at = now() WHERE id <= 5; UPDATE whole SET note = 'new' WHERE code = 'c5';
+      INSERT INTO grown (note) VALUES ('new'), ('new')`);
+    during.atState('Load', async () => {
+      for (const key of await keysBelow(server, `stage/${job.jobId}/`)) await rewriteObject(server, key, wrong);
+    });
+    const run = await job.run();
+    for (const name of ['changed', 'grown', 'whole']) {
+      assert.match(
+        run.tables[name]?.error ?? '',
+        /: the stage holds another number of rows than were extracted, so nothing was committed: the next run tries again$/,
+      );
+      assert.deepEqual(await job.rows(`SELECT count(*)::int AS rows, max(note) AS note FROM $.${name}`), [
+        { rows: 30, note: 'old' },
+      ]);
+    }
+    assert.equal((await job.run()).status, 'succeeded');
+    assert.deepEqual(await job.differing(), []);
+    await nothingLeft(server, job);
+  });
