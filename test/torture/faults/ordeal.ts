@@ -34,7 +34,7 @@ export async function sufferAll(ordeal: Ordeal, say: (line: string) => void): Pr
     const wrong = complaint(rules, suffered);
     const met = suffered.struck.length > 0;
     const outcome = wrong || (met ? 'well' : 'never met');
-    say(`${scenario.name}, ${name}: ${suffered.first}, ${suffered.again} more runs: ${outcome}`);
+    say(`${scenario.name}, ${name}: ${suffered.first}, ${suffered.again ? 'once more' : 'at once'}: ${outcome}`);
     if (met) endured.struck++;
     else endured.unmet.push(`${scenario.name}, ${name}`);
     if (!wrong) return;

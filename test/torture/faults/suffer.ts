@@ -4,9 +4,6 @@ import type { Ground } from './ground.ts';
 import { describe, type How, type Point, type Rule } from './plane.ts';
 import { CHANGES, DELETES, DRIFT, DRIFT_WHOLE, FILES, NEW_COLUMNS, NEW_TABLE, NO_FILES, STALE } from './scenario.ts';
 
-/** Runs after the faulty one by which everything has to be well again. */
-const MOST_RUNS = 3;
-
 /** What is done while faults happen. */
 export interface Scenario {
   name: (typeof NAMES)[number];
@@ -139,28 +136,24 @@ export const SCENARIOS: Scenario[] = [
 ];
 
 export interface Suffered {
-  /** How the work ended that the faults met, and how often it was done again until it succeeded. */
+  /** How the work ended that the faults met, and whether it was done once more. */
   first: string;
-  again: number;
+  again: boolean;
   /** Rules that came into play. */
   struck: Rule[];
   /** What is wrong after all that. */
   wrongs: string[];
 }
 
-/** Does a scenario's work while these faults happen, then as often without as it takes, and looks at what is left. */
+/** Does a scenario's work while these faults happen, then, unless it succeeded, once without, and looks at what is left. */
 export async function suffer(ground: Ground, { prepare, work, conclude }: Scenario, rules: Rule[]): Promise<Suffered> {
   await prepare(ground);
   const endReading = await ground.readOn();
   ground.plane.arm(rules);
   const first = await work(ground);
   const struck = ground.plane.disarm();
-  let last = first;
-  let again = 0;
-  while (!isWell(last) && again < MOST_RUNS) {
-    last = await work(ground);
-    again++;
-  }
+  const again = !isWell(first);
+  const last = again ? await work(ground) : first;
   if (!isWell(last)) {
     ground.plane.letGo();
     await endReading();
@@ -238,6 +231,6 @@ export const complaint = (rules: Rule[], { wrongs, struck, first, again }: Suffe
   wrongs.length === 0
     ? ''
     : [
-        `${rules.map(describe).join(' + ')} (${struck.length} struck, ended as ${first}, ${again} more runs)`,
+        `${rules.map(describe).join(' + ')} (${struck.length} struck, ended as ${first}, ${again ? 'once more' : 'at once'})`,
         ...wrongs,
       ].join('\n    ');
