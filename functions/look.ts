@@ -311,11 +311,14 @@ const describeSlow = ({ sourceName, copyMode, updatedKey }: Table, seconds: numb
   `${sourceName}: after ${seconds} s it was not known what is new there, and its own execution asks` +
   (copyMode === 'INSERT_AND_UPDATE' ? ` – is there an index on ${JSON.stringify(updatedKey)}?` : '');
 
-const warningsOf = ({ blind, prepared }: FenceReading): string[] => [
+const warningsOf = ({ blind, prepared, ahead }: FenceReading): string[] => [
   ...(blind ? [blind] : []),
   ...(prepared > 0
     ? [
         `prepared transactions hold watermarks back: ${prepared} – COMMIT PREPARED or ROLLBACK PREPARED what pg_prepared_xacts shows`,
       ]
+    : []),
+  ...(ahead > 0
+    ? [`transactions that began before the source's clock was set back hold watermarks back until they end: ${ahead}`]
     : []),
 ];

@@ -10,6 +10,8 @@ export interface FenceReading {
   ownClock: string;
   /** Prepared transactions of this database: they show when they were prepared, not when they began. */
   prepared: number;
+  /** Open transactions whose start lies ahead of the clock, which was set back since: what they write may bear any time from now on. */
+  ahead: number;
   /** Why open transactions can't be seen; null where they can. */
   blind: string | null;
   /** The source's last checkpoint: what a blind fence goes by. */
@@ -55,12 +57,12 @@ export const earlier = (a: string, b: string): string => (a < b ? a : b);
 
 /**
  * The fence of a pass that starts now: the time below which no transaction still open can commit a row.
- * A prepared transaction makes it stand still (RULES 3). Where others' transactions can't be seen it is the time of the newest
+ * A prepared transaction makes it stand still (RULES 3), and so does one that began by the clock before it was set back. Where others' transactions can't be seen it is the time of the newest
  * checkpoint all of whose transactions have ended (RULES 4; `scanBack` is subtracted whenever a pass reads), and no later than
  * any began that is open: one that has only read so far has no id yet that a checkpoint could tell.
  */
 export function decideFence(reading: FenceReading, previous: string | null, before: Remembered, xmin: string): string {
-  if (reading.prepared > 0) return previous ?? BEGINNING;
+  if (reading.prepared > 0 || reading.ahead > 0) return previous ?? BEGINNING;
   if (reading.blind === null) return reading.fence;
   const seen = asTheClockIs(before, reading);
   // One that lies ahead was told by the clock as it was before.

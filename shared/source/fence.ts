@@ -22,9 +22,10 @@ export async function readFence(client: pg.Client): Promise<FenceReading> {
   const ownClock = new Date().toISOString();
   // Every backend that may write with an old now(), one that has only read so far included; the server's own readers
   // and our own sessions never do (RULES 2).
-  const open = await one<{ fence: string; now: string; clock: string; hidden: number }>(
+  const open = await one<{ fence: string; now: string; clock: string; ahead: number; hidden: number }>(
     `SELECT ${isoTime(`least($1::timestamptz, min(xact_start)) - ${SKEW}`)} AS fence,
             ${isoTime('$1::timestamptz')} AS now, ${isoTime(`$1::timestamptz - ${SKEW}`)} AS clock,
+            count(*) FILTER (WHERE xact_start > $1::timestamptz + ${SKEW})::int AS ahead,
             count(*) FILTER (WHERE state = 'disabled')::int AS hidden
        FROM pg_stat_activity
       WHERE datname = current_database() AND pid <> pg_backend_pid()
@@ -32,6 +33,7 @@ export async function readFence(client: pg.Client): Promise<FenceReading> {
         AND NOT (application_name = '${APPLICATION_NAME}' AND usename = current_user)`,
     [clock],
   );
+  const { hidden, ...times } = open;
   const { prepared } = await one<{ prepared: number }>(
     'SELECT count(*)::int AS prepared FROM pg_prepared_xacts WHERE database = current_database()',
   );
@@ -46,9 +48,9 @@ export async function readFence(client: pg.Client): Promise<FenceReading> {
        FROM pg_control_checkpoint()`,
   );
   const pooled = (client as Greeted).processID !== sight.pid;
-  const blind = whyBlind({ ...sight, hidden: open.hidden, pooled });
+  const blind = whyBlind({ ...sight, hidden, pooled });
   const { ids } = blind === null ? { ids: [] } : await one<{ ids: string[] }>(OPEN_IDS, [pooled]);
-  return { fence: open.fence, now: open.now, clock: open.clock, ownClock, prepared, blind, checkpoint, open: ids };
+  return { ...times, ownClock, prepared, blind, checkpoint, open: ids };
 }
 
 /**

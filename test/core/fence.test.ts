@@ -13,8 +13,9 @@ test('where all transactions can be seen the fence is what was read', () => {
   assert.equal(decideFence(reading, at(0), seenBefore([{ time: at(30), nextXid: '1' }]), '100'), reading.fence);
 });
 
-test('a prepared transaction makes the fence stand still', () => {
+test('a prepared transaction makes the fence stand still, and so does one of before the clock was set back', () => {
   assert.equal(decideFence({ ...reading, prepared: 1 }, at(7), seenBefore([]), '100'), at(7));
+  assert.equal(decideFence({ ...reading, ahead: 1 }, at(7), seenBefore([]), '100'), at(7));
   assert.equal(decideFence({ ...reading, prepared: 1 }, null, seenBefore([]), '100'), BEGINNING);
 });
 

@@ -52,6 +52,7 @@ export const reading: FenceReading = {
   now: '2026-11-22T10:05:05.000000Z',
   clock: '2026-11-22T10:05:00.000000Z',
   prepared: 0,
+  ahead: 0,
   ownClock: '2026-11-22T10:05:05.000Z',
   blind: null,
   checkpoint: { time: '2026-11-22T08:00:00.000000Z', nextXid: '40' },

@@ -75,6 +75,22 @@ test('our own sessions hold nothing up, but others that merely bear our name do'
   assert.equal(held.fence, start);
 });
 
+test('a transaction that began before the clock was set back is noticed', async () => {
+  assert.equal((await readFence(loader)).ahead, 0);
+  await writer.query("SET TimeZone = 'UTC'; BEGIN; SELECT 1");
+  assert.equal((await readFence(loader)).ahead, 0);
+  // As if the clock had been set back by an hour.
+  const query = async (sql: string, values?: unknown[]) => {
+    const set = / AS clock$/.test(sql)
+      ? sql.replace('clock_timestamp()', "clock_timestamp() - interval '1 hour'")
+      : sql;
+    return loader.query(set, values);
+  };
+  const held = await readFence(Object.assign(Object.create(loader), { query }));
+  await writer.query('COMMIT');
+  assert.equal(held.ahead, 1);
+});
+
 test('transactions of other databases hold nothing up', async () => {
   const elsewhere = await server.connect('elsewhere');
   await elsewhere.query('BEGIN; SELECT 1');
