@@ -15,26 +15,22 @@ import { describeUnstamped } from '../shared/core/unstamped.ts';
 import type { SourceTable } from '../shared/model/catalog.ts';
 import type { Pass, TableState } from '../shared/model/state.ts';
 import type { Table } from '../shared/model/table.ts';
-import { accountFor, missingWithin } from '../shared/source/account.ts';
+import { accountFor } from '../shared/source/account.ts';
 import { refuseBlankKeys } from '../shared/source/blank-keys.ts';
 import { brokenConnection, isCancelled } from '../shared/source/connect.ts';
 import { readFence } from '../shared/source/fence.ts';
 import { openGaps, type Reading, readingOf } from '../shared/source/reading.ts';
 import { type OpenSnapshot, openSnapshot, seenFor, tableIn } from '../shared/source/session.ts';
 import { tableError, underSavepoint } from '../shared/source/snapshot.ts';
-import { isUnchanged } from '../shared/source/unchanged.ts';
-import { countRows, highestId, type Range } from '../shared/sql/postgres.ts';
+import { highestId } from '../shared/sql/postgres.ts';
 import type { Edge } from './edge.ts';
 import { extractObject } from './extract-object.ts';
+import { Questions } from './questions.ts';
 
 /** A table with more new rows, or more than one chunk of them, gets an execution of its own. */
 const SMALL_ROWS = 10_000;
-/** A table's full sync of more rows is spared by its own execution: a walk over these takes half a second. */
-const PROVED_ROWS = 1_000_000;
 /** After this no further table is extracted here, so that a tick stays short. */
 const BUDGET_MS = 60_000;
-/** One table's question may take this long before the table counts as large. */
-const PROBE_TIMEOUT_MS = 30_000;
 
 /** The run that looks. */
 export interface LookingRun {
@@ -48,12 +44,19 @@ export interface LookPorts {
   connect(secretArn: string): Promise<pg.Client>;
 }
 
-/** A table that has something new. */
+/** What is known before any table is looked at. */
+type Observed = Pick<Observation, 'reading' | 'snapshot' | 'remembered'>;
+
+/** What there may be to do of a table. */
 interface Work extends Agreed {
   found: SourceTable;
-  revision: number;
+  /** Its state as it was read. */
+  seen: Revised<TableState>;
   pass: Pass;
   reading: Reading;
+  treatment: string;
+  /** Seconds by which the source's clock was set back since its last pass. */
+  setBack: number;
   /** When the source was looked at, by its own clock. */
   clock: string;
 }
@@ -157,22 +160,42 @@ export class Look {
     client: pg.Client,
     known: Table,
     open: OpenSnapshot,
-    observed: Pick<Observation, 'reading' | 'snapshot' | 'remembered'>,
+    observed: Observed,
     deadline: number,
   ): Promise<void> {
+    const name = known.sourceName;
+    const work = this.#workOn(known, open, observed);
+    // A pass that goes on knows what it has to read.
+    if (work === null) return void this.large.push(name);
+    const left = deadline - this.#edge.now().getTime();
+    const questions = new Questions(client, work, left);
+    await this.#tellClosed(work, left > 0 ? questions : null);
+    switch (left > 0 && !needsLeisure(work) ? await this.#whatIsNew(work, questions) : 'much') {
+      case 'unchanged':
+        this.unchanged.add(name);
+        return this.#nothingNew(work);
+      case 'nothing':
+        // By the clock as it is now: rows that come next may be stamped below what is stored.
+        return this.#nothingNew(work, work.setBack > 0 ? work.pass.next : undefined);
+      case 'little':
+        if (this.#edge.now().getTime() > deadline || !(await this.#extract(client, work))) this.large.push(name);
+        return;
+      case 'much':
+        this.large.push(name);
+    }
+  }
+
+  /** What there is to be done of a table, as far as it can be told without a question to the source; null where a pass goes on. */
+  #workOn(known: Table, open: OpenSnapshot, observed: Observed): Work | null {
     const { job, states } = this.#data;
     const found = tableIn(open, known.sourceName);
     const seen = stateIn(states, known.sourceName);
     const agreed = agree(job, known, found, seen.value, this.#edge.now());
     const { table, state } = agreed;
     checkTable(table, found);
-    const small = Math.min(SMALL_ROWS, limitsOf(job, table).chunkSize);
     const { oid, parts = [] } = found;
     const treatment = treatmentDigest(job, table);
-    if (resumable(table, state, oid, treatment)) {
-      this.large.push(table.sourceName);
-      return;
-    }
+    if (resumable(table, state, oid, treatment)) return null;
     const unique = hasUniqueKey(table, found);
     const pass = beginPass(table, state, { ...observed, oid, parts, unique, oneSnapshot: true, treatment });
     const reading = readingOf(job, table, found, state, pass, open.snapshot);
@@ -181,79 +204,41 @@ export class Look {
     this.#setBack = Math.max(this.#setBack, setBack);
     const restored = describeRestored(table, watermark, open.snapshot);
     if (restored) this.warnings.push(restored);
-    const left = deadline - this.#edge.now().getTime();
-    const probing = Math.min(PROBE_TIMEOUT_MS, Math.max(1_000, left));
-    /** null where it takes longer than it may here: the table's own execution asks, at leisure. */
-    const probe = <T>(ask: () => Promise<T>): Promise<T | null> =>
-      underSavepoint(client, probing, ask).catch((error) => {
-        if (!isCancelled(error)) throw error;
-        return null;
-      });
-    if (reading.expired.length > 0) {
-      const closed = left > 0 ? await probe(() => missingWithin(client, reading.source, reading.expired)) : null;
-      // What can't be listed in time is looked for once more all the same, where rows are read.
-      const missing = closed ?? reading.expired;
-      if (missing.length > 0) this.warnings.push(describeClosed(table.sourceName, missing, job.gapDays));
-    }
-    // Columns to be replaced take statements of their own, which leave no room for other tables.
-    const reshapes = pass.replaces === 'all' && table.shape !== shapeOf(table);
-    if (left <= 0 || walksAll(pass) || reshapes) {
-      // Its own execution asks, at leisure.
-      this.large.push(table.sourceName);
-      return;
-    }
-    const proof = whatWouldProve(agreed, state, found, pass, {
-      skip: reading.seen,
-      treatment,
-      compared: this.#data.compared.get(table.sourceName),
-    });
-    const count = (ranges: Range[]): Promise<number | null> =>
-      probe(async () => {
-        const counted = await client.query(countRows(reading.source, ranges, reading.scope, small + 1));
-        return Number(counted.rows[0].rows);
-      });
-    // Of a larger table its own execution asks, at leisure.
-    const proved = proof && proof.rows <= PROVED_ROWS && (await probe(() => isUnchanged(client, found, proof)));
-    if (proved) {
-      this.unchanged.add(table.sourceName);
-      return this.#nothingNew(seen, reading);
-    }
-    const rows = await count(reading.ranges);
+    return { ...agreed, found, seen, pass, reading, treatment, setBack, clock: observed.reading.clock };
+  }
+
+  /** Says which ids are no longer waited for. */
+  async #tellClosed({ table, reading }: Work, questions: Questions | null): Promise<void> {
+    if (reading.expired.length === 0) return;
+    // What can't be listed in time is looked for once more all the same, where rows are read.
+    const missing = (await questions?.missing()) ?? reading.expired;
+    if (missing.length > 0) this.warnings.push(describeClosed(table.sourceName, missing, this.#data.job.gapDays));
+  }
+
+  async #whatIsNew(work: Work, questions: Questions): Promise<'unchanged' | 'nothing' | 'little' | 'much'> {
+    const { table, state, found, pass, reading, treatment } = work;
+    const compared = this.#data.compared.get(table.sourceName);
+    const proof = whatWouldProve(work, state, found, pass, { skip: reading.seen, treatment, compared });
+    if (proof && (await questions.isUnchanged(proof))) return 'unchanged';
+    const small = Math.min(SMALL_ROWS, limitsOf(this.#data.job, table).chunkSize);
+    const rows = await questions.count(reading.ranges, small);
     if (rows === null) {
-      if (probing === PROBE_TIMEOUT_MS) this.warnings.push(describeSlow(table, PROBE_TIMEOUT_MS / 1000));
-      this.large.push(table.sourceName);
-      return;
+      if (questions.patience !== null) this.warnings.push(describeSlow(table, questions.patience));
+      return 'much';
     }
     // What is gone has to go in the warehouse, too, unless the last full sync brought none already.
     const emptied = pass.replaces !== null && state.watermark?.rows !== 0;
-    // By the clock as it is now: rows that come next may be stamped below what is stored.
-    if (rows === 0 && !emptied) return this.#nothingNew(seen, reading, setBack > 0 ? pass.next : undefined);
+    if (rows === 0 && !emptied) return 'nothing';
     const without = reading.ranges.filter(({ kind }) => kind === 'unstamped');
     // Where it takes too long to count what is worth a word, nothing is said.
-    const unstamped = without.length > 0 ? ((await count(without)) ?? 0) : 0;
+    const unstamped = without.length > 0 ? ((await questions.count(without, small)) ?? 0) : 0;
     if (unstamped > 0) this.warnings.push(describeUnstamped(found, table.updatedKey ?? '', unstamped, small));
-    if (rows > small || this.#edge.now().getTime() > deadline) {
-      this.large.push(table.sourceName);
-      return;
-    }
-    try {
-      await this.#extract(client, {
-        ...agreed,
-        found,
-        revision: seen.revision,
-        pass,
-        reading,
-        clock: observed.reading.clock,
-      });
-    } catch (error) {
-      // Too slow to be taken along: its own execution has more time, and may take it in parts.
-      if (!isCancelled(error)) throw error;
-      this.large.push(table.sourceName);
-    }
+    return rows > small ? 'much' : 'little';
   }
 
   /** What held the table up is over, nothing waits, and gaps have closed: all would else be told until the next new row. */
-  async #nothingNew({ value, revision }: Revised<TableState>, reading: Reading, next = value.watermark): Promise<void> {
+  async #nothingNew({ seen, reading }: Work, next = seen.value.watermark): Promise<void> {
+    const { value, revision } = seen;
     this.settled.add(value.sourceName);
     const { lastError, behindSince, ...rest } = value;
     // This run's own, of a plan that died when it had taken the table; what was new then is gone from the source.
@@ -266,37 +251,49 @@ export class Look {
       await this.#ports.store.saveState(this.#run.jobId, well, revision);
   }
 
-  /** Extracts a small delta by the connection and snapshot that found it. */
-  async #extract(client: pg.Client, work: Work): Promise<void> {
-    const { table, update, changes, found, pass, reading } = work;
+  /**
+   * Extracts a small delta by the connection and snapshot that found it.
+   *
+   * @returns false where that takes too long to be taken along: its own execution has more time, and may take it in parts
+   */
+  async #extract(client: pg.Client, work: Work): Promise<boolean> {
+    try {
+      await underSavepoint(client, BUDGET_MS, () => this.#stageDelta(client, work));
+      return true;
+    } catch (error) {
+      if (isCancelled(error)) return false;
+      throw error;
+    }
+  }
+
+  async #stageDelta(client: pg.Client, work: Work): Promise<void> {
+    const { table, update, changes, found, pass, reading, seen } = work;
     const name = table.sourceName;
     const { jobId, runId } = this.#run;
     const nullMarker = newNullMarker();
     const key = deltaKey(jobId, runId, name, nullMarker);
-    await underSavepoint(client, BUDGET_MS, async () => {
-      await refuseBlankKeys(client, table, found, reading);
-      const highest = await this.#highest(client, work);
-      const { next, gapsGivenUp } = await accountFor(client, table, pass, reading, highest, work.clock);
-      const { ranges } = reading;
-      const what = { job: this.#data.job, table, reading, ranges, nullMarker, key };
-      const object = await extractObject(client, this.#ports.stage, what);
-      const state: TableState = {
-        ...work.state,
-        sourceName: name,
-        pass: { ...pass, next },
-        batch: { shape: shapeOf(table), nullMarker, objects: [object], cursor: null, last: true },
-        run: {
-          runId,
-          rows: 0,
-          bytes: 0,
-          startedAt: this.#edge.now().toISOString(),
-          ...(changes.length > 0 ? { schemaChanges: changes } : {}),
-          ...(gapsGivenUp > 0 ? { gapsGivenUp } : {}),
-        },
-        behindSince: work.state.behindSince ?? this.#edge.now().toISOString(),
-      };
-      this.extracted.set(name, { table, update, state, revision: work.revision });
-    });
+    await refuseBlankKeys(client, table, found, reading);
+    const highest = await this.#highest(client, work);
+    const { next, gapsGivenUp } = await accountFor(client, table, pass, reading, highest, work.clock);
+    const { ranges } = reading;
+    const what = { job: this.#data.job, table, reading, ranges, nullMarker, key };
+    const object = await extractObject(client, this.#ports.stage, what);
+    const state: TableState = {
+      ...work.state,
+      sourceName: name,
+      pass: { ...pass, next },
+      batch: { shape: shapeOf(table), nullMarker, objects: [object], cursor: null, last: true },
+      run: {
+        runId,
+        rows: 0,
+        bytes: 0,
+        startedAt: this.#edge.now().toISOString(),
+        ...(changes.length > 0 ? { schemaChanges: changes } : {}),
+        ...(gapsGivenUp > 0 ? { gapsGivenUp } : {}),
+      },
+      behindSince: work.state.behindSince ?? this.#edge.now().toISOString(),
+    };
+    this.extracted.set(name, { table, update, state, revision: seen.revision });
   }
 
   /** The last id that the pass comes to: never below where the one before came to, though the source may have deleted those rows. */
@@ -306,6 +303,10 @@ export class Look {
     return max !== null && (pass.from === null || BigInt(max) > BigInt(pass.from)) ? max : pass.from;
   }
 }
+
+/** A walk over all of an index takes too long beside others; columns to be replaced take statements that leave no room for other tables. */
+const needsLeisure = ({ table, pass }: Work): boolean =>
+  walksAll(pass) || (pass.replaces === 'all' && table.shape !== shapeOf(table));
 
 const describeSlow = ({ sourceName, copyMode, updatedKey }: Table, seconds: number): string =>
   `${sourceName}: after ${seconds} s it was not known what is new there, and its own execution asks` +
