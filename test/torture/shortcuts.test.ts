@@ -19,7 +19,7 @@ const SHOWN_BY: Record<keyof typeof MUTATIONS, number> = {
 };
 
 for (const name of Object.keys(MUTATIONS) as (keyof typeof MUTATIONS)[])
-  test(`the same schedules would show what is lost by: ${name}`, async (t) => {
+  test(`such schedules would show what is lost by: ${name}`, async (t) => {
     const seeds = Array.from({ length: SEEDS }, (_, i) => i + 1);
     for (const seed of new Set([SHOWN_BY[name], ...seeds])) {
       const differing = await converge(ground, seed, MUTATIONS[name]);
