@@ -8,6 +8,7 @@ import type { Batch, StagedObject } from '../shared/model/state.ts';
 import type { Table } from '../shared/model/table.ts';
 import { refuseBlankKeys } from '../shared/source/blank-keys.ts';
 import { chunkBounds } from '../shared/source/bounds.ts';
+import { isCancelled } from '../shared/source/connect.ts';
 import type { Reading } from '../shared/source/reading.ts';
 import type { Key, Range } from '../shared/sql/postgres.ts';
 import type { Edge } from './edge.ts';
@@ -42,7 +43,8 @@ export async function extractWhole(
   const { index, ranges } = event.extract;
   const by = { call: index, writer: newWriter() };
   const { chunkSize } = limitsOf(job, table, halved);
-  let cursor: Key | null = ranges[0]?.kind === 'keys' ? ranges[0].after : null;
+  const after = ranges[0]?.kind === 'keys' ? ranges[0].after : null;
+  let cursor: Key | null = after;
   const unmet = ranges.filter(({ kind }) => kind !== 'keys');
   let walked = false;
   let n = 0;
@@ -64,14 +66,23 @@ export async function extractWhole(
     }
   };
   const isOver = () => walked && unmet.length === 0;
+  /** Whether this call has brought the walk on; one that has not must end it, or fail, for the next would do the same. */
+  const hasWalked = () => cursor !== after;
   const copyEach = async function* (): AsyncGenerator<Copied> {
     let slowest = 0;
-    while (!isOver() && n < MAX_OBJECTS && timeToRead(edge) > 2 * slowest) {
+    while (!isOver() && n < MAX_OBJECTS && (timeToRead(edge) > 2 * slowest || !hasWalked())) {
       const began = edge.now().getTime();
       await limitReading(client, edge);
-      const [range] = walked ? unmet.splice(0, 1) : [];
-      if (range) yield await copy(range);
-      else yield* copyChunk();
+      const [range] = walked ? unmet : [];
+      try {
+        if (range) yield await copy(range);
+        else yield* copyChunk();
+      } catch (error) {
+        // The next call has all its time for what no walk meets.
+        if (range && isCancelled(error) && hasWalked()) return;
+        throw error;
+      }
+      if (range) unmet.shift();
       slowest = Math.max(slowest, edge.now().getTime() - began);
     }
   };

@@ -150,7 +150,7 @@ class Loader {
       const outcome = await this.#fit(one);
       if (outcome === 'ready') continue;
       if (outcome === 'later') {
-        // Those that are ready wait with it: one transaction brings them all.
+        // Plan gave it no company; what came with it all the same waits with it.
         for (const each of all) await this.#prepare(each);
         return this.#later(all, { failed });
       }

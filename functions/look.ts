@@ -320,6 +320,8 @@ const warningsOf = ({ blind, prepared, ahead }: FenceReading): string[] => [
       ]
     : []),
   ...(ahead > 0
-    ? [`transactions that began before the source's clock was set back hold watermarks back until they end: ${ahead}`]
+    ? [
+        `transactions that began before the source's clock was set back hold watermarks back: ${ahead} – they do until they end, or the clock has come to where they began`,
+      ]
     : []),
 ];

@@ -165,10 +165,12 @@ class Ended {
     await sweepStage(jobId, run, { store, runs, stage });
   }
 
-  /** Writes the end of a part on the run's record. */
+  /** Writes the end of a part on the run's record, unless that is complete: events come late, and twice. */
   async #tell(table: string | undefined, error: string | null): Promise<Run> {
     const { store, runs } = this.#ports;
     const { jobId } = this.#input;
+    const ended = await runs.ended(jobId, this.#run, partOf(table));
+    if (ended) return ended;
     const entryFor = async (name: string) =>
       entryOf((await store.readState(jobId, name)).value, this.#run.runId, this.#why);
     const entries = table === undefined ? {} : { [table]: await entryFor(table) };

@@ -54,6 +54,8 @@ import { type AtSource, stageMend } from './stage-mend.ts';
 /** Rows that are named for people. */
 const NAMED_ROWS = 10_000;
 const RESERVE_MS = 30_000;
+/** So long it may take to prove that a source has not changed. */
+const PROOF_TIMEOUT_MS = 60_000;
 
 export interface VerifySourcePorts {
   store: Store;
@@ -170,11 +172,12 @@ class SourceSide {
     const object = await findings.write('suspects', suspects);
     if (this.#event.kind === 'reconcile')
       guardDeletes(this.#source.table, Math.max(suspects.length, looked.surplus), looked.rows);
-    if (this.#event.kind === 'reconcile' || (await this.#isAsLastSynced())) return { ...this.#event, step: 'again' };
+    if (this.#event.kind === 'reconcile') return { ...this.#event, step: 'again' };
+    const question = questionDigest(this.#bucketed);
+    if (await this.#isAsLastSynced()) return { ...this.#event, step: 'again', question };
     const { rows } = await this.#source.client.query(`SELECT ${isoTime('clock_timestamp()')} AS seen`);
     const repair = repairs(this.#event, this.#source.table);
     const { snapshot } = this.#now;
-    const question = questionDigest(this.#bucketed);
     await comparisons.tell(this.#event, {
       ...endedWell(this.#event, this.#edge.now()),
       suspects: { object, rows: suspects.length, seen: rows[0].seen, repair, question, snapshot },
@@ -193,7 +196,7 @@ class SourceSide {
     if (table.copyMode !== 'FULL_DATA_SYNC') return false;
     const skip = seenByLastPass(table, state, found, snapshot);
     const proof = asLastSynced(table, state, found, { skip, treatment: treatmentDigest(job, table) });
-    return proof !== null && (await provesUnchanged(client, found, proof));
+    return proof !== null && (await provesUnchanged(client, found, proof, PROOF_TIMEOUT_MS));
   }
 
   async again(): Promise<ComparisonEvent> {
@@ -201,7 +204,8 @@ class SourceSide {
     const { jobId, table: name, kind, second } = this.#event;
     const before = await comparisons.read(jobId, name);
     const waiting = second ? before.suspects : undefined;
-    if (waiting) checkSameQuestion(this.#source.table, this.#bucketed, waiting.question);
+    const question = waiting?.question ?? this.#event.question;
+    if (question !== undefined) checkSameQuestion(this.#source.table, this.#bucketed, question);
     const covered = second ? before.covered : (await this.#looked())[1].covered;
     const from = second && waiting ? { key: waiting.object } : ({ name: 'suspects' } as const);
     const suspects: Suspect[] = [];

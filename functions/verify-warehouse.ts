@@ -93,6 +93,9 @@ export async function verifyWarehouse(
   }
 }
 
+/** What a mending that was refused waits for. */
+const NEXT = 'the next comparison that is due, or asked for,';
+
 class WarehouseSide {
   readonly #event: ComparisonEvent;
   readonly #ports: VerifyWarehousePorts;
@@ -229,7 +232,7 @@ class WarehouseSide {
     const statement = await this.#warehouse.insist(submit, () => this.#edge.remaining() > RESERVE_MS);
     if (statement.status === 'running') return { ...this.#event, step: 'mend' };
     if (statement.status !== 'finished') {
-      const why = describeRefusal(statement.error, this.#table, this.#destination.schema);
+      const why = describeRefusal(statement.error, this.#table, this.#destination.schema, NEXT);
       throw errors.warehouseRefused(`${table}: rows that differ were not put right: ${why}`);
     }
     const used = [staged.keys.object, ...(staged.rows ? [staged.rows.object] : [])];

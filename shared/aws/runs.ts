@@ -40,6 +40,16 @@ export class Runs {
 
   /** Whether the end of a part of a run has been told. */
   async hasEnded(jobId: string, run: Pick<Run, 'runId' | 'startedAt'>, part: string): Promise<boolean> {
+    return (await this.#recorded(jobId, run))?.parts?.has(part) ?? false;
+  }
+
+  /** A run that has ended, a part of which has told its own end; null of others. */
+  async ended(jobId: string, run: Pick<Run, 'runId' | 'startedAt'>, part: string): Promise<Run | null> {
+    const known = await this.#recorded(jobId, run);
+    return known?.parts?.has(part) && known.status !== 'running' ? (known as Run) : null;
+  }
+
+  async #recorded(jobId: string, run: Pick<Run, 'runId' | 'startedAt'>): Promise<Partial<Recorded> | undefined> {
     const { Item } = await this.#items.client.send(
       new GetCommand({
         TableName: this.#items.name,
@@ -47,7 +57,7 @@ export class Runs {
         ConsistentRead: true,
       }),
     );
-    return (Item as { parts?: Set<string> } | undefined)?.parts?.has(part) ?? false;
+    return Item as Partial<Recorded> | undefined;
   }
 
   /**

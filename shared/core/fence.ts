@@ -10,7 +10,10 @@ export interface FenceReading {
   ownClock: string;
   /** Prepared transactions of this database: they show when they were prepared, not when they began. */
   prepared: number;
-  /** Open transactions whose start lies ahead of the clock, which was set back since: what they write may bear any time from now on. */
+  /**
+   * Open transactions whose start lies ahead of the clock, which was set back since: what they write may bear any time from now on. One
+   * that is open still when the clock has come to where it began is known no more.
+   */
   ahead: number;
   /** Why open transactions can't be seen; null where they can. */
   blind: string | null;

@@ -69,13 +69,13 @@ const GRANTS_ADVICE = "see the deployment's outputs for the GRANTs that the ware
 
 /** Why a query had no answer, and what to do. */
 export const describeQueryRefusal = (error: string): string =>
-  `${error} – ${isCancelled(error) ? 'whatever asked does so again the next time' : GRANTS_ADVICE}`;
+  `${error} – ${/permission denied/i.test(error) ? GRANTS_ADVICE : 'whatever asked does so again the next time'}`;
 
-/** The warehouse's own words for a statement that it refused, and what to do about it. */
-export function describeRefusal(error: string, table: Table, schema: string): string {
+/** The warehouse's own words for a statement that it refused, and what to do about it. @param next what does it again */
+export function describeRefusal(error: string, table: Table, schema: string, next = 'the next run'): string {
   const name = qualified(schema, table.destinationName);
   if (/division by zero|divide by zero/i.test(error))
-    return 'the stage holds another number of rows than were extracted, so nothing was committed: the next run tries again';
+    return `the stage holds another number of rows than were extracted, so nothing was committed: ${next} tries again`;
   if (/cannot drop distkey column/i.test(error))
     return (
       `${error} – the warehouse's keys are others than the table's settings say: name it as its distKey, or run ` +
@@ -89,6 +89,6 @@ export function describeRefusal(error: string, table: Table, schema: string): st
     );
   if (/does not exist/i.test(error))
     return `${error} – run setup, which makes again what ${name} lacks; then reset the table where its rows lack values`;
-  if (isCancelled(error)) return `${error} – the next run tries again`;
+  if (isCancelled(error)) return `${error} – ${next} tries again`;
   return `${error} – ${GRANTS_ADVICE}, or re-create what it lacks`;
 }

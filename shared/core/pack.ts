@@ -14,29 +14,24 @@ export interface Parcel {
 
 /**
  * Packs small deltas into as few loads as possible, tables in the order of their names, so that two loads that share
- * tables lock them in the same order and can't deadlock (RULES 16). A parcel too large for company travels alone, and so does one that
- * others would have to wait with.
+ * tables lock them in the same order and can't deadlock (RULES 16). A parcel too large for company travels alone; so does one that
+ * others would have to wait with, after all of them, since loads wait for each other, too.
  *
  * @param shared statements that every load has besides its tables': the guard
  */
 export function pack(parcels: Parcel[], shared = 1): string[][] {
   const sorted = [...parcels].sort((a, b) => (a.table < b.table ? -1 : 1));
-  const loads: { tables: string[]; statements: number; sqlBytes: number; alone: boolean }[] = [];
-  for (const parcel of sorted) {
+  const loads: { tables: string[]; statements: number; sqlBytes: number }[] = [];
+  for (const parcel of sorted.filter(({ alters }) => !alters)) {
     const last = loads.at(-1);
-    const alone = parcel.alters;
     const fits =
-      last &&
-      !last.alone &&
-      !alone &&
-      last.statements + parcel.statements <= MAX_STATEMENTS &&
-      last.sqlBytes + parcel.sqlBytes <= MAX_SQL_BYTES;
+      last && last.statements + parcel.statements <= MAX_STATEMENTS && last.sqlBytes + parcel.sqlBytes <= MAX_SQL_BYTES;
     if (fits) {
       last.tables.push(parcel.table);
       last.statements += parcel.statements;
       last.sqlBytes += parcel.sqlBytes;
-    } else
-      loads.push({ tables: [parcel.table], statements: shared + parcel.statements, sqlBytes: parcel.sqlBytes, alone });
+    } else loads.push({ tables: [parcel.table], statements: shared + parcel.statements, sqlBytes: parcel.sqlBytes });
   }
-  return loads.map((load) => load.tables);
+  const altering = sorted.filter(({ alters }) => alters);
+  return [...loads.map(({ tables }) => tables), ...altering.map(({ table }) => [table])];
 }

@@ -35,6 +35,8 @@ export const ComparisonEvent = DueComparison.extend({
   unfinished: z.boolean().default(false),
   /** Columns, by the source's names, that the source no longer has: nothing can be said of them. */
   without: z.array(z.string()).default([]),
+  /** What the first look asked of each row (`questionDigest`), where the second comes at once. */
+  question: z.string().optional(),
   /** Rows that it has mended so far: many take several turns of again and mend. */
   mended: z.int().default(0),
   /** Why it broke off: what the failed step threw. */
@@ -81,8 +83,8 @@ export interface Compared {
     rows: number;
     seen: string;
     repair: boolean;
-    /** What was asked of each row (`questionDigest`). */
-    question: string;
+    /** What was asked of each row (`questionDigest`); absent in those of before it was kept. */
+    question?: string;
     /** What the source was read by then; absent in those of before it was kept. */
     snapshot?: Snapshot;
   };

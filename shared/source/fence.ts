@@ -25,7 +25,7 @@ export async function readFence(client: pg.Client): Promise<FenceReading> {
   const open = await one<{ fence: string; now: string; clock: string; ahead: number; hidden: number }>(
     `SELECT ${isoTime(`least($1::timestamptz, min(xact_start)) - ${SKEW}`)} AS fence,
             ${isoTime('$1::timestamptz')} AS now, ${isoTime(`$1::timestamptz - ${SKEW}`)} AS clock,
-            count(*) FILTER (WHERE xact_start > $1::timestamptz + ${SKEW})::int AS ahead,
+            count(*) FILTER (WHERE xact_start > greatest($1::timestamptz, clock_timestamp()) + ${SKEW})::int AS ahead,
             count(*) FILTER (WHERE state = 'disabled')::int AS hidden
        FROM pg_stat_activity
       WHERE datname = current_database() AND pid <> pg_backend_pid()

@@ -5,9 +5,6 @@ import { countWritten, describedAnew } from '../sql/postgres.ts';
 import { isCancelled } from './connect.ts';
 import { underSavepoint } from './snapshot.ts';
 
-/** So long it may take to prove that a table has not changed. */
-const PROOF_TIMEOUT_MS = 60_000;
-
 /** Whether the table still has what its last full sync brought, as the snapshot that is open shows it; see `asLastSynced`. */
 export async function isUnchanged(client: pg.Client, found: SourceTable, expected: Unwritten): Promise<boolean> {
   const oids = [found.oid, ...(found.parts ?? []).map(({ oid }) => oid)];
@@ -18,9 +15,14 @@ export async function isUnchanged(client: pg.Client, found: SourceTable, expecte
 }
 
 /** The same under a savepoint: what takes too long to be proved counts as changed. */
-export async function provesUnchanged(client: pg.Client, found: SourceTable, expected: Unwritten): Promise<boolean> {
+export async function provesUnchanged(
+  client: pg.Client,
+  found: SourceTable,
+  expected: Unwritten,
+  timeoutMs: number,
+): Promise<boolean> {
   try {
-    return await underSavepoint(client, PROOF_TIMEOUT_MS, () => isUnchanged(client, found, expected));
+    return await underSavepoint(client, timeoutMs, () => isUnchanged(client, found, expected));
   } catch (error) {
     if (isCancelled(error)) return false;
     throw error;

@@ -13,14 +13,15 @@ const parcel = fc.record({
   alters: fc.boolean(),
 });
 
-test('every table travels once, in the order of names, and no company exceeds what a batch takes', () => {
+test('every table travels once, in the order of names, those last that alter their columns, and no company exceeds what a batch takes', () => {
   fc.assert(
     fc.property(fc.uniqueArray(parcel, { selector: ({ table }) => table, maxLength: 80 }), (parcels) => {
       const loads = pack(parcels);
-      assert.deepEqual(
-        loads.flat(),
-        parcels.map(({ table }) => table).toSorted((a, b) => (a < b ? -1 : 1)),
-      );
+      const named = (some: typeof parcels) => some.map(({ table }) => table).toSorted((a, b) => (a < b ? -1 : 1));
+      assert.deepEqual(loads.flat(), [
+        ...named(parcels.filter(({ alters }) => !alters)),
+        ...named(parcels.filter(({ alters }) => alters)),
+      ]);
       for (const load of loads.filter(({ length }) => length > 1)) {
         const own = parcels.filter(({ table }) => load.includes(table));
         assert.ok(own.reduce((sum, { statements }) => sum + statements, 1) <= MAX_STATEMENTS);

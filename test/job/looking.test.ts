@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import type { TableState } from '../../shared/model/state.ts';
 import { openSourceProxy, type SourceMoment, type SourceProxy } from '../torture/faults/source-proxy.ts';
+import { done } from './admin-harness.ts';
 import { bench, type TestJob } from './harness.ts';
 
 const server = bench();
@@ -126,6 +127,39 @@ test('a table that is copied whole, of which it takes too long to prove that it 
   assert.equal((await job.run()).tables.events?.unchanged, true);
 });
 
+test('rows without a time that take what is left of a call get all of the next, and fail the table where that is too short', async () => {
+  const job = await server.job(
+    `CREATE TABLE orders (id bigserial PRIMARY KEY, note text, updated_at timestamptz);
+     CREATE INDEX ON orders (updated_at);
+     INSERT INTO orders (note, updated_at) SELECT 'note ' || n, now() - interval '1 h' FROM generate_series(1, 30) n;
+     INSERT INTO orders (note) VALUES ('never stamped')`,
+    { url: (url) => slow.through(url), chunkSize: 10 },
+  );
+  await job.setup();
+  assert.equal((await job.run()).status, 'succeeded');
+  const rewind = { jobId: job.jobId, table: 'orders', to: '2026-01-01T00:00:00Z', replace: true };
+  /** Cancels a few of the reads that follow. */
+  const cancelling = (isTooSlow: (nth: number) => boolean) => {
+    let nth = 0;
+    meet = (statement) => (statement === 'COPY "public"."orders"' && isTooSlow(++nth) ? { sqlstate: '57014' } : 'pass');
+    return () => nth;
+  };
+  await done(server, 'tables.reset', rewind);
+  // Three chunks, then the rows without a time; what is next after the last chunk, which is nothing, and those once more.
+  const read = cancelling((nth) => nth === 4);
+  const run = await job.run();
+  assert.deepEqual([run.status, read()], ['succeeded', 6], JSON.stringify(run.tables));
+  assert.deepEqual(await job.differing(), []);
+
+  await done(server, 'tables.reset', rewind);
+  cancelling((nth) => nth >= 4 && nth !== 5);
+  const failed = await job.run();
+  meet = () => 'pass';
+  assert.match(failed.tables.orders?.error ?? '', /^ExtractTooSlow: orders: /);
+  assert.equal((await job.run()).status, 'succeeded');
+  assert.deepEqual(await job.differing(), []);
+});
+
 test('whoever begins a pass reads the clock, then who is at work, then what is prepared, and only then takes a snapshot', async () => {
   const job = await server.job(SHOP, { url: (url) => slow.through(url), chunkSize: 20 });
   await job.setup();
@@ -144,6 +178,6 @@ test('whoever begins a pass reads the clock, then who is at work, then what is p
     assert.match(
       asked,
       // The clock comes from no table.
-      /^SELECT SELECT\nSELECT pg_stat_activity\nSELECT pg_prepared_xacts\n(SELECT \S+\n)*BEGIN ISOLATION\n/m,
+      /^(SET [^\n]*\n)*SELECT SELECT\nSELECT pg_stat_activity\nSELECT pg_prepared_xacts\n(SELECT \S+\n)*BEGIN ISOLATION\n/,
     );
 });

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { connectSource } from '../../shared/source/connect.ts';
+import { Ticks } from '../torture/ticks.ts';
 import { done, refusal } from './admin-harness.ts';
 import { bench, type TestJob } from './harness.ts';
 import { Interruptions } from './interruptions.ts';
@@ -97,6 +99,33 @@ test('with replace, a row that loses its time between two batches is there for r
   });
   const run = await job.run();
   assert.deepEqual([run.status, run.tables.orders?.snapshots], ['succeeded', undefined]);
+  assert.deepEqual(await job.differing(), []);
+});
+
+test('with replace, a rewind ends though each call has no time for more than one step', {
+  timeout: 120_000,
+}, async () => {
+  const job = await server.job(
+    `CREATE TABLE orders (id bigserial PRIMARY KEY, note text, updated_at timestamptz);
+     CREATE INDEX ON orders (updated_at);
+     INSERT INTO orders (note, updated_at) SELECT 'o' || n, now() - interval '1 h' FROM generate_series(1, 9) n;
+     INSERT INTO orders (note) VALUES ('never stamped')`,
+    { chunkSize: 5 },
+  );
+  let remaining = 300_000;
+  const connect = () => connectSource(job.url);
+  const ticks = new Ticks(server.installation, job.jobId, {
+    between: async () => undefined,
+    connect,
+    remaining: () => remaining,
+  });
+  await ticks.setup((await job.read()).job, {});
+  await ticks.tick();
+  await job.warehouse.query(`INSERT INTO "${job.schema}".orders VALUES (1000, 'extra', now())`);
+  await reset(job, 'orders', { to: new Date(Date.now() - 7_200_000).toISOString(), replace: true });
+  // A millisecond more than extract keeps back: after its first step there is never time for as long a one.
+  remaining = 60_001;
+  await ticks.tick();
   assert.deepEqual(await job.differing(), []);
 });
 

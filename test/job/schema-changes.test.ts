@@ -305,7 +305,7 @@ test('a column that readers hold up holds up no other table, and what waits for 
   remaining = 1_000;
   const ticking = ticks.tick();
   const arrived = async () => (await job.rows('SELECT note FROM $.first')).length === 2;
-  for (let wait = 0; wait < 100 && !(await arrived()); wait++) await sleep(100);
+  for (let wait = 0; wait < 300 && !(await arrived()); wait++) await sleep(100);
   assert.ok(await arrived(), 'while its neighbour waits');
   await sleep(2_000);
   remaining = 300_000;

@@ -80,11 +80,13 @@ test('a statement that was left is remembered though nothing is left to load, an
 
 test('what waited in a lane goes on where the next of it was begun before its predecessor was stopped', async () => {
   const job = await lane();
+  let stopped = '';
   during.atState(
     'Start next in lane',
     async ({ executionArn }) => {
       const begun = async () => (await job.read()).states.get('b')?.value.run !== undefined;
       for (let wait = 0; wait < 100 && !(await begun()); wait++) await sleep(50);
+      stopped = executionArn;
       await executions.stop(executionArn);
       await sleep(500);
     },
@@ -94,6 +96,16 @@ test('what waited in a lane goes on where the next of it was begun before its pr
   await settled(job);
   const run = (await server.operator.runs.list(job.jobId, 5)).find((one) => one.runId === runId);
   assert.equal(run?.status, 'succeeded', JSON.stringify(run));
+  await job.source.query("INSERT INTO a (note) VALUES ('more'); INSERT INTO b (note) VALUES ('more')");
+  await job.run();
+  // What says so comes once more.
+  const payload = JSON.stringify(await executions.statusChange(stopped));
+  await server.installation.cloud.lambda.invoke({ functionArn: functionNamed('Release'), payload });
+  const records = await server.operator.runs.list(job.jobId, 5);
+  assert.deepEqual(
+    records.find((one) => one.runId === runId),
+    run,
+  );
   assert.deepEqual(await job.differing(), []);
 });
 
@@ -134,6 +146,11 @@ test('so does it though what tells of it dies half-way, and is invoked again, or
   const { cloud } = server.installation;
   const payload = JSON.stringify(await executions.statusChange(stopped[0] ?? ''));
   await cloud.lambda.invoke({ functionArn: functionNamed('Release'), payload });
+  const records = await server.operator.runs.list(job.jobId, 5);
+  assert.deepEqual(
+    records.find(({ runId }) => runId === run.runId),
+    run,
+  );
   for (const [name, { value }] of (await job.read()).states) assert.equal(value.lastError, undefined, name);
 });
 

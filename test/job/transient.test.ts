@@ -170,7 +170,7 @@ test('a statement that somebody cancels fails its table, says so, and the next r
   await Promise.all([
     assert.rejects(
       server.operator.compare(job.jobId, { kind: 'reconcile' }),
-      /WarehouseRefused: orders: rows that differ were not put right: .* cancelled .* – the next run tries again/,
+      /WarehouseRefused: orders: rows that differ were not put right: .* cancelled .* – the next comparison that is due, or asked for, tries again/,
     ),
     cancel(job),
   ]);

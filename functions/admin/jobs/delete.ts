@@ -23,7 +23,7 @@ export const deleteJob = operation({
       throw errors.refused(
         `job ${id} began a run just now (${runningText(begun)}), and is paused: wait, then delete it`,
       );
-    const schema = destinations.find(({ name }) => name === raw.destination)?.schema ?? '';
+    const schema = destinations.find(({ name }) => name === raw.destination)?.schema;
     const stages = stagesLeft(
       id,
       [...(await store.readStates(id)).values()].map(({ value }) => value),

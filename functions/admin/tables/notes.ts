@@ -15,10 +15,10 @@ export function notesOnEdit(
   data: JobData,
   destinations: Destination[],
 ): string[] {
-  const schema = destinations.find(({ name }) => name === data.job.destination)?.schema ?? '';
+  const schema = destinations.find(({ name }) => name === data.job.destination)?.schema;
   const keys = ['sortKey', 'distKey', 'distStyle'].some((field) => field in given);
   return [
-    ...(keys && edited.created
+    ...(keys && edited.created && schema !== undefined
       ? [
           `the warehouse has the table by its former keys: to change them there, run ${alterKeys(schema, edited).join('; ')};`,
         ]
@@ -30,7 +30,7 @@ export function notesOnEdit(
 }
 
 /** What only a load would take away. */
-function notesOnDisabling(edited: Table, { job, states }: JobData, schema: string): string[] {
+function notesOnDisabling(edited: Table, { job, states }: JobData, schema?: string): string[] {
   const state = states.get(edited.sourceName)?.value;
   const [drop] = edited.disabled && state ? stagesLeft(job.jobId, [state], schema) : [];
   return drop

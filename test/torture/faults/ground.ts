@@ -278,20 +278,26 @@ export class Ground {
   }
 
   /**
-   * Reads the tables that are replaced in one transaction, again and again, from now on.
-   * @returns what ends that, and says which of them showed fewer rows than both what they had and what the source has
+   * Reads the tables that are replaced in one transaction, again and again while something is done.
+   * @returns its result, and which of them showed fewer rows, or more, than both what they had and what the source has
    */
-  async readOn(): Promise<() => Promise<string[]>> {
+  async whileRead<T>(work: () => Promise<T>): Promise<{ result: T; met: string[] }> {
     const reader = await Reader.begin(this.#installation.warehouse, SCHEMA, READ);
-    return async () => {
-      const wrongs: string[] = [];
-      for (const [table, { first, least }] of await reader.end()) {
-        const { rows } = await this.source.query(`SELECT count(*)::int AS rows FROM "${table}"`);
-        if (least < Math.min(first, rows[0].rows))
-          wrongs.push(`readers of ${table} met ${least} rows: it had ${first}, and the source has ${rows[0].rows}`);
-      }
-      return wrongs;
-    };
+    let result: T;
+    try {
+      result = await work();
+    } catch (error) {
+      await reader.end();
+      throw error;
+    }
+    const met: string[] = [];
+    for (const [table, { first, least, most }] of await reader.end()) {
+      const { rows } = await this.source.query(`SELECT count(*)::int AS rows FROM "${table}"`);
+      const has = Number(rows[0].rows);
+      if (least < Math.min(first, has) || most > Math.max(first, has))
+        met.push(`readers of ${table} met ${least} to ${most} rows: it had ${first}, and the source has ${has}`);
+    }
+    return { result, met };
   }
 
   async lastRun(): Promise<Run | undefined> {

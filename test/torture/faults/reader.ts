@@ -3,10 +3,11 @@ import pg from 'pg';
 
 const EVERY_MS = 10;
 
-/** Rows of a table in the warehouse: when reading began, and the fewest since. */
+/** Rows of a table in the warehouse: when reading began, and the fewest and the most since. */
 export interface Shown {
   first: number;
   least: number;
+  most: number;
 }
 
 /** Polls how many rows tables have in the warehouse, as readers meet them at any moment. */
@@ -55,8 +56,8 @@ export class Reader {
     const counts = rows[0] as string[];
     for (const [i, table] of this.#tables.entries()) {
       const count = Number(counts[i]);
-      const { first, least } = this.#shown.get(table) ?? { first: count, least: count };
-      this.#shown.set(table, { first, least: Math.min(least, count) });
+      const { first, least, most } = this.#shown.get(table) ?? { first: count, least: count, most: count };
+      this.#shown.set(table, { first, least: Math.min(least, count), most: Math.max(most, count) });
     }
   }
 

@@ -148,35 +148,29 @@ export interface Suffered {
 /** Does a scenario's work while these faults happen, then, unless it succeeded, once without, and looks at what is left. */
 export async function suffer(ground: Ground, { prepare, work, conclude }: Scenario, rules: Rule[]): Promise<Suffered> {
   await prepare(ground);
-  const endReading = await ground.readOn();
-  ground.plane.arm(rules);
-  const first = await work(ground);
-  const struck = ground.plane.disarm();
-  const again = !isWell(first);
-  const last = again ? await work(ground) : first;
-  if (!isWell(last)) {
+  const { result, met } = await ground.whileRead(async () => {
+    ground.plane.arm(rules);
+    const first = await work(ground);
+    const struck = ground.plane.disarm();
+    const again = !isWell(first);
+    const last = again ? await work(ground) : first;
+    if (isWell(last)) await conclude?.(ground);
     ground.plane.letGo();
-    await endReading();
+    await ground.quiet();
+    return { first, again, last, struck };
+  });
+  const { last, ...suffered } = result;
+  if (!isWell(last)) {
     const run = await ground.lastRun();
-    return {
-      first,
-      again,
-      struck,
-      wrongs: [`it fails for good: ${last} ${run?.error} ${JSON.stringify(run?.tables)}`],
-    };
+    return { ...suffered, wrongs: [`it fails for good: ${last} ${run?.error} ${JSON.stringify(run?.tables)}`] };
   }
-  await conclude?.(ground);
-  ground.plane.letGo();
-  await ground.quiet();
-  const met = await endReading();
-  const left = await ground.wrongs();
-  const wrongs = [...met, ...left];
-  if (wrongs.length === 0) return { first, again, struck, wrongs };
+  const wrongs = [...met, ...(await ground.wrongs())];
+  if (wrongs.length === 0) return { ...suffered, wrongs };
   // It may take the next run that has something to do.
   await ground.source.query(CHANGES);
   await ground.tick();
   const still = await ground.wrongs();
-  return { first, again, struck, wrongs: wrongs.every(goesWithNextLoad) ? still : [...wrongs, ...still] };
+  return { ...suffered, wrongs: wrongs.every(goesWithNextLoad) ? still : [...wrongs, ...still] };
 }
 
 /**
