@@ -30,9 +30,9 @@ interface Whole {
 }
 
 /**
- * What comes after a key, chunk after chunk in one snapshot, then what no walk by the key meets, as far as this call's time goes: where the batch ends, and so
- * whether the pass has another, is known only now. It is told with the objects: by the state, a twin of this call might tell
- * where its own ended.
+ * What comes after a key, chunk after chunk in one snapshot, then what no walk by the key meets, as far as this call's time goes:
+ * where the batch ends, and so whether the pass has another, is known only now. It is told with the objects: by the state, a twin
+ * of this call might tell where its own ended.
  */
 export async function extractWhole(
   client: pg.Client,
