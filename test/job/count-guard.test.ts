@@ -50,3 +50,21 @@ for (const [what, wrong] of WRONGS)
     assert.deepEqual(await job.differing(), []);
     await nothingLeft(server, job);
   });
+
+test('each batch has a mark for NULL of its own, which no text of the source can know', async () => {
+  const job = await server.job(TABLES);
+  await job.setup();
+  const marks: string[] = [];
+  const collect = async () => {
+    for (const { value } of (await job.read()).states.values()) marks.push(value.batch?.nullMarker ?? '');
+  };
+  for (let run = 0; run < 2; run++) {
+    during.atState('Load', collect);
+    await job.source.query("UPDATE whole SET note = note || '.'; UPDATE changed SET note = NULL, updated_at = now()");
+    await job.source.query('INSERT INTO grown (note) VALUES (NULL)');
+    assert.equal((await job.run()).status, 'succeeded');
+  }
+  assert.equal(new Set(marks).size, 6, `${marks}`);
+  for (const mark of marks) assert.match(mark, /^~[0-9a-f]{16}~$/);
+  assert.deepEqual(await job.differing(), []);
+});
