@@ -26,7 +26,7 @@ export const TableReport = z.object({
   changed: z.partialRecord(ValuePolicies.keyof(), whole).optional(),
   /** Whether a full sync was spared, since the source proved to have what was loaded before. */
   unchanged: z.boolean().optional(),
-  /** How many snapshots the rows of a full sync come from, where that is not one. */
+  /** How many snapshots the rows of a full sync, or a rewind that replaces, come from, where that is not one. */
   snapshots: whole.optional(),
   /** The same by the source's columns: the fifty with the most, where there are more. */
   changedColumns: z.record(z.string(), z.partialRecord(ValuePolicies.keyof(), whole)).optional(),

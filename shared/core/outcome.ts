@@ -6,7 +6,7 @@ import type { RunTable } from '../model/run.ts';
 import type { TableState } from '../model/state.ts';
 import { bytesIn, changedIn, rowsIn } from './batch.ts';
 import { leaseFor } from './lease.ts';
-import { advanced, mayHoldUnknownRows } from './pass.ts';
+import { advanced, cutsItself, mayHoldUnknownRows } from './pass.ts';
 
 /**
  * The state once the warehouse has committed its batch: the cursor moves, or the watermark where the pass is complete.
@@ -39,7 +39,8 @@ export function afterCommit(state: TableState, now: Date, columns: Pick<Column, 
   } = rest;
   const whole = pass.next.mode === 'FULL_DATA_SYNC';
   const rows = whole ? { rows: pass.staged + rowsIn(batch) } : {};
-  const snapshots = whole && pass.batches > 0 ? { snapshots: pass.batches + 1 } : {};
+  const snapshots =
+    cutsItself({ copyMode: pass.next.mode }, pass) && pass.batches > 0 ? { snapshots: pass.batches + 1 } : {};
   return { ...clean, run: run && { ...run, ...snapshots }, watermark: { ...pass.next, ...rows }, completedAt: at };
 }
 

@@ -128,7 +128,7 @@ export interface TableRun {
   schemaChanges?: string[];
   /** Whether a full sync was spared, since the source proved to have what was loaded before. */
   unchanged?: true;
-  /** How many snapshots the rows of a full sync come from, where that is not one: it did not fit one function's time. */
+  /** How many snapshots the rows of a full sync, or a rewind that replaces, come from, where that is not one: it did not fit one function's time. */
   snapshots?: number;
   /** Ranges of missing ids that are no longer watched, since there are too many. */
   gapsGivenUp?: number;
