@@ -9,6 +9,7 @@ import { describeClosed } from '../shared/core/gaps.ts';
 import { limitsOf } from '../shared/core/limits.ts';
 import { beginPass, type Observation, resumable, usableWatermark, walksAll } from '../shared/core/pass.ts';
 import { describeNewTables, tablesToAdd, whyGone } from '../shared/core/relations.ts';
+import { waitsForReset } from '../shared/core/reset.ts';
 import { treatmentDigest } from '../shared/core/treatment.ts';
 import { whatWouldProve } from '../shared/core/unchanged.ts';
 import { describeUnstamped } from '../shared/core/unstamped.ts';
@@ -175,8 +176,8 @@ export class Look {
         this.unchanged.add(name);
         return this.#nothingNew(work);
       case 'nothing':
-        // By the clock as it is now: rows that come next may be stamped below what is stored.
-        return this.#nothingNew(work, work.setBack > 0 ? work.pass.next : undefined);
+        // By the clock as it is now rows that come next may be stamped below what is stored; and a reset has been done.
+        return this.#nothingNew(work, work.setBack > 0 || waitsForReset(work.state));
       case 'little':
         if (this.#edge.now().getTime() > deadline || !(await this.#extract(client, work))) this.large.push(name);
         return;
@@ -237,10 +238,13 @@ export class Look {
   }
 
   /** What held the table up is over, nothing waits, and gaps have closed: all would else be told until the next new row. */
-  async #nothingNew({ seen, reading }: Work, next = seen.value.watermark): Promise<void> {
+  async #nothingNew({ seen, reading, pass: { next: reached } }: Work, moves = false): Promise<void> {
     const { value, revision } = seen;
+    const next = moves
+      ? { ...reached, ...(value.watermark?.gaps ? { gaps: value.watermark.gaps } : {}) }
+      : value.watermark;
     this.settled.add(value.sourceName);
-    const { lastError, behindSince, ...rest } = value;
+    const { lastError, behindSince, resetFrom: _done, ...rest } = value;
     // This run's own, of a plan that died when it had taken the table; what was new then is gone from the source.
     const mine = rest.lease?.owner === this.#run.runId;
     const { lease: _lease, pass: _pass, batch: _batch, ...free } = rest;

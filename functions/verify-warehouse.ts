@@ -76,7 +76,7 @@ export async function verifyWarehouse(
     case 'begin':
       if (!covers(watermark, table))
         throw errors.badConfiguration(
-          `${event.table}: its copy mode, keys or zone were edited since its last load: run the job, then verify`,
+          `${event.table}: it was reset, or its copy mode, keys or zone were edited, since its last load: run the job, then verify`,
         );
       await side.begin();
       if (event.second) return side.again();

@@ -72,6 +72,7 @@ export const TABLES: Commands<'tables'> = {
         'it found': compared.suspects ? suspectsText(compared.suspects) : compared.found && foundText(compared.found),
         'verification failed': compared.verifyError,
         'keys compared (UTC)': compared.reconcileEnded && moment(compared.reconcileEnded),
+        'rows removed': compared.reconcileEnded && compared.deleted !== undefined ? count(compared.deleted) : undefined,
         'comparing keys failed': compared.reconcileError,
       };
       const list = Array.isArray(columns) ? columns.map((column) => `${column.source}  ${column.type}`) : columns;

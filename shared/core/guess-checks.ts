@@ -88,7 +88,7 @@ const updatedKeyChecks = (
   if (column.type.name === 'timestamp') checks.push(...zoneChecks(column.name, timezone, clocks.get(table.name)));
   if (table.stats !== null && table.stats.deleted > 0 && deletes !== 'remove') {
     checks.push(
-      `${table.stats.deleted} rows were deleted so far, which INSERT_AND_UPDATE does not copy: mark rows as deleted instead, or choose FULL_DATA_SYNC`,
+      `${table.stats.deleted} rows were deleted so far, which INSERT_AND_UPDATE does not copy by itself: let deletes be remove, mark rows as deleted instead, or choose FULL_DATA_SYNC`,
     );
   }
   return checks;

@@ -32,6 +32,7 @@ export function afterCommit(state: TableState, now: Date, columns: Pick<Column, 
     lastError: _error,
     behindSince: _behind,
     replaces: _replaced,
+    resetFrom: _before,
     guarded: _guarded,
     staged: _dropped,
     halved: _smaller,
@@ -127,7 +128,15 @@ export const hasProgressed = (before: TableState, now: TableState): boolean =>
 
 /** The state of a table whose warehouse side is made anew: everything is to be loaded again. */
 export function withoutProgress(state: TableState): TableState {
-  const { watermark: _mark, pass: _pass, batch: _batch, ahead: _ahead, completedAt: _at, ...rest } = state;
+  const {
+    watermark: _mark,
+    resetFrom: _from,
+    pass: _pass,
+    batch: _batch,
+    ahead: _ahead,
+    completedAt: _at,
+    ...rest
+  } = state;
   return rest;
 }
 
@@ -137,6 +146,7 @@ export function withoutProgress(state: TableState): TableState {
  */
 export const toReload = (state: TableState, guarded: boolean): TableState => ({
   ...withoutProgress(state),
+  ...(state.resetFrom ? { resetFrom: state.resetFrom } : {}),
   replaces: 'all',
   ...(guarded ? { guarded } : {}),
 });

@@ -39,9 +39,9 @@ function zoneOf({ copyMode, updatedKey, columns, timezone }: Table): { zone?: st
 export const means = ({ mode, oid, keys, zone }: Watermark, table: Table, tableOid: number): boolean =>
   mode === table.copyMode && oid === tableOid && isDeepStrictEqual(keys, keysOf(table)) && zone === zoneOf(table).zone;
 
-/** Whether a watermark tells which rows of a table are loaded; of one that is copied whole all are. */
+/** Whether a watermark tells which rows of a table are loaded, as one that was rewound does not; of one that is copied whole all are. */
 export const covers = (watermark: Watermark, table: Table): boolean =>
-  table.copyMode === 'FULL_DATA_SYNC' || means(watermark, table, watermark.oid);
+  watermark.snapshot !== null && (table.copyMode === 'FULL_DATA_SYNC' || means(watermark, table, watermark.oid));
 
 export const usableWatermark = (table: Table, state: TableState, oid: number): Watermark | null =>
   state.watermark && means(state.watermark, table, oid) ? state.watermark : null;

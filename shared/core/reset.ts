@@ -32,16 +32,22 @@ export function resetState(table: Table, state: TableState, reset: Reset, now: D
     );
   const { lease, pass: _pass, batch: _batch, ahead: _ahead, replaces: _earlier, guarded: _by, ...rest } = state;
   const orphan = rest.orphan ?? lease?.load;
+  const before = state.resetFrom ?? state.watermark;
   const idle: TableState = {
     ...rest,
+    ...(before ? { resetFrom: before } : {}),
     ...(orphan === undefined ? {} : { orphan }),
     behindSince: rest.behindSince ?? now.toISOString(),
   };
   if (reset.kind === 'reload') return toReload(idle, reset.guarded ?? false);
-  return { ...idle, watermark: rewound(table, state, reset.to), ...(reset.replace ? { replaces: 'beyond' } : {}) };
+  return { ...idle, watermark: rewound(table, before, reset.to), ...(reset.replace ? { replaces: 'beyond' } : {}) };
 }
 
-function rewound(table: Table, { watermark: before }: TableState, to: string): Watermark {
+/** Whether a reset waits for the next pass: until then it is not known which rows are loaded. */
+export const waitsForReset = ({ watermark, replaces }: Pick<TableState, 'watermark' | 'replaces'>): boolean =>
+  watermark?.snapshot === null || replaces !== undefined;
+
+function rewound(table: Table, before: Watermark | undefined, to: string): Watermark {
   const refuse = (why: string) => errors.badConfiguration(`${table.sourceName}: ${why}`);
   if (table.copyMode === 'FULL_DATA_SYNC')
     throw refuse('is copied whole by every run, and knows no point to read again from: reset it without one');
@@ -70,6 +76,12 @@ function inMicroseconds(text: string): string | null {
   const [, whole = '', fraction = '', zone = ''] =
     /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,6}))?(Z|[+-]\d\d:\d\d)$/.exec(text) ?? [];
   const seconds = Date.parse(`${whole}${zone}`);
-  if (whole === '' || Number.isNaN(seconds)) return null;
+  if (whole === '' || Number.isNaN(seconds) || !isDay(whole.slice(0, 10))) return null;
   return new Date(seconds).toISOString().replace(/\.\d+Z$/, `.${fraction.padEnd(6, '0')}Z`);
 }
+
+/** Date.parse takes the thirtieth of February for the second of March. */
+const isDay = (day: string): boolean => {
+  const moment = Date.parse(`${day}T00:00:00Z`);
+  return !Number.isNaN(moment) && new Date(moment).toISOString().startsWith(day);
+};

@@ -138,6 +138,8 @@ export interface TableRun {
 export interface TableState {
   sourceName: string;
   watermark?: Watermark;
+  /** How far it was complete before the resets that wait for the next pass: up to there another one may lead. */
+  resetFrom?: Watermark;
   pass?: Pass;
   batch?: Batch;
   /** The batch that comes next: extracted while the warehouse still loads `batch`. */

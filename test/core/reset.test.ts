@@ -52,6 +52,21 @@ test('a rewind to a time reads again from there on, what earlier snapshots saw i
   );
 });
 
+test('a reset that waits can be corrected: to whatever point was reached before it', () => {
+  const once = resetState(orders, loaded(orders), rewind('2020-01-01T00:00:00Z', true), NOW);
+  const later = resetState(orders, once, rewind('2026-11-20T00:00:00Z'), NOW);
+  assert.deepEqual([later.watermark?.fence, later.replaces], ['2026-11-20T00:00:00.000000Z', undefined]);
+  const anew = resetState(orders, later, { kind: 'reload' }, NOW);
+  assert.equal(anew.watermark, undefined);
+  const back = resetState(orders, anew, rewind('2026-11-21T00:00:00Z'), NOW);
+  assert.deepEqual([back.watermark?.fence, back.replaces], ['2026-11-21T00:00:00.000000Z', undefined]);
+  assert.throws(
+    () => resetState(orders, back, rewind('2027-01-01T00:00:00Z'), NOW),
+    /ahead of the watermark 2026-11-22/,
+  );
+  assert.throws(() => resetState(orders, back, rewind('2026-02-30T00:00:00Z'), NOW), /is no time/);
+});
+
 test('a rewind to an id keeps the gaps below it', () => {
   const gap = (from: string, to: string) => ({ from, to, seen: '2026-11-22T00:00:00.000Z' });
   const gaps = [gap('5', '6'), gap('38', '45'), gap('70', '71')];

@@ -43,7 +43,7 @@ test('what is compared is what both sides have: columns that went or are masked 
   await job.edit('orders', { copyMode: 'INSERT_ONLY' });
   await assert.rejects(
     verify(job, { tables: ['orders'] }),
-    /copy mode, keys or zone were edited since its last load: run the job, then verify/,
+    /copy mode, keys or zone were edited, since its last load: run the job, then verify/,
   );
   await job.edit('orders', { copyMode: 'FULL_DATA_SYNC', updatedKey: null });
   assert.equal((await job.run()).status, 'succeeded');

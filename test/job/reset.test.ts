@@ -129,6 +129,38 @@ test('with replace, a rewind ends though each call has no time for more than one
   assert.deepEqual(await job.differing(), []);
 });
 
+test('while a reset waits nothing is verified, for nobody knows which rows are loaded; it is done though there is nothing to read again', async () => {
+  const job = await loadedJob();
+  const { jobId } = job;
+  await job.warehouse.query(`DELETE FROM "${job.schema}".orders; DELETE FROM "${job.schema}".codes`);
+  await reset(job, 'orders', { to: '2020-01-01T00:00:00Z' });
+  await reset(job, 'codes');
+  await job.source.query('DELETE FROM events WHERE id > 5');
+  await reset(job, 'events', { to: '6' });
+  const refused = async (more = {}) => (await refusal(server, 'jobs.verify', { jobId, ...more })).message;
+  assert.match(await refused(), /^codes, events, orders: a reset waits for the next run – run the job first/);
+  assert.match(await refused({ tables: ['local', 'orders'] }), /^orders: a reset waits/);
+  assert.match(
+    (await server.operator.compare(jobId, { tables: ['orders'] }).catch((error) => error)).message,
+    /orders: it was reset, or .* since its last load: run the job, then verify/,
+  );
+  await job.edit('orders', { verifyEvery: 60 });
+  assert.equal((await job.run()).status, 'succeeded');
+  const { tables } = await server.operator.verify(jobId);
+  assert.deepEqual(
+    tables.map((one) => [one.table, one.status, one.rows]),
+    [
+      ['codes', 'identical', 9],
+      ['events', 'identical', 5],
+      ['local', 'identical', 9],
+      ['orders', 'identical', 9],
+    ],
+  );
+  await job.source.query("INSERT INTO events (id, body) VALUES (7, 'came after all'), (20, 'new')");
+  await job.run();
+  assert.deepEqual(await notes(job, 'events WHERE id > 9', 'body'), ['new']);
+});
+
 test('a rewind to an id brings the missing rows above it; with replace the others there go, in any number of batches', async () => {
   const job = await loadedJob();
   const damage = `DELETE FROM "${job.schema}".events WHERE id IN (2, 8); UPDATE "${job.schema}".events SET body = 'damaged' WHERE id IN (3, 9);

@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { mayRun } from '../../../shared/core/due.ts';
+import { waitsForReset } from '../../../shared/core/reset.ts';
 import { COMPARISONS } from '../../../shared/model/compared.ts';
 import { errors, InvalidInput } from '../../../shared/model/errors.ts';
 import { jobId } from '../fields.ts';
@@ -19,6 +20,15 @@ export const verifyJob = operation({
     const loaded = tables.flatMap(({ sourceName, disabled }) =>
       !disabled && states.get(sourceName)?.value.watermark ? [sourceName] : [],
     );
+    const reset = tables.flatMap(({ sourceName, disabled }) => {
+      const state = states.get(sourceName)?.value;
+      return !disabled && state && waitsForReset(state) ? [sourceName] : [];
+    });
+    const waiting = reset.filter((name) => only?.includes(name) ?? true);
+    if (waiting.length > 0)
+      throw errors.refused(
+        `${waiting.join(', ')}: a reset waits for the next run – run the job first (jobs run ${id}), or name other tables`,
+      );
     const names = only ?? loaded;
     const unknown = names.filter((name) => !loaded.includes(name));
     if (unknown.length > 0)
