@@ -47,12 +47,18 @@ test('a reset tells which run does it, and from where', () => {
   assert.match(told(to('2026-11-28T10:00:00Z')), /reads orders again from 2026-11-28T10:00:00Z on$/);
 });
 
+const shown = (compared: Partial<Compared>): string => {
+  const { sourceName } = orders;
+  const result = { table: orders, version: 1, state: { sourceName }, compared: { sourceName, ...compared } };
+  return COMMANDS['tables.show'].show(result as never, { color: false, width: 120 });
+};
+
+test("a table's page tells how many rows the last comparison of keys removed", () => {
+  assert.match(shown({ reconcileEnded: '2026-11-29T02:00:00Z', deleted: 1_204 }), /rows removed +1,204\n/);
+  assert.doesNotMatch(shown({}), /rows removed/);
+});
+
 test('while rows wait for a second look, what an earlier verification found is not told as the last one', () => {
-  const shown = (compared: Partial<Compared>): string => {
-    const { sourceName } = orders;
-    const result = { table: orders, version: 1, state: { sourceName }, compared: { sourceName, ...compared } };
-    return COMMANDS['tables.show'].show(result as never, { color: false, width: 120 });
-  };
   const before = {
     found: { missing: 7, extra: 0, different: 0, object: null, repaired: true },
     verifyEnded: '2026-11-29T02:00:00Z',
