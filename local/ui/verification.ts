@@ -126,7 +126,12 @@ function conclusion(tables: VerifiedTable[], { green, red, yellow, bold }: Color
   const differed = tables.filter(({ status }) => status !== 'identical');
   const wrong = differed.filter(({ status }) => status !== 'repaired').length;
   const of = plural(tables.length, 'table');
-  if (wrong > 0) return red(bold(`✗ ${wrong} of ${of} not identical.`));
+  if (wrong > 0) {
+    const mended = differed.some(({ status }) => status === 'different');
+    return (
+      red(bold(`✗ ${wrong} of ${of} not identical`)) + (mended ? ': jobs verify --repair replaces what differs.' : '.')
+    );
+  }
   if (differed.length > 0) return yellow(bold(`! ${differed.length} of ${of} differed: repaired, verify again.`));
   const rows = tables.reduce((sum, one) => sum + (one.rows ?? 0), 0);
   return green(bold(`✓ ${of} identical`)) + green(`, ${plural(rows, 'row')} compared on both sides.`);

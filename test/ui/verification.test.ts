@@ -61,7 +61,7 @@ test('a line a table; below it what is wrong, and the rows', () => {
       '    SourceUnavailable: cannot reach orders_db:5432 – check the security group of',
       '    the function',
       '',
-      '  ✗ 3 of 4 tables not identical.',
+      '  ✗ 3 of 4 tables not identical: jobs verify --repair replaces what differs.',
       '',
     ],
   );
@@ -74,7 +74,12 @@ test('tables that are all the same are told in one line', () => {
 test('tables that were repaired are no longer told as wrong, others still are', () => {
   const repaired = table('a', { status: 'repaired', different: 1 });
   assert.equal(lines([repaired, table('b')]).at(-2), '  ! 1 of 2 tables differed: repaired, verify again.');
-  assert.equal(lines([repaired, table('b', { status: 'different' })]).at(-2), '  ✗ 1 of 2 tables not identical.');
+  const wrong = '  ✗ 1 of 2 tables not identical';
+  assert.equal(
+    lines([repaired, table('b', { status: 'different' })]).at(-2),
+    `${wrong}: jobs verify --repair replaces what differs.`,
+  );
+  assert.equal(lines([repaired, table('b', { status: 'failed', error: 'why' })]).at(-2), `${wrong}.`);
 });
 
 test('of rows that the run in between replaced it is told that they differed', () => {
