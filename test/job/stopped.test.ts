@@ -112,12 +112,7 @@ test('what waited in a lane goes on where the next of it was begun before its pr
 test('a run ends though the execution is stopped that was to begin what waits in its lane', async () => {
   const job = await lane();
   during.atState('Extract', async () => void (await executions.stopAll(['LoadTableArn'])));
-  await job.run();
-  await settled(job);
-  const [run] = await server.operator.runs.list(job.jobId, 1);
-  assert.equal(run?.status, 'failed');
-  for (const name of ['a', 'b', 'c'])
-    assert.match(run.tables[name]?.error ?? '', /^ExecutionEnded: .* the next run/, name);
+  await failsToldOfEach(job);
   await becomesIdentical(job);
 });
 
@@ -136,12 +131,7 @@ test('so does it though what tells of it dies half-way, and is invoked again, or
       throw new Error('it died before it could tell');
     }),
   );
-  await job.run();
-  await settled(job);
-  const [run] = await server.operator.runs.list(job.jobId, 1);
-  assert.equal(run?.status, 'failed');
-  for (const name of ['a', 'b', 'c'])
-    assert.match(run.tables[name]?.error ?? '', /^ExecutionEnded: .* the next run/, name);
+  const run = await failsToldOfEach(job);
   await becomesIdentical(job);
   const { cloud } = server.installation;
   const payload = JSON.stringify(await executions.statusChange(stopped[0] ?? ''));
@@ -153,6 +143,17 @@ test('so does it though what tells of it dies half-way, and is invoked again, or
   );
   for (const [name, { value }] of (await job.read()).states) assert.equal(value.lastError, undefined, name);
 });
+
+/** The run of such a job has ended, and names all that it did not come to. */
+async function failsToldOfEach(job: TestJob): Promise<Run> {
+  await job.run();
+  await settled(job);
+  const [run] = await server.operator.runs.list(job.jobId, 1);
+  assert.equal(run?.status, 'failed');
+  for (const name of ['a', 'b', 'c'])
+    assert.match(run.tables[name]?.error ?? '', /^ExecutionEnded: .* the next run/, name);
+  return run;
+}
 
 /** A job whose three tables take turns. */
 async function lane(): Promise<TestJob> {
