@@ -150,7 +150,7 @@ class Loader {
       const outcome = await this.#fit(one);
       if (outcome === 'ready') continue;
       if (outcome === 'later') {
-        // Plan gave it no company; what came with it all the same waits with it.
+        // Plan packs none with it; what its twin packed otherwise waits with it.
         for (const each of all) await this.#prepare(each);
         return this.#later(all, { failed });
       }

@@ -18,11 +18,11 @@ import type { Pass, TableState } from '../shared/model/state.ts';
 import type { Table } from '../shared/model/table.ts';
 import { accountFor } from '../shared/source/account.ts';
 import { refuseBlankKeys } from '../shared/source/blank-keys.ts';
-import { brokenConnection, isCancelled } from '../shared/source/connect.ts';
+import { brokenConnection } from '../shared/source/connect.ts';
 import { readFence } from '../shared/source/fence.ts';
 import { openGaps, type Reading, readingOf } from '../shared/source/reading.ts';
 import { type OpenSnapshot, openSnapshot, seenFor, tableIn } from '../shared/source/session.ts';
-import { tableError, underSavepoint } from '../shared/source/snapshot.ts';
+import { tableError, withinTime } from '../shared/source/snapshot.ts';
 import { highestId } from '../shared/sql/postgres.ts';
 import type { Edge } from './edge.ts';
 import { extractObject } from './extract-object.ts';
@@ -261,13 +261,11 @@ export class Look {
    * @returns false where that takes too long to be taken along: its own execution has more time, and may take it in parts
    */
   async #extract(client: pg.Client, work: Work): Promise<boolean> {
-    try {
-      await underSavepoint(client, BUDGET_MS, () => this.#stageDelta(client, work));
+    const staged = await withinTime(client, BUDGET_MS, async () => {
+      await this.#stageDelta(client, work);
       return true;
-    } catch (error) {
-      if (isCancelled(error)) return false;
-      throw error;
-    }
+    });
+    return staged ?? false;
   }
 
   async #stageDelta(client: pg.Client, work: Work): Promise<void> {

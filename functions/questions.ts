@@ -2,9 +2,8 @@ import type pg from 'pg';
 import type { Unwritten } from '../shared/core/unchanged.ts';
 import type { SourceTable } from '../shared/model/catalog.ts';
 import { missingWithin } from '../shared/source/account.ts';
-import { isCancelled } from '../shared/source/connect.ts';
 import type { Reading } from '../shared/source/reading.ts';
-import { underSavepoint } from '../shared/source/snapshot.ts';
+import { withinTime } from '../shared/source/snapshot.ts';
 import { isUnchanged } from '../shared/source/unchanged.ts';
 import { countRows, type Range } from '../shared/sql/postgres.ts';
 
@@ -56,12 +55,7 @@ export class Questions {
     });
   }
 
-  async #ask<T>(question: () => Promise<T>): Promise<T | null> {
-    try {
-      return await underSavepoint(this.#client, this.#timeout, question);
-    } catch (error) {
-      if (isCancelled(error)) return null;
-      throw error;
-    }
+  #ask<T>(question: () => Promise<T>): Promise<T | null> {
+    return withinTime(this.#client, this.#timeout, question);
   }
 }

@@ -25,8 +25,8 @@ import { brokenConnection } from '../shared/source/connect.ts';
 import { readFence } from '../shared/source/fence.ts';
 import { keysToWalk, type Reading, readingOf } from '../shared/source/reading.ts';
 import { openSnapshot, seenFor, tableIn } from '../shared/source/session.ts';
-import { tableError } from '../shared/source/snapshot.ts';
-import { provesUnchanged } from '../shared/source/unchanged.ts';
+import { tableError, withinTime } from '../shared/source/snapshot.ts';
+import { isUnchanged } from '../shared/source/unchanged.ts';
 import type { Key, Range } from '../shared/sql/postgres.ts';
 import { type Edge, handle } from './edge.ts';
 import type { ExtractEvent } from './extract.ts';
@@ -125,7 +125,8 @@ export async function split(event: SplitEvent, ports: SplitPorts, edge: Edge): P
       compared: compared.get(event.table),
     });
     // A table that takes half of the time to be proved the same takes the rest to be cut.
-    if (proof && (await provesUnchanged(client, found, proof, Math.round(timeToRead(edge) / 2)))) {
+    const half = Math.max(1, Math.round(timeToRead(edge) / 2));
+    if (proof && (await withinTime(client, half, () => isUnchanged(client, found, proof)))) {
       const saved = await store.saveState(event.jobId, afterSparing(state, event.runId, edge.now()), seen.revision);
       return { next: saved === null ? 'busy' : 'done', ...NOTHING };
     }

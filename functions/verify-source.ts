@@ -34,9 +34,9 @@ import type { Snapshot, TableState } from '../shared/model/state.ts';
 import { brokenConnection } from '../shared/source/connect.ts';
 import { keysToWalk } from '../shared/source/reading.ts';
 import { openSnapshot, seenFor, tableIn } from '../shared/source/session.ts';
-import { tableError } from '../shared/source/snapshot.ts';
+import { tableError, withinTime } from '../shared/source/snapshot.ts';
 import { streamRows } from '../shared/source/stream.ts';
-import { provesUnchanged } from '../shared/source/unchanged.ts';
+import { isUnchanged } from '../shared/source/unchanged.ts';
 import {
   type Bucketed,
   bucketed,
@@ -196,7 +196,8 @@ class SourceSide {
     if (table.copyMode !== 'FULL_DATA_SYNC') return false;
     const skip = seenByLastPass(table, state, found, snapshot);
     const proof = asLastSynced(table, state, found, { skip, treatment: treatmentDigest(job, table) });
-    return proof !== null && (await provesUnchanged(client, found, proof, PROOF_TIMEOUT_MS));
+    if (proof === null) return false;
+    return (await withinTime(client, PROOF_TIMEOUT_MS, () => isUnchanged(client, found, proof))) ?? false;
   }
 
   async again(): Promise<ComparisonEvent> {

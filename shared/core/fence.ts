@@ -60,9 +60,10 @@ export const earlier = (a: string, b: string): string => (a < b ? a : b);
 
 /**
  * The fence of a pass that starts now: the time below which no transaction still open can commit a row.
- * A prepared transaction makes it stand still (RULES 3), and so does one that began by the clock before it was set back. Where others' transactions can't be seen it is the time of the newest
- * checkpoint all of whose transactions have ended (RULES 4; `scanBack` is subtracted whenever a pass reads), and no later than
- * any began that is open: one that has only read so far has no id yet that a checkpoint could tell.
+ * A prepared transaction makes it stand still (RULES 3), and so does one that began by the clock before it was set back. Where
+ * others' transactions can't be seen it is the time of the newest checkpoint all of whose transactions have ended (RULES 4; `scanBack`
+ * is subtracted whenever a pass reads), and no later than any began that is open: one that has only read so far has no id yet that a
+ * checkpoint could tell.
  */
 export function decideFence(reading: FenceReading, previous: string | null, before: Remembered, xmin: string): string {
   if (reading.prepared > 0 || reading.ahead > 0) return previous ?? BEGINNING;

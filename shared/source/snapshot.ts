@@ -3,7 +3,7 @@ import { errors, LoaderError } from '../model/errors.ts';
 import { SALT_SETTING } from '../sql/masks.ts';
 import { lockTable, PIN_TRANSACTION } from '../sql/postgres.ts';
 import { qualified, quoteIdentifier } from '../sql/quote.ts';
-import { isConnectionLost, SQLSTATE, sourceError } from './connect.ts';
+import { isCancelled, isConnectionLost, SQLSTATE, sourceError } from './connect.ts';
 
 /** A table that is being altered holds up nobody else for longer than this. */
 const LOCK_TIMEOUT_MS = 2_000;
@@ -24,6 +24,16 @@ export async function underSavepoint<T>(client: pg.Client, timeoutMs: number, wo
     return result;
   } catch (error) {
     await rollBack(client, 'one_table');
+    throw error;
+  }
+}
+
+/** The same; null where it takes longer than it may. */
+export async function withinTime<T>(client: pg.Client, timeoutMs: number, work: () => Promise<T>): Promise<T | null> {
+  try {
+    return await underSavepoint(client, timeoutMs, work);
+  } catch (error) {
+    if (isCancelled(error)) return null;
     throw error;
   }
 }

@@ -2,8 +2,6 @@ import type pg from 'pg';
 import type { Unwritten } from '../core/unchanged.ts';
 import type { SourceTable } from '../model/catalog.ts';
 import { countWritten, describedAnew } from '../sql/postgres.ts';
-import { isCancelled } from './connect.ts';
-import { underSavepoint } from './snapshot.ts';
 
 /** Whether the table still has what its last full sync brought, as the snapshot that is open shows it; see `asLastSynced`. */
 export async function isUnchanged(client: pg.Client, found: SourceTable, expected: Unwritten): Promise<boolean> {
@@ -12,19 +10,4 @@ export async function isUnchanged(client: pg.Client, found: SourceTable, expecte
   if (changed) return false;
   const counted = (await client.query(countWritten(found, expected.skip))).rows[0] as { rows: string; written: string };
   return counted.written === '0' && Number(counted.rows) === expected.rows;
-}
-
-/** The same under a savepoint: what takes too long to be proved counts as changed. */
-export async function provesUnchanged(
-  client: pg.Client,
-  found: SourceTable,
-  expected: Unwritten,
-  timeoutMs: number,
-): Promise<boolean> {
-  try {
-    return await underSavepoint(client, timeoutMs, () => isUnchanged(client, found, expected));
-  } catch (error) {
-    if (isCancelled(error)) return false;
-    throw error;
-  }
 }

@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { stateIn } from '../../../shared/aws/store.ts';
 import { mayRun } from '../../../shared/core/due.ts';
 import { waitsForReset } from '../../../shared/core/reset.ts';
 import { COMPARISONS } from '../../../shared/model/compared.ts';
@@ -17,13 +18,9 @@ export const verifyJob = operation({
   async run({ jobId: id, tables: only, repair }, { edits, store, comparisons, machines, newId, now }) {
     await readJobItem(edits, id);
     const { tables, states, compared } = await store.readJob(id);
-    const loaded = tables.flatMap(({ sourceName, disabled }) =>
-      !disabled && states.get(sourceName)?.value.watermark ? [sourceName] : [],
-    );
-    const reset = tables.flatMap(({ sourceName, disabled }) => {
-      const state = states.get(sourceName)?.value;
-      return !disabled && state && waitsForReset(state) ? [sourceName] : [];
-    });
+    const enabled = tables.filter(({ disabled }) => !disabled).map(({ sourceName }) => sourceName);
+    const loaded = enabled.filter((name) => stateIn(states, name).value.watermark);
+    const reset = enabled.filter((name) => waitsForReset(stateIn(states, name).value));
     const waiting = reset.filter((name) => only?.includes(name) ?? true);
     if (waiting.length > 0)
       throw errors.refused(
